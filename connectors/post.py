@@ -1,0 +1,115 @@
+"""The one schema for everything people publish: `Post` and its parts.
+
+Every connector emits `Post` records; every later stage reads them. Times are timezone-aware UTC
+and travel as RFC 3339 text. What a source does not tell is missing (`None`, empty), never zero.
+Fields are only ever added.
+"""
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+Kind = Literal["post", "comment", "review", "article", "message", "video", "edit"]
+State = Literal["live", "edited", "deleted"]
+
+MAX_TEXT_BYTES: Final = 64 * 1024
+"""Longest text a post carries, in UTF-8 bytes; what is longer is cut and marked `truncated`."""
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who wrote a post. `id` is the source's own stable identifier; `followers` is a count."""
+
+    id: str = ""
+    handle: str = ""
+    name: str = ""
+    bio: str = ""
+    followers: int | None = None
+    location: str = ""
+    url: str = ""
+    verified: bool | None = None
+
+
+class Engagement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Counts as last seen at the source; `None` where the source does not tell."""
+
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    views: int | None = None
+
+
+class Rating(msgspec.Struct, frozen=True):
+    """A review's grade: `value` out of `best` (4 of 5 stars is `Rating(4, 5)`)."""
+
+    value: float
+    best: float = 5.0
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a post was written: `country` is ISO 3166-1 alpha-2, `lat`/`lon` are WGS 84 degrees."""
+
+    name: str = ""
+    country: str = ""
+    lat: float | None = None
+    lon: float | None = None
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of something published.
+
+    `id` is `source:native-id`, stable for the life of the post. `text` and `title` are plain text
+    (see `connectors.text.plain`). `created_at` never changes between versions; `updated_at` is
+    when this version came to be (an edit or a deletion) and is `None` for the first one.
+    A deleted post keeps its `id` and loses its text and author.
+    """
+
+    id: str
+    source: str
+    created_at: datetime
+    collected_at: datetime
+    updated_at: datetime | None = None
+    kind: Kind = "post"
+    state: State = "live"
+    url: str = ""
+    title: str = ""
+    text: str = ""
+    truncated: bool = False
+    lang: str = ""
+    author: Author = Author()
+    engagement: Engagement = Engagement()
+    rating: Rating | None = None
+    parent_id: str = ""
+    thread_id: str = ""
+    repost_of: str = ""
+    hashtags: list[str] = []
+    media: list[str] = []
+    place: Place | None = None
+
+    @property
+    def version(self) -> int:
+        """Content time in milliseconds since 1970: the newer version of a post has the larger one.
+
+        Never later than the moment of collection, so that an edit dated 2099 freezes nothing.
+        """
+        content = self.updated_at or self.created_at
+        return max(0, int(min(content, self.collected_at).timestamp() * 1000))
+
+
+def utc_now() -> datetime:
+    """The present moment, timezone-aware, in UTC."""
+    return datetime.now(UTC)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Post)
+
+
+def encode(post: Post) -> bytes:
+    """The post as one line of JSON, without the line's end."""
+    return _encoder.encode(post)
+
+
+def decode(raw: bytes) -> Post:
+    """Read what `encode` wrote. Raises `msgspec.DecodeError` (or its child `ValidationError`)."""
+    return _decoder.decode(raw)

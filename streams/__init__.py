@@ -1,0 +1,1 @@
+"""Streams: criteria, sentiment, stores, alerts, pages and the Faust application."""

@@ -1,0 +1,132 @@
+"""The records that travel between Veille's parts: mentions, retractions, dead letters, labels.
+
+All are `msgspec` structs, encoded as JSON. `docs/contracts/` holds their JSON Schemas, generated
+by `veille contracts` and tested to be current. Fields are only ever added.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from connectors.post import Post
+
+SentimentLabel = Literal["pos", "neg", "neu", "unscored"]
+LABELS: Final[tuple[SentimentLabel, ...]] = ("pos", "neg", "neu", "unscored")
+
+
+class Sentiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a text feels: `score` in [-1, 1], `confidence` in [0, 1].
+
+    `unscored` comes with a `reason` and is never a false neutral. `scope` tells whether the
+    score is towards the topic's target or of the whole post.
+    """
+
+    label: SentimentLabel
+    score: float = 0.0
+    confidence: float = 0.0
+    engine: str = ""
+    scope: Literal["post", "target"] = "post"
+    reason: str = ""
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch of a post that met the criteria: `text[start:end]` of the named field."""
+
+    field: Literal["title", "text", "hashtags", "author", "url"]
+    start: int
+    end: int
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A correction by staff; it wins over what was computed, also after a replay."""
+
+    mention_id: str
+    labeled_at: datetime
+    by: str = ""
+    sentiment: SentimentLabel | None = None
+    relevant: bool | None = None
+    note: str = ""
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mention"):
+    """A post that met a topic's criteria. One for each pair of topic and post.
+
+    `version` orders writes of the same id: content time plus label time, in milliseconds.
+    """
+
+    id: str
+    topic: str
+    post: Post
+    lang: str
+    sentiment: Sentiment
+    processed_at: datetime
+    version: int
+    matched: list[Span] = []
+    story: str = ""
+    country: str = ""
+    timezone: str = ""
+    label: Label | None = None
+    deleted: bool = False
+
+
+class Retraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="retraction"):
+    """What an edit or a deletion takes back.
+
+    Mentions of `post_id` with a version below `version`, in any topic but `topics`, are gone;
+    a delayed older version of the post must not bring them back.
+    """
+
+    post_id: str
+    version: int
+    topics: list[str] = []
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that could not be processed: its original bytes (base64 in JSON), why and where."""
+
+    id: str
+    stage: Literal["collect", "filter", "index"]
+    reason: str
+    place: str
+    raw: bytes
+    at: datetime
+    source: str = ""
+    attempts: int = 1
+
+
+Record = Mention | Retraction
+
+
+def mention_id(topic: str, post_id: str) -> str:
+    """The deterministic id of the pair: 32 hexadecimal characters (BLAKE2b-128)."""
+    raw = f"{topic}\0{post_id}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+def dead_letter_id(stage: str, place: str, raw: bytes) -> str:
+    """Deterministic, so that the same failure seen twice is one letter."""
+    digest = hashlib.blake2b(f"{stage}\0{place}\0".encode("utf-8", "replace"), digest_size=16)
+    digest.update(raw)
+    return digest.hexdigest()
+
+
+_encoder = msgspec.json.Encoder()
+_record_decoder = msgspec.json.Decoder(Record)
+_dead_decoder = msgspec.json.Decoder(DeadLetter)
+
+
+def encode(record: Mention | Retraction | DeadLetter | Label) -> bytes:
+    """The record as one line of JSON, without the line's end."""
+    return _encoder.encode(record)
+
+
+def decode_record(raw: bytes) -> Mention | Retraction:
+    """Read a message of `veille.mentions`. Raises `msgspec.DecodeError` or its child."""
+    return _record_decoder.decode(raw)
+
+
+def decode_dead_letter(raw: bytes) -> DeadLetter:
+    """Read a message of `veille.dead-letters`. Raises `msgspec.DecodeError` or its child."""
+    return _dead_decoder.decode(raw)

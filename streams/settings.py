@@ -1,0 +1,209 @@
+"""Every setting: a name, a default, a sentence. Read from `veille.yaml`, then from environment.
+
+The environment wins (`VEILLE_KAFKA__BOOTSTRAP_SERVERS`, `VEILLE_STORE__URL`, …). Secrets are
+`SecretStr`: they come from environment or file and are never printed.
+`docs/settings.md` is generated from this module.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streams.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kafka(_Section):
+    """The broker. Without `bootstrap_servers` Veille runs its own, in memory."""
+
+    bootstrap_servers: str = Field("", description="host:port,host:port of Kafka; empty: embedded.")
+    prefix: str = Field("veille", description="Topics are named <prefix>.posts and so on.")
+    group: str = Field("veille", description="Consumer group of the workers.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to the broker."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How to log in, with a SASL protocol."
+    )
+    username: str = Field("", description="User name, with a SASL protocol.")
+    password: SecretStr = Field(SecretStr(""), description="Password, with a SASL protocol.")
+    ca_file: Path | None = Field(None, description="Certificate authority of the broker.")
+    partitions: int = Field(4, ge=1, le=1000, description="Partitions of topics Veille creates.")
+    replication: int = Field(1, ge=1, le=10, description="Copies of topics Veille creates.")
+    retention_hours: int = Field(168, ge=1, description="How long raw posts are kept in Kafka.")
+
+
+class Store(_Section):
+    """Where mentions live. Without `url` it is SQLite in the data directory."""
+
+    url: str = Field("", description="https://host:9200 of Elasticsearch; empty: SQLite.")
+    username: str = Field("", description="User name for Elasticsearch.")
+    password: SecretStr = Field(SecretStr(""), description="Password for Elasticsearch.")
+    api_key: SecretStr = Field(SecretStr(""), description="API key, instead of name and password.")
+    ca_file: Path | None = Field(None, description="Certificate authority of Elasticsearch.")
+    prefix: str = Field("veille", description="Indices are named <prefix>-mentions-… and so on.")
+    refresh_seconds: float = Field(1.0, gt=0, description="When a new mention becomes visible.")
+    replicas: int = Field(0, ge=0, description="Copies of each shard.")
+
+
+class Web(_Section):
+    """The pages."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8420, ge=0, le=65535, description="Port to listen on.")
+
+
+class Source(_Section):
+    """One source: a connector and its settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: str = Field(description="Your name for it.", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    connector: str = Field(description="One of `veille sources list`.")
+    enabled: bool = Field(True, description="Whether it runs.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The connector's own settings: every key that is not Veille's."""
+        return dict(self.model_extra or {})
+
+
+class Pipeline(_Section):
+    """How posts become mentions."""
+
+    max_lag_bytes: int = Field(
+        2_000_000,
+        ge=100_000,
+        description="Unread bytes a partition of the embedded broker may hold before producers wait.",
+    )
+    commit_seconds: float = Field(0.5, gt=0, le=60, description="Rest between offset commits.")
+
+
+class Settings(BaseSettings):
+    """All settings of a Veille installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VEILLE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    kafka: Kafka = Kafka()
+    store: Store = Store()
+    web: Web = Web()
+    pipeline: Pipeline = Pipeline()
+    sources: list[Source] = Field([], description="What is collected.")
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("veille"),
+        description="Embedded data: the SQLite file lives here.",
+    )
+    allow_hosts: str = Field(
+        "", description="Hosts that may be private addresses, comma-separated."
+    )
+
+    @property
+    def embedded_broker(self) -> bool:
+        return not self.kafka.bootstrap_servers
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        return frozenset(h.strip() for h in self.allow_hosts.split(",") if h.strip())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def shipped_config() -> Path:
+    """The `config/` that comes with Veille: inside the wheel, or beside the packages."""
+    packaged = Path(__file__).parent / "_config"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def config_dir(given: Path | None = None) -> Path:
+    """`--config DIR`, else `VEILLE_CONFIG`, else the shipped settings. Raises `ConfigError`."""
+    chosen = given or (Path(env) if (env := os.environ.get("VEILLE_CONFIG")) else None)
+    if chosen is None:
+        return shipped_config()
+    if not chosen.is_dir():
+        raise ConfigError(f"{chosen}: no such directory. Remedy: veille init {chosen}")
+    return chosen
+
+
+def load(config: Path | None = None) -> Settings:
+    """Read `veille.yaml` of the directory and the environment. Raises `ConfigError` that names
+    the file, the line and the remedy."""
+    path = config_dir(config) / "veille.yaml"
+    raw, lines = _read_yaml(path)
+    try:
+        return Settings(**raw)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, lines)) from None
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+    except FileNotFoundError:
+        return {}, {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: can't be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise ConfigError(
+            f"{path}{line}: {problem}. Remedy: check indentation and quotes"
+        ) from None
+    if raw is None:
+        return {}, {}
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f"{path}:1: expected settings (`name: value`), found {type(raw).__name__}"
+        )
+    lines: dict[tuple[str | int, ...], int] = {}
+    if node is not None:
+        _note_lines(node, (), lines)
+    return raw, lines
+
+
+def _note_lines(
+    node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
+) -> None:
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines[(*at, key.value)] = key.start_mark.line + 1
+            _note_lines(value, (*at, key.value), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _note_lines(value, (*at, index), lines)
+
+
+def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ...], int]) -> str:
+    rows = []
+    for item in error.errors(include_url=False, include_input=False):
+        at = tuple(item["loc"])
+        name = ".".join(str(part) for part in at)
+        line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), None)
+        place = f"{path}:{line}" if line else f"environment or {path}"
+        what = item["msg"]
+        if item["type"] == "extra_forbidden":
+            what = "no such setting"
+        rows.append(f"{place}: {name}: {what}. Remedy: see `docs/settings.md` for {at[0]}")
+    return "\n".join(rows)

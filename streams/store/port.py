@@ -1,0 +1,147 @@
+"""The port every store implements, and the questions pages, alerts and services ask of it.
+
+Two implementations: `streams.store.sqlite` (embedded) and `streams.store.elasticsearch`
+(cluster). `tests/contract/test_store.py` runs the same assertions against both.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from streams.records import DeadLetter, Mention, Record, SentimentLabel
+
+Dimension = Literal["topic", "source", "lang", "author", "hashtag", "sentiment", "country", "kind"]
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which mentions: empty means "any". `since` is inclusive, `until` exclusive, both by the
+    post's `created_at`. `text` holds words and "phrases", all of which must be in title or text,
+    case- and accent-insensitively; a word ending in `*` is a prefix. `author` is a handle or id.
+    Deleted mentions never match.
+    """
+
+    topics: tuple[str, ...] = ()
+    sentiments: tuple[SentimentLabel, ...] = ()
+    langs: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    author: str = ""
+    hashtag: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    post_id: str = ""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of mentions, newest first, and the opaque cursor of the next (empty at the end)."""
+
+    mentions: list[Mention]
+    cursor: str = ""
+
+
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """Mentions in [`start`, `start` + step): how many, split by sentiment label."""
+
+    start: datetime
+    total: int
+    pos: int = 0
+    neg: int = 0
+    neu: int = 0
+    unscored: int = 0
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of a dimension with its number of mentions, split by sentiment."""
+
+    value: str
+    total: int
+    pos: int = 0
+    neg: int = 0
+    neu: int = 0
+    unscored: int = 0
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A record the store will never accept, and why: it belongs to the dead letters."""
+
+    record: Record
+    reason: str
+
+
+class WriteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch. Every record of it is terminal when `write` returns.
+
+    `stored` were written (again); `stale` lost against a newer version or a retraction, which is
+    as good as done; `retracted` mentions became tombstones.
+    """
+
+    stored: int = 0
+    stale: int = 0
+    retracted: int = 0
+    rejected: list[Rejected] = []
+
+
+class Store(Protocol):
+    """Where mentions live. Writers: one per post id at a time; readers: any number.
+
+    `write` returns only when the whole batch is durable or rejected; while the store is away it
+    waits and retries without end (the caller is held back). Reads raise `StoreUnavailable`.
+    """
+
+    async def open(self) -> None:
+        """Connect, create what is missing, check versions. Raises `StoreError`."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def write(self, records: Sequence[Record]) -> WriteReport:
+        """Upsert mentions, newer or same version winning; apply retractions. Order of versions,
+        not order of arrival, decides: a late older version changes nothing."""
+        ...
+
+    async def get(self, mention_id: str) -> Mention | None: ...
+
+    async def search(
+        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+    ) -> Page:
+        """Keyset paging by (`created_at`, id): never skips or repeats under concurrent writes.
+        A cursor of another query or a broken one raises `StoreError`."""
+        ...
+
+    async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
+        """Mentions in the order they were stored, after the opaque cursor `after`; with `after`
+        empty, no mentions but the present end's cursor. The live feed polls this."""
+        ...
+
+    async def count(self, where: Filter) -> Count:
+        """Exact total split by sentiment (`value` is empty)."""
+        ...
+
+    async def over_time(self, where: Filter, *, step: timedelta) -> list[Bucket]:
+        """Buckets aligned to the epoch in UTC, oldest first, empty ones between included;
+        at most 10,000 of them, else `StoreError` with the remedy."""
+        ...
+
+    async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
+        """The most frequent values, ties broken by value. `author` values are
+        `source:handle` (or `source:id` where there is no handle)."""
+        ...
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep them; the same id again replaces and adds up `attempts`."""
+        ...
+
+    async def dead_letters(self, *, limit: int = 50) -> tuple[int, list[DeadLetter]]:
+        """How many there are, and the newest."""
+        ...
+
+    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
+        """Keep a small JSON document: kinds are `source`, `worker`, `cursor`, `ledger`."""
+        ...
+
+    async def states(self, kind: str) -> dict[str, dict[str, Any]]:
+        """All documents of a kind by key."""
+        ...
