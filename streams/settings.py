@@ -82,7 +82,7 @@ class Pipeline(_Section):
     max_lag_bytes: int = Field(
         2_000_000,
         ge=100_000,
-        description="Unread bytes a partition of the embedded broker may hold before producers wait.",
+        description="Unread bytes a partition of the embedded broker may hold before it waits.",
     )
     commit_seconds: float = Field(0.5, gt=0, le=60, description="Rest between offset commits.")
 
