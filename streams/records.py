@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from connectors.letters import DeadLetter
 from connectors.post import Post
 
 SentimentLabel = Literal["pos", "neg", "neu", "unscored"]
@@ -83,19 +84,6 @@ class Retraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     topics: list[str] = []
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that could not be processed: its original bytes (base64 in JSON), why and where."""
-
-    id: str
-    stage: Literal["collect", "filter", "index"]
-    reason: str
-    place: str
-    raw: bytes
-    at: datetime
-    source: str = ""
-    attempts: int = 1
-
-
 Record = Mention | Retraction
 
 
@@ -105,16 +93,8 @@ def mention_id(topic: str, post_id: str) -> str:
     return hashlib.blake2b(raw, digest_size=16).hexdigest()
 
 
-def dead_letter_id(stage: str, place: str, raw: bytes) -> str:
-    """Deterministic, so that the same failure seen twice is one letter."""
-    digest = hashlib.blake2b(f"{stage}\0{place}\0".encode("utf-8", "replace"), digest_size=16)
-    digest.update(raw)
-    return digest.hexdigest()
-
-
 _encoder = msgspec.json.Encoder()
 _record_decoder = msgspec.json.Decoder(Record)
-_dead_decoder = msgspec.json.Decoder(DeadLetter)
 
 
 def encode(record: Mention | Retraction | DeadLetter | Label) -> bytes:
@@ -125,8 +105,3 @@ def encode(record: Mention | Retraction | DeadLetter | Label) -> bytes:
 def decode_record(raw: bytes) -> Mention | Retraction:
     """Read a message of `veille.mentions`. Raises `msgspec.DecodeError` or its child."""
     return _record_decoder.decode(raw)
-
-
-def decode_dead_letter(raw: bytes) -> DeadLetter:
-    """Read a message of `veille.dead-letters`. Raises `msgspec.DecodeError` or its child."""
-    return _dead_decoder.decode(raw)

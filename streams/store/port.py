@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from streams.records import DeadLetter, Mention, Record, SentimentLabel
+from connectors.letters import DeadLetter
+from streams.records import Mention, Record, SentimentLabel
 
 Dimension = Literal["topic", "source", "lang", "author", "hashtag", "sentiment", "country", "kind"]
 

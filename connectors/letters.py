@@ -1,0 +1,44 @@
+"""Dead letters: what could not be processed, kept with its bytes, reason and place."""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Stage = Literal["collect", "filter", "index"]
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that could not be processed. `raw` is base64 in JSON; `place` is where it was
+    (`file:line`, `topic/partition@offset`, a feed and its entry)."""
+
+    id: str
+    stage: Stage
+    reason: str
+    place: str
+    raw: bytes
+    at: datetime
+    source: str = ""
+    attempts: int = 1
+
+
+def letter_id(stage: Stage, place: str, raw: bytes) -> str:
+    """Deterministic, so that the same failure seen twice is one letter."""
+    digest = hashlib.blake2b(f"{stage}\0{place}\0".encode("utf-8", "replace"), digest_size=16)
+    digest.update(raw)
+    return digest.hexdigest()
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(DeadLetter)
+
+
+def encode(letter: DeadLetter) -> bytes:
+    """The letter as one line of JSON, without the line's end."""
+    return _encoder.encode(letter)
+
+
+def decode(raw: bytes) -> DeadLetter:
+    """Read what `encode` wrote. Raises `msgspec.DecodeError` or its child `ValidationError`."""
+    return _decoder.decode(raw)
