@@ -94,7 +94,7 @@ def mention_id(topic: str, post_id: str) -> str:
 
 
 _encoder = msgspec.json.Encoder()
-_record_decoder = msgspec.json.Decoder(Record)
+_record_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 def encode(record: Mention | Retraction | DeadLetter | Label) -> bytes:
