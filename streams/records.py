@@ -1,17 +1,16 @@
 """The records that travel between Veille's parts: mentions, retractions, dead letters, labels.
 
 All are `msgspec` structs, encoded as JSON. `docs/contracts/` holds their JSON Schemas, generated
-by `veille contracts` and tested to be current. Fields are only ever added.
+by `python -m streams.contracts` and tested to be current. Fields are only ever added.
 """
 
 import hashlib
-from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
 
 from connectors.letters import DeadLetter
-from connectors.post import Post
+from connectors.post import Moment, Post, read
 
 SentimentLabel = Literal["pos", "neg", "neu", "unscored"]
 LABELS: Final[tuple[SentimentLabel, ...]] = ("pos", "neg", "neu", "unscored")
@@ -44,7 +43,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A correction by staff; it wins over what was computed, also after a replay."""
 
     mention_id: str
-    labeled_at: datetime
+    labeled_at: Moment
     by: str = ""
     sentiment: SentimentLabel | None = None
     relevant: bool | None = None
@@ -62,7 +61,7 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     post: Post
     lang: str
     sentiment: Sentiment
-    processed_at: datetime
+    processed_at: Moment
     version: int
     matched: list[Span] = []
     story: str = ""
@@ -104,4 +103,4 @@ def encode(record: Mention | Retraction | DeadLetter | Label) -> bytes:
 
 def decode_record(raw: bytes) -> Mention | Retraction:
     """Read a message of `veille.mentions`. Raises `msgspec.DecodeError` or its child."""
-    return _record_decoder.decode(raw)
+    return read(_record_decoder, raw)

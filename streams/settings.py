@@ -11,8 +11,13 @@ from typing import Any, Literal
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from streams.errors import ConfigError
 
@@ -25,6 +30,10 @@ class Kafka(_Section):
     """The broker. Without `bootstrap_servers` Veille runs its own, in memory."""
 
     bootstrap_servers: str = Field("", description="host:port,host:port of Kafka; empty: embedded.")
+    in_memory: bool = Field(
+        False,
+        description="Whether that broker is Veille's own, in memory (set by `veille up`).",
+    )
     prefix: str = Field("veille", description="Topics are named <prefix>.posts and so on.")
     group: str = Field("veille", description="Consumer group of the workers.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -107,9 +116,20 @@ class Settings(BaseSettings):
         "", description="Hosts that may be private addresses, comma-separated."
     )
 
+    @field_validator("sources")
+    @classmethod
+    def _ids_differ(cls, sources: list[Source]) -> list[Source]:
+        seen: set[str] = set()
+        for source in sources:
+            if source.id in seen:
+                raise ValueError(f"two sources have the id {source.id!r}: they'd share a cursor")
+            seen.add(source.id)
+        return sources
+
     @property
     def embedded_broker(self) -> bool:
-        return not self.kafka.bootstrap_servers
+        """Whether the broker is Veille's own: it forgets, so producers are held back by lag."""
+        return self.kafka.in_memory or not self.kafka.bootstrap_servers
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
@@ -152,6 +172,11 @@ def load(config: Path | None = None) -> Settings:
         return Settings(**raw)
     except ValidationError as error:
         raise ConfigError(_explain(error, path, lines)) from None
+    except SettingsError as error:
+        raise ConfigError(
+            f"environment: {error}. Remedy: give this setting as JSON, or its parts one by one "
+            "(VEILLE_KAFKA__PREFIX=…)"
+        ) from None
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
@@ -163,6 +188,8 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], 
         return {}, {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read: {error}") from None
+    except (ValueError, RecursionError) as error:  # a date that is none, lists without end
+        raise ConfigError(f"{path}: {error}. Remedy: put the value in quotes") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -176,6 +203,9 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], 
         raise ConfigError(
             f"{path}:1: expected settings (`name: value`), found {type(raw).__name__}"
         )
+    for key in raw:
+        if not isinstance(key, str):
+            raise ConfigError(f"{path}: {key!r} is no setting. Remedy: names are words")
     lines: dict[tuple[str | int, ...], int] = {}
     if node is not None:
         _note_lines(node, (), lines)

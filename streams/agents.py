@@ -1,0 +1,248 @@
+"""The agents: thin shells that read slabs, call pure functions, send, and acknowledge.
+
+A slab is acknowledged only after everything made of it was acknowledged by the next hop. Records
+that can't be processed become dead letters; whatever else goes wrong stops the worker, which then
+starts again from what is committed.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from connectors import letters, post
+from connectors.kafka import MAX_RECORD_BYTES, BatchSender, Item, acknowledged
+from connectors.letters import DeadLetter, Stage, letter_id
+from connectors.post import utc_now
+from streams import records
+from streams.ledger import Ledger
+from streams.pipeline import Pipeline
+from streams.records import Mention, Record
+from streams.slab import Slab
+from streams.store.port import Store
+
+CHUNK: Final = 200
+"""Posts judged in one go before other tasks of the loop have their turn (about 10 ms)."""
+UNDER_WAY: Final = 4
+"""Slabs of one agent that may wait for their acknowledgement at once."""
+
+Crash = Callable[[BaseException], Awaitable[None]]
+
+
+class Judged(msgspec.Struct):
+    """What became of some posts, ready to send. Keys are post ids, so that a post's mentions
+    keep the order of its versions."""
+
+    mentions: list[Item]
+    letters: list[Item]
+    count: Ledger
+
+
+def judge(rows: Sequence[ConsumerRecord], pipeline: Pipeline, now: datetime) -> Judged:
+    """Pure: decode each post, apply the pipeline, encode what comes out."""
+    out = Judged([], [], Ledger(posts=len(rows)))
+    for row in rows:
+        try:
+            made = pipeline.process(post.decode(row.value or b""), now)
+            items = [(row.key or b"", records.encode(record)) for record in made]
+            _refuse_oversized(items)
+        except msgspec.DecodeError as error:
+            _bury(out, row, "filter", f"not a post: {error}", now)
+        except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
+            _bury(out, row, "filter", f"{type(error).__name__}: {error}", now)
+        else:
+            out.mentions += items
+            _tally(out.count, made)
+    return out
+
+
+def _refuse_oversized(items: Iterable[Item]) -> None:
+    for _, value in items:
+        if len(value) > MAX_RECORD_BYTES:
+            raise ValueError(f"a mention of {len(value)} bytes is over {MAX_RECORD_BYTES}")
+
+
+def _tally(count: Ledger, made: Sequence[Record]) -> None:
+    mentions = sum(isinstance(record, Mention) for record in made)
+    count.mentions += mentions
+    count.retractions += len(made) - mentions
+    count.matched += mentions > 0
+
+
+def _bury(out: Judged, row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> None:
+    letter = letter_of(row, stage, reason, now)
+    out.letters.append((letter.id.encode(), letters.encode(letter)))
+    out.count.dead += 1
+
+
+def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> DeadLetter:
+    """A dead letter with the record's own bytes (at most 64 KiB of them) and place."""
+    raw = (row.value or b"")[: post.MAX_TEXT_BYTES]
+    place = f"{row.topic}/{row.partition}@{row.offset}"
+    return DeadLetter(
+        id=letter_id(stage, place, raw), stage=stage, reason=reason, place=place, raw=raw, at=now
+    )
+
+
+class _Agent:
+    """Work on slabs in order, at most `UNDER_WAY` waiting for their acknowledgement."""
+
+    def __init__(self, ledger: Ledger, crash: Crash) -> None:
+        self.ledger = ledger
+        self._crash = crash
+        self._room = asyncio.Semaphore(UNDER_WAY)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stream: Any) -> None:
+        """The body of a Faust agent. Ends the worker on any error."""
+        try:
+            async for event in stream.noack().events():
+                self.ledger.missed += event.value.missed
+                await self._room.acquire()
+                await self._take(event)
+        except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
+            await self._crash(error)
+
+    async def _take(self, event: Any) -> None:
+        raise NotImplementedError
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
+            await self._crash(error)
+        finally:
+            self._room.release()
+
+
+class FilterAgent(_Agent):
+    """`veille.posts` to `veille.mentions`: language, criteria, sentiment."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        sender: BatchSender,
+        mentions: str,
+        dead: str,
+        ledger: Ledger,
+        crash: Crash,
+    ) -> None:
+        super().__init__(ledger, crash)
+        self._pipeline = pipeline
+        self._sender = sender
+        self._mentions = mentions
+        self._dead = dead
+
+    async def _take(self, event: Any) -> None:
+        slab: Slab = event.value
+        futures: list[asyncio.Future[Any]] = []
+        count = Ledger()
+        for start in range(0, len(slab.records), CHUNK):
+            out = judge(slab.records[start : start + CHUNK], self._pipeline, utc_now())
+            futures += await self._sender.send(self._mentions, out.mentions)
+            futures += await self._sender.send(self._dead, out.letters)
+            count.add(out.count)
+            await asyncio.sleep(0)
+        self._later(self._finish(event, futures, count))
+
+    async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], count: Ledger) -> None:
+        await acknowledged(futures)
+        event.ack()
+        self.ledger.add(count)
+
+
+class IndexAgent(_Agent):
+    """`veille.mentions` to the store: one write a slab, slabs of one partition in order."""
+
+    def __init__(
+        self, *, store: Store, sender: BatchSender, dead: str, ledger: Ledger, crash: Crash
+    ) -> None:
+        super().__init__(ledger, crash)
+        self._store = store
+        self._sender = sender
+        self._dead = dead
+        self._turn: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def _take(self, event: Any) -> None:
+        self._later(self._write(event))
+
+    async def _write(self, event: Any) -> None:
+        slab: Slab = event.value
+        async with self._turn[slab.records[0].partition]:
+            good, bad = read_records(slab.records, utc_now())
+            report = await self._store.write(good)
+            bad += [
+                letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected
+            ]
+            if bad:
+                items = [(letter.id.encode(), letters.encode(letter)) for letter in bad]
+                await acknowledged(await self._sender.send(self._dead, items))
+            event.ack()
+        self.ledger.stored += report.stored
+        self.ledger.stale += report.stale
+        self.ledger.retracted += report.retracted
+        self.ledger.dead += len(bad)
+
+
+def read_records(
+    rows: Sequence[ConsumerRecord], now: datetime
+) -> tuple[list[Record], list[DeadLetter]]:
+    """Decode messages of `veille.mentions`; what can't be read becomes dead letters."""
+    good: list[Record] = []
+    bad: list[DeadLetter] = []
+    for row in rows:
+        try:
+            good.append(records.decode_record(row.value or b""))
+        except msgspec.DecodeError as error:
+            bad.append(letter_of(row, "index", f"not a mention: {error}", now))
+    return good, bad
+
+
+def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:
+    """The dead letter of a record that the store refuses."""
+    raw = records.encode(record)[: post.MAX_TEXT_BYTES]
+    place = f"mention {record.id}" if isinstance(record, Mention) else f"post {record.post_id}"
+    return DeadLetter(
+        id=letter_id("index", place, raw),
+        stage="index",
+        reason=reason,
+        place=place,
+        raw=raw,
+        at=now,
+    )
+
+
+class LetterAgent(_Agent):
+    """`veille.dead-letters` to the store, where commands and pages list them."""
+
+    def __init__(self, *, store: Store, ledger: Ledger, crash: Crash) -> None:
+        super().__init__(ledger, crash)
+        self._store = store
+
+    async def _take(self, event: Any) -> None:
+        self._later(self._write(event))
+
+    async def _write(self, event: Any) -> None:
+        slab: Slab = event.value
+        found = [read_letter(row) for row in slab.records]
+        await self._store.add_dead_letters(found)
+        event.ack()
+        self.ledger.letters += len(found)
+
+
+def read_letter(row: ConsumerRecord) -> DeadLetter:
+    """A message of `veille.dead-letters`; one that is itself unreadable is kept as its bytes."""
+    try:
+        return letters.decode(row.value or b"")
+    except msgspec.DecodeError as error:
+        return letter_of(row, "index", f"not a dead letter: {error}", utc_now())

@@ -1,0 +1,121 @@
+"""Names and connections: the topics, and how to reach the broker by each client library."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from connectors.kafka import BATCH_BYTES, ssl_context
+from streams.errors import BrokerUnavailable
+from streams.settings import Kafka
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The Kafka topics of an installation."""
+
+    posts: str
+    mentions: str
+    dead: str
+    cursors: str
+
+    @classmethod
+    def of(cls, prefix: str) -> "Topics":
+        return cls(
+            posts=f"{prefix}.posts",
+            mentions=f"{prefix}.mentions",
+            dead=f"{prefix}.dead-letters",
+            cursors=f"{prefix}.cursors",
+        )
+
+
+def aiokafka_config(kafka: Kafka) -> dict[str, Any]:
+    """Connection settings for aiokafka's clients."""
+    config: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "security_protocol": kafka.security_protocol,
+    }
+    if "SSL" in kafka.security_protocol:
+        config["ssl_context"] = ssl_context(str(kafka.ca_file) if kafka.ca_file else None)
+    if "SASL" in kafka.security_protocol:
+        config["sasl_mechanism"] = kafka.sasl_mechanism
+        config["sasl_plain_username"] = kafka.username
+        config["sasl_plain_password"] = kafka.password.get_secret_value()
+    return config
+
+
+def librdkafka_config(kafka: Kafka) -> dict[str, str]:
+    """Connection settings for confluent-kafka's clients."""
+    config = {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "security.protocol": kafka.security_protocol,
+    }
+    if kafka.ca_file:
+        config["ssl.ca.location"] = str(kafka.ca_file)
+    if "SASL" in kafka.security_protocol:
+        config["sasl.mechanism"] = kafka.sasl_mechanism
+        config["sasl.username"] = kafka.username
+        config["sasl.password"] = kafka.password.get_secret_value()
+    return config
+
+
+def new_producer(kafka: Kafka) -> AIOKafkaProducer:
+    """A producer that counts a record as sent when all in-sync replicas have it."""
+    return AIOKafkaProducer(
+        **aiokafka_config(kafka),
+        acks="all",
+        compression_type="lz4",
+        max_batch_size=BATCH_BYTES,
+        request_timeout_ms=30_000,
+    )
+
+
+async def started_producer(kafka: Kafka) -> AIOKafkaProducer:
+    """A producer that is connected. Raises `BrokerUnavailable` with the address and remedy."""
+    producer = new_producer(kafka)
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise BrokerUnavailable(
+            f"no Kafka broker answers at {kafka.bootstrap_servers}: {error}. "
+            "Remedy: start it, or correct VEILLE_KAFKA__BOOTSTRAP_SERVERS"
+        ) from error
+    return producer
+
+
+async def ensure_topics(kafka: Kafka) -> None:
+    """Create what is missing; leave what exists as it is. Raises `BrokerUnavailable`."""
+    topics = Topics.of(kafka.prefix)
+    admin = AIOKafkaAdminClient(**aiokafka_config(kafka))
+    try:
+        await admin.start()
+        existing = set(await admin.list_topics())
+        for name in (topics.posts, topics.mentions, topics.dead, topics.cursors):
+            if name not in existing:
+                await _create(admin, kafka, name, compacted=name == topics.cursors)
+    except KafkaError as error:
+        raise BrokerUnavailable(
+            f"no Kafka broker answers at {kafka.bootstrap_servers}: {error}. "
+            "Remedy: start it, or correct VEILLE_KAFKA__BOOTSTRAP_SERVERS"
+        ) from error
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, kafka: Kafka, name: str, *, compacted: bool) -> None:
+    configs = {"retention.ms": str(kafka.retention_hours * 3_600_000)}
+    if compacted:
+        configs = {"cleanup.policy": "compact"}
+    topic = NewTopic(
+        name,
+        num_partitions=1 if compacted else kafka.partitions,
+        replication_factor=kafka.replication,
+        topic_configs=configs,
+    )
+    try:
+        await admin.create_topics([topic])
+    except TopicAlreadyExistsError:
+        return

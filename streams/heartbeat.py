@@ -1,0 +1,56 @@
+"""What a worker tells of itself, once a second, through the store: counts, lag, liveness."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import msgspec
+
+from connectors.post import utc_now
+from streams.errors import StoreError
+from streams.ledger import Ledger
+from streams.store.port import Store
+
+EVERY_SECONDS = 1.0
+
+
+class Heartbeat:
+    """Writes the state `worker/<instance>`: the ledger, lag by topic, posts a second."""
+
+    def __init__(self, app: Any, store: Store, ledger: Ledger, instance: str) -> None:
+        self._app = app
+        self._store = store
+        self._ledger = ledger
+        self._instance = instance
+        self._started = utc_now()
+        self._before = (time.monotonic(), 0)
+
+    async def run(self) -> None:
+        while not self._app.should_stop:
+            with contextlib.suppress(StoreError):  # the index agent waits for it and says so
+                await self._store.put_state("worker", self._instance, self.state())
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def state(self) -> dict[str, Any]:
+        now, posts = time.monotonic(), self._ledger.posts
+        rate = (posts - self._before[1]) / max(now - self._before[0], 0.001)
+        self._before = (now, posts)
+        return {
+            "started_at": self._started.isoformat(),
+            "seen_at": utc_now().isoformat(),
+            "posts_per_second": round(rate, 1),
+            "lag": self.lag(),
+            **msgspec.to_builtins(self._ledger),
+        }
+
+    def lag(self) -> dict[str, int]:
+        """Records not yet finished with, by topic, over the partitions this worker holds."""
+        consumer = self._app.consumer
+        behind: dict[str, int] = {}
+        for tp in consumer.assignment():
+            end = consumer.highwater(tp)
+            if end is not None:
+                done = consumer._committed_offset[tp] or 0
+                behind[tp.topic] = behind.get(tp.topic, 0) + max(0, end - done)
+        return behind

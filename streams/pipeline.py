@@ -1,0 +1,59 @@
+"""The heart of the filter agent, pure: a post in, mentions and retractions out."""
+
+import hashlib
+import re
+from datetime import datetime
+
+from connectors.post import Post
+from streams.criteria.matcher import Match, Matcher
+from streams.records import Mention, Record, Retraction, mention_id
+from streams.sentiment.language import identify
+from streams.sentiment.scorer import Scorer
+
+_NOISE = re.compile(r"https?://\S+|[@#]\w+|\W+|\d+")
+
+
+class Pipeline:
+    """Language, criteria, sentiment. Holds no state between posts: the same post and the same
+    `now` always give the same records."""
+
+    def __init__(self, matcher: Matcher, scorer: Scorer) -> None:
+        self.matcher = matcher
+        self.scorer = scorer
+
+    def process(self, post: Post, now: datetime) -> list[Record]:
+        """The post's mentions, one a topic; for an edit or a deletion a retraction besides."""
+        if post.state == "deleted":
+            return [Retraction(post_id=post.id, version=post.version)]
+        lang = identify(post.text or post.title, post.lang).code
+        matches = self.matcher.match(post, lang)
+        records: list[Record] = [self._mention(post, match, lang, now) for match in matches]
+        if post.state == "edited":
+            topics = [match.topic for match in matches]
+            records.append(Retraction(post_id=post.id, version=post.version, topics=topics))
+        return records
+
+    def _mention(self, post: Post, match: Match, lang: str, now: datetime) -> Mention:
+        text = f"{post.title}\n{post.text}" if post.title else post.text
+        target = self.matcher.topics[match.topic].target
+        return Mention(
+            id=mention_id(match.topic, post.id),
+            topic=match.topic,
+            post=post,
+            lang=lang,
+            sentiment=self.scorer.score(text, lang, target),
+            processed_at=now,
+            version=post.version,
+            matched=match.spans,
+            story=story_of(text),
+            country=post.place.country if post.place else "",
+        )
+
+
+def story_of(text: str) -> str:
+    """The near-duplicate group: equal for texts that differ in links, names, tags, digits,
+    case and punctuation alone. Empty for a text with nothing else in it."""
+    words = _NOISE.sub(" ", text[:2000].casefold()).split()
+    if not words:
+        return ""
+    return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=8).hexdigest()

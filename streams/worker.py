@@ -1,0 +1,85 @@
+"""`veille worker`: runs the Faust application until told to stop, or until it crashes.
+
+A crash ends the process with exit code 1: whoever started it (the embedded supervisor, Docker,
+systemd) starts it again, and it goes on from what is committed.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+
+import faust
+
+from streams.app import create_app
+from streams.broker import ensure_topics
+from streams.criteria.topics import Topic
+from streams.errors import BrokerUnavailable
+from streams.settings import Settings
+from streams.store import open_store
+from streams.store.port import Store
+
+log = logging.getLogger(__name__)
+
+BROKER_PATIENCE_SECONDS = 120.0
+
+
+def run_worker(settings: Settings, topics: Sequence[Topic], *, instance: str = "") -> int:
+    """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    store = open_store(settings)
+    loop.run_until_complete(store.open())
+    try:
+        loop.run_until_complete(_broker_ready(settings))
+    except BaseException:
+        loop.run_until_complete(store.close())
+        raise
+    return _run(create_app(settings, topics, store, instance=instance), store, loop)
+
+
+class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is untyped here
+    """Faust's worker, which closes the store after the agents have stopped."""
+
+    def __init__(self, app: faust.App, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        super().__init__(
+            app,
+            loop=loop,
+            loglevel=logging.WARNING,
+            quiet=True,
+            override_logging=False,
+            redirect_stdouts=False,
+        )
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        await self._store.close()
+
+
+def _run(app: faust.App, store: Store, loop: asyncio.AbstractEventLoop) -> int:
+    try:
+        _Worker(app, store, loop).execute_from_commandline()
+    except SystemExit as end:
+        code = end.code
+    except Exception:
+        log.exception("the worker stops; what was not acknowledged will be done again")
+        return 1
+    return 1 if app.crashed or code else 0
+
+
+async def _broker_ready(settings: Settings) -> None:
+    """Wait for the broker, telling so; create topics on a real one."""
+    if settings.embedded_broker:
+        return
+    waited = 0.0
+    while True:
+        try:
+            return await ensure_topics(settings.kafka)
+        except BrokerUnavailable as error:
+            if waited >= BROKER_PATIENCE_SECONDS:
+                raise
+            print(f"veille worker: {error}; trying again", file=sys.stderr, flush=True)  # noqa: T201  # for the person
+            await asyncio.sleep(3)
+            waited += 3
