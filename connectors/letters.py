@@ -1,10 +1,11 @@
 """Dead letters: what could not be processed, kept with its bytes, reason and place."""
 
 import hashlib
-from datetime import datetime
 from typing import Literal
 
 import msgspec
+
+from connectors.post import Moment, read
 
 Stage = Literal["collect", "filter", "index"]
 
@@ -18,7 +19,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     place: str
     raw: bytes
-    at: datetime
+    at: Moment
     source: str = ""
     attempts: int = 1
 
@@ -41,4 +42,4 @@ def encode(letter: DeadLetter) -> bytes:
 
 def decode(raw: bytes) -> DeadLetter:
     """Read what `encode` wrote. Raises `msgspec.DecodeError` or its child `ValidationError`."""
-    return _decoder.decode(raw)
+    return read(_decoder, raw)

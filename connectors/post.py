@@ -6,9 +6,15 @@ Fields are only ever added.
 """
 
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
+
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that every store can keep."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time; one without a time zone is refused when it is read."""
 
 Kind = Literal["post", "comment", "review", "article", "message", "video", "edit"]
 State = Literal["live", "edited", "deleted"]
@@ -24,7 +30,7 @@ class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     handle: str = ""
     name: str = ""
     bio: str = ""
-    followers: int | None = None
+    followers: Whole | None = None
     location: str = ""
     url: str = ""
     verified: bool | None = None
@@ -33,10 +39,10 @@ class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Engagement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Counts as last seen at the source; `None` where the source does not tell."""
 
-    likes: int | None = None
-    reposts: int | None = None
-    replies: int | None = None
-    views: int | None = None
+    likes: Whole | None = None
+    reposts: Whole | None = None
+    replies: Whole | None = None
+    views: Whole | None = None
 
 
 class Rating(msgspec.Struct, frozen=True):
@@ -62,13 +68,15 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     (see `connectors.text.plain`). `created_at` never changes between versions; `updated_at` is
     when this version came to be (an edit or a deletion) and is `None` for the first one.
     A deleted post keeps its `id` and loses its text and author.
+
+    Times given in another zone are turned into UTC. Raises `ValueError` for a time without a zone.
     """
 
     id: str
     source: str
-    created_at: datetime
-    collected_at: datetime
-    updated_at: datetime | None = None
+    created_at: Moment
+    collected_at: Moment
+    updated_at: Moment | None = None
     kind: Kind = "post"
     state: State = "live"
     url: str = ""
@@ -86,6 +94,22 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     media: list[str] = []
     place: Place | None = None
 
+    def __post_init__(self) -> None:
+        if self.created_at.tzinfo is not UTC:
+            self._set_utc("created_at", self.created_at)
+        if self.collected_at.tzinfo is not UTC:
+            self._set_utc("collected_at", self.collected_at)
+        if self.updated_at is not None and self.updated_at.tzinfo is not UTC:
+            self._set_utc("updated_at", self.updated_at)
+
+    def _set_utc(self, name: str, moment: datetime) -> None:
+        if moment.tzinfo is None:
+            raise ValueError(f"{name} {moment.isoformat()} has no time zone")
+        try:
+            msgspec.structs.force_setattr(self, name, moment.astimezone(UTC))
+        except OverflowError:
+            raise ValueError(f"{name} {moment.isoformat()} is outside the years 1-9999") from None
+
     @property
     def version(self) -> int:
         """Content time in milliseconds since 1970: the newer version of a post has the larger one.
@@ -101,15 +125,34 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+T = TypeVar("T")
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Post)
 
 
+def read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """Decode what someone else may have written, with one kind of error for all that is wrong.
+
+    Raises `msgspec.DecodeError` or its child `ValidationError`, where msgspec alone would also
+    raise `UnicodeDecodeError` and, for JSON nested without measure, `RecursionError`.
+    """
+    try:
+        return decoder.decode(raw)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error}") from None
+    except RecursionError:
+        raise msgspec.DecodeError("nested too deeply") from None
+
+
 def encode(post: Post) -> bytes:
-    """The post as one line of JSON, without the line's end."""
+    """The post as one line of JSON, without the line's end.
+
+    Raises `UnicodeEncodeError` for a lone surrogate, which `connectors.text.plain` removes.
+    """
     return _encoder.encode(post)
 
 
 def decode(raw: bytes) -> Post:
-    """Read what `encode` wrote. Raises `msgspec.DecodeError` (or its child `ValidationError`)."""
-    return _decoder.decode(raw)
+    """Read what `encode` wrote. Raises `msgspec.DecodeError` or its child `ValidationError`."""
+    return read(_decoder, raw)

@@ -5,12 +5,15 @@ by `python -m streams.contracts` and tested to be current. Fields are only ever 
 """
 
 import hashlib
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from connectors.letters import DeadLetter
-from connectors.post import Moment, Post, read
+from connectors.post import Moment, Post, Whole, read
+
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Milliseconds since 1970, as the external version of a stored document."""
 
 SentimentLabel = Literal["pos", "neg", "neu", "unscored"]
 LABELS: Final[tuple[SentimentLabel, ...]] = ("pos", "neg", "neu", "unscored")
@@ -35,8 +38,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     """A stretch of a post that met the criteria: `text[start:end]` of the named field."""
 
     field: Literal["title", "text", "hashtags", "author", "url"]
-    start: int
-    end: int
+    start: Whole
+    end: Whole
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,7 +65,7 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     lang: str
     sentiment: Sentiment
     processed_at: Moment
-    version: int
+    version: Version
     matched: list[Span] = []
     story: str = ""
     country: str = ""
@@ -79,7 +82,7 @@ class Retraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """
 
     post_id: str
-    version: int
+    version: Version
     topics: list[str] = []
 
 

@@ -215,6 +215,8 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], 
 def _note_lines(
     node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
 ) -> None:
+    if len(at) > 50:  # a list that contains itself
+        return
     lines.setdefault(at, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
