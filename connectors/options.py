@@ -1,0 +1,145 @@
+"""A connector's settings, read once with errors that name setting, value and remedy.
+
+Values may be of their YAML type or text (`--set urls=A,B` gives text).
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from connectors.base import Option, Spec
+from connectors.errors import BadSettings
+
+BASE_URL: Final = Option("base_url", "Address used instead of the source's own (proxy, test).", "")
+CONTACT: Final = Option(
+    "contact", "Web page or mail address that the User-Agent names, so that operators can ask.", ""
+)
+TIMEOUT: Final = Option("timeout", "Seconds that one request may take, its body included.", 60)
+_SWITCHES: Final = {"yes": True, "true": True, "no": False, "false": False}
+
+
+class Options:
+    """The settings of one source, checked against its `Spec`.
+
+    Raises `BadSettings` for a setting that does not exist, with the nearest that does.
+    """
+
+    def __init__(self, spec: Spec, values: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self._values = values
+        self._known = {option.name: option for option in spec.options}
+        for name in values:
+            if name not in self._known:
+                raise self._unknown(str(name))
+        for option in spec.options:
+            if option.required and values.get(option.name) in (None, "", [], ()):
+                raise BadSettings(f"{spec.name}: set '{option.name}': {option.help}")
+
+    def text(self, name: str) -> str:
+        """A single piece of text, without the blanks around it."""
+        value = self._raw(name)
+        if isinstance(value, str):
+            return self._printable(name, value.strip())
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        raise self._bad(name, value, "give one piece of text")
+
+    def header(self, name: str) -> str:
+        """As `text`, for what goes into an HTTP header: ASCII."""
+        value = self.text(name)
+        if not value.isascii():
+            raise self._bad(name, value, "use ASCII characters: it goes into an HTTP header")
+        return value
+
+    def choice(self, name: str, among: Sequence[str]) -> str:
+        value = self.text(name)
+        if value not in among:
+            raise self._bad(name, value, f"choose one of {', '.join(among)}")
+        return value
+
+    def switch(self, name: str) -> bool:
+        """Yes or no. YAML makes a truth value of an unquoted `yes`; `--set` gives text."""
+        value = self._raw(name)
+        said = _SWITCHES.get(value.strip().lower()) if isinstance(value, str) else value
+        if not isinstance(said, bool):
+            raise self._bad(name, value, "say yes or no")
+        return said
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        value = self._raw(name)
+        remedy = f"give a whole number from {low} to {high}"
+        try:
+            number = int(value) if isinstance(value, str | int) else None
+        except ValueError:
+            number = None
+        if number is None or isinstance(value, bool) or not low <= number <= high:
+            raise self._bad(name, value, remedy)
+        return number
+
+    def seconds(self, name: str, low: float, high: float) -> float:
+        """A number of seconds from `low` to `high`."""
+        value = self._raw(name)
+        try:
+            number = float(value) if isinstance(value, str | int | float) else None
+        except (ValueError, OverflowError):
+            number = None
+        if number is None or isinstance(value, bool) or not low <= number <= high:
+            raise self._bad(name, value, f"give a number of seconds from {low:g} to {high:g}")
+        return number
+
+    def many(self, name: str) -> list[str]:
+        """A list, or text with commas between; blanks and repeats go."""
+        value = self._raw(name)
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            raise self._bad(name, value, "give a list, or text with commas between")
+        for part in parts:
+            if not isinstance(part, str):
+                raise self._bad(name, part, "each entry must be text")
+        cleaned = (self._printable(name, part.strip()) for part in parts)
+        return list(dict.fromkeys(part for part in cleaned if part))
+
+    def url(self, name: str, schemes: Sequence[str] = ("http", "https")) -> str:
+        """A web address without a slash at its end; empty where not set."""
+        value = self.text(name)
+        return self.check_url(name, value, schemes).rstrip("/") if value else ""
+
+    def check_url(self, name: str, value: str, schemes: Sequence[str] = ("http", "https")) -> str:
+        """`value` if it is a web address with a host. Raises `BadSettings`."""
+        remedy = f"give a whole address such as {schemes[-1]}://example.org"
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or any(character.isspace() for character in value):
+            raise self._bad(name, _without_secrets(value), remedy)
+        return value
+
+    def _raw(self, name: str) -> Any:  # a setting is whatever YAML gave
+        value = self._values.get(name)
+        return self._known[name].default if value is None else value
+
+    def _printable(self, name: str, value: str) -> str:
+        if not value.isprintable():
+            raise self._bad(name, value, "take the control characters out")
+        return value
+
+    def _bad(self, name: str, value: object, remedy: str) -> BadSettings:
+        shown = "(hidden)" if self._known[name].secret else f"{value!r:.120}"
+        return BadSettings(f"{self._spec.name}: '{name}' is {shown}; {remedy}")
+
+    def _unknown(self, name: str) -> BadSettings:
+        near = difflib.get_close_matches(name, self._known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(self._known)}"
+        return BadSettings(f"{self._spec.name}: there is no setting '{name:.80}'; {hint}")
+
+
+def _without_secrets(url: str) -> str:
+    """The address as messages may show it: neither user, password nor query."""
+    head = url.split("?", 1)[0].split("#", 1)[0]
+    scheme, mark, rest = head.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else head

@@ -1,0 +1,71 @@
+from typing import Any
+
+import pytest
+
+from connectors.base import Option, Spec
+from connectors.errors import BadSettings
+from connectors.options import Options
+
+SPEC = Spec(
+    name="x",
+    door="d",
+    sees="s",
+    needs="n",
+    limits="l",
+    options=(
+        Option("kind", "A kind.", "a"),
+        Option("number", "A number.", 5),
+        Option("on", "A switch.", "yes"),
+        Option("list", "Several.", ()),
+        Option("address", "An address.", ""),
+        Option("key", "A key.", "", secret=True),
+    ),
+)
+
+
+def options(**values: Any) -> Options:
+    return Options(SPEC, values)
+
+
+@pytest.mark.parametrize("value", [True, "yes", "True", " YES "])
+def test_switches_on(value: object) -> None:
+    assert options(on=value).switch("on")
+    assert not options(on="no").switch("on")
+
+
+def test_lists_and_numbers_from_text() -> None:
+    given = options(list=" a, b,,a ", number="7")
+    assert (given.many("list"), given.whole("number", 0, 9)) == (["a", "b"], 7)
+    assert options(list=["a", "b"]).many("list") == ["a", "b"]
+    assert options().seconds("number", 0, 9) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("kind", "z", lambda o: o.choice("kind", ("a", "b"))),
+        ("kind", ["a"], lambda o: o.text("kind")),
+        ("kind", "a\x00", lambda o: o.text("kind")),
+        ("kind", "é", lambda o: o.header("kind")),
+        ("number", "1e3", lambda o: o.whole("number", 0, 9)),
+        ("number", True, lambda o: o.whole("number", 0, 9)),
+        ("number", "nan", lambda o: o.seconds("number", 0, 9)),
+        ("on", 1, lambda o: o.switch("on")),
+        ("list", 5, lambda o: o.many("list")),
+        ("address", "ftp://a.example", lambda o: o.url("address")),
+        ("address", "http://[", lambda o: o.url("address")),
+        ("address", "http://a b", lambda o: o.url("address")),
+    ],
+)
+def test_wrong_values_are_named(name: str, value: object, read: Any) -> None:
+    with pytest.raises(BadSettings, match=rf"x: '{name}' is .*; \w+"):
+        read(options(**{name: value}))
+
+
+def test_secrets_are_hidden() -> None:
+    with pytest.raises(BadSettings) as caught:
+        options(key=["s3cret"]).text("key")
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(BadSettings) as caught:
+        options(address="ftp://me:s3cret@a.example/x?key=s3cret").url("address")
+    assert "s3cret" not in str(caught.value)
