@@ -1,0 +1,38 @@
+"""Folding: what makes two spellings of a word the same word.
+
+Case, accents, compatibility forms and invisible characters do not count: `É` = `e`, `ё` = `е`,
+`ﬁ` = `fi`, `ß` = `ss`, `œ` = `oe`, `’` = `'`. Cyrillic letters that only look like accented ones
+stay themselves: `й` is not `и`, `ї` is not `і`.
+"""
+
+import re
+from typing import Final
+from unicodedata import normalize
+
+_KEPT: Final = re.compile("([йўїѓќ])")
+_DROPPED: Final = re.compile(
+    "[\u0300-\u036f"  # accents of Latin, Greek and Cyrillic
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Hebrew points
+    "\u0610-\u061a\u0640\u064b-\u0652\u0670"  # Arabic vowel signs and the stretching stroke
+    "\u00ad\u034f\u061c\u180e\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"  # unseen
+    "\ufe00-\ufe0f\U000e0100-\U000e01ef]"  # variation selectors
+)
+_LETTERS: Final = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "\u2018": "'"}
+    | {"\u2019": "'", "\u200b": ""}
+)
+
+
+def fold(word: str) -> str:
+    """The form in which words are compared. Never empty for a word that is not."""
+    if word.isascii():
+        return word.lower()
+    folded = normalize("NFKC", normalize("NFKC", word).casefold())
+    parts = _KEPT.split(folded) if _KEPT.search(folded) else [folded]
+    return "".join(_bare(part) for part in parts).translate(_LETTERS) or word
+
+
+def _bare(part: str) -> str:
+    if _KEPT.fullmatch(part):
+        return part
+    return normalize("NFC", _DROPPED.sub("", normalize("NFD", part)))

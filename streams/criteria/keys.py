@@ -1,0 +1,102 @@
+"""Which terms a post must carry to have any chance with a query.
+
+A query is met only by posts that carry at least one key of each of its `Cover`s. The cheapest
+cover places the topic in the index, the next one guards it.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from streams.criteria.syntax import And, Hashtag, Node, Not, Or, Phrase, Prefix, Word
+
+Frequency = Callable[[str], float]
+"""The share of posts that carry a term, in [0, 1]."""
+
+
+class Cover(NamedTuple):
+    """Terms one of which every post that meets the query carries; `cost` is their frequency."""
+
+    keys: frozenset[str]
+    cost: float
+
+
+def covers(node: Node, frequency: Frequency) -> list[Cover]:
+    """The query's covers, cheapest first; none if some posts without any of its words meet it."""
+    return sorted(_required(node, frequency, negated=False), key=lambda cover: cover.cost)
+
+
+def term_of(leaf: Word | Prefix | Hashtag) -> str:
+    """The leaf as a term of `Vocabulary.terms`."""
+    match leaf:
+        case Word(term):
+            return term
+        case Prefix(start):
+            return f"{start}*"
+        case Hashtag(tag):
+            return f"#{tag}"
+
+
+def prefixes(node: Node) -> set[str]:
+    """The beginnings of words that the query asks for, wherever in it."""
+    match node:
+        case And(children) | Or(children):
+            return set[str]().union(*map(prefixes, children))
+        case Not(child):
+            return prefixes(child)
+        case Prefix(start):
+            return {start}
+        case _:
+            return set()
+
+
+def _required(node: Node, frequency: Frequency, *, negated: bool) -> list[Cover]:
+    match node:
+        case Not(child):
+            return _required(child, frequency, negated=not negated)
+        case And(children) | Or(children):
+            parts = [_required(child, frequency, negated=negated) for child in children]
+            conjunction = isinstance(node, And) is not negated
+            return [cover for part in parts for cover in part] if conjunction else _union(parts)
+        case _ if negated:
+            return []
+        case Phrase(terms):
+            return [Cover(frozenset([term]), frequency(term)) for term in dict.fromkeys(terms)]
+        case _:
+            term = term_of(node)
+            return [Cover(frozenset([term]), frequency(term))]
+
+
+def _union(parts: list[list[Cover]]) -> list[Cover]:
+    """One cover of a disjunction: the cheapest of each part, or none if a part has none."""
+    if not all(parts):
+        return []
+    cheapest = [min(part, key=lambda cover: cover.cost) for part in parts]
+    keys = frozenset[str]().union(*(cover.keys for cover in cheapest))
+    return [Cover(keys, sum(cover.cost for cover in cheapest))]
+
+
+COMMON_WORDS: Final = frozenset(
+    """
+    a about all also an and are as at be been but by can do for from get good had has have he her
+    his i if in is it its just like me more my new no not now of on one or our out say she so some
+    than that the their them there they this time to today up us was we were what when which who
+    will with would you your rt http https t.co www com
+    au aux avec ce cette ces c'est dans de des du elle en est et il ils je la le les leur lui mais
+    mon ne nous on ou par pas plus pour qu'il que qui sa se ses son sur tout tres un une vous y
+    а бы быть в во вот вы да для до его ее если есть еще же за и из или к как когда кто ли мне мы
+    на не нет но ну о об он она они от по при с так также там то тоже только ты у уже что чтобы
+    это этот я
+    """.split()  # noqa: SIM905 (150 quoted words would be harder to read)
+)
+_BY_LENGTH: Final = (0.2, 0.1, 0.03, 0.01, 0.005, 0.002, 0.001)
+
+
+def guessed_frequency(term: str) -> float:
+    """How common a term is, as far as its looks tell: short words and prefixes are frequent."""
+    if term[0] == "#" and len(term) > 1:
+        return 0.0005
+    if term[-1] == "*" and len(term) > 1:
+        return 2 * _BY_LENGTH[min(len(term) - 2, len(_BY_LENGTH) - 1)]
+    if term in COMMON_WORDS:
+        return 0.1
+    return _BY_LENGTH[min(len(term), len(_BY_LENGTH) - 1)]
