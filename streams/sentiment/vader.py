@@ -27,7 +27,7 @@ _NEGATED: Final[float] = library.N_SCALAR
 # word that weighs must be among them, because phrases are also looked for ahead of such a word.
 # `test_every_phrase_has_a_rare_word` holds this to the library's lists.
 RARE: Final = frozenset(
-    {"shit", "bomb", "bad", "stop", "yeah", "kiss", "die", "heart", "enough", "kind", "sort"}
+    {"shit", "bomb", "bad", "stop", "yeah", "kiss", "die", "beating", "enough", "kind", "sort"}
 )
 _ACTING: Final = RARE | {"so", "this", "never", "without", "doubt", "least", "no"}
 
@@ -40,7 +40,8 @@ _NAMED: Final = _ACTING.union(
 
 _FEW: Final = 32  # up to here a plain search is faster than heaps
 _MAX_TOKEN: Final = 48  # longer tokens are looked at anew: they are rare and seldom repeat
-_MAX_TOKENS: Final = 1 << 16  # some 12 MB when full
+_REMEMBERED: Final = 1 << 16  # tokens; some 12 MB when full
+_PATIENCE: Final = 20  # times as many misses, and memory starts afresh
 
 
 class Polarity(NamedTuple):
@@ -94,10 +95,16 @@ _SHOUTED: Final = Word("A", {})
 
 
 class _Words(dict[str, Word]):
-    """Raw token -> `Word`, filled as tokens are met, bounded in number and length."""
+    """Raw token -> `Word`, filled as tokens are met, bounded in number and length.
 
-    def __init__(self, lexicon: dict[str, float]) -> None:
+    Frequent tokens come early and stay; what comes when it is full is looked at anew each time,
+    until so much of that has come that the talk must have changed, and it starts afresh.
+    """
+
+    def __init__(self, lexicon: dict[str, float], room: int) -> None:
         super().__init__()
+        self._room = room
+        self._missed = 0
         self._lexicon = lexicon
         self._known = frozenset(lexicon) | _NAMED
 
@@ -110,20 +117,25 @@ class _Words(dict[str, Word]):
             word = Word(stripped, self._lexicon)
         else:
             word = _SHOUTED if stripped.isupper() else _PLAIN
-        if len(token) <= _MAX_TOKEN:
-            if len(self) >= _MAX_TOKENS:
+        if len(self) < self._room:
+            if len(token) <= _MAX_TOKEN:
+                self[token] = word
+        else:
+            self._missed += 1
+            if self._missed > _PATIENCE * self._room:
+                self._missed = 0
                 self.clear()
-            self[token] = word
         return word
 
 
 class Vader:
-    """The engine. One instance may serve many threads; it remembers words, never texts."""
+    """The engine. One instance may serve many threads; it remembers words, up to `remembered` of
+    them, and never texts."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
         emojis = _read_list("emoji_utf8_lexicon.txt")
         lexicon = {word: float(rating) for word, rating in _read_list("vader_lexicon.txt").items()}
-        self._look_up = _Words(lexicon).__getitem__
+        self._look_up = _Words(lexicon, remembered).__getitem__
         self._emojis = {key: name for key, name in emojis.items() if len(key) == 1}
 
     def polarity(self, text: str) -> Polarity:
@@ -134,20 +146,22 @@ class Vader:
         return self.weigh(text)[0]
 
     def weigh(self, text: str) -> tuple[Polarity, int]:
-        """The scores, and how many words or emoji carried them."""
+        """The scores, and how many words or emoji may have carried them."""
         if not text.isascii():
             text = _spelled(text, self._emojis)
         words = list(map(self._look_up, text.split()))
-        valences = _valences(words, text)
-        if not valences:
+        places = [at for at, word in enumerate(words) if word.valence is not None]
+        if not places:
             return (_NEUTRAL if words else _NOTHING), 0
-        return _summed(valences, len(words), text), len(valences)
+        return _summed(_valences(words, places, text), len(words), text), len(places)
 
     def explain(self, text: str) -> list[tuple[str, float]]:
-        """Each word that carries sentiment, as VADER spells it, with its valence in place."""
+        """Each word that may carry sentiment, as VADER spells it, with its valence in place."""
         text = _spelled(text, self._emojis)
         words = list(map(self._look_up, text.split()))
-        return [(words[at].lower, value) for at, value in _valences(words, text)]
+        places = [at for at, word in enumerate(words) if word.valence is not None]
+        valences = _valences(words, places, text)
+        return [(words[at].lower, value) for at, value in zip(places, valences, strict=True)]
 
 
 @functools.cache
@@ -178,15 +192,13 @@ def _spelled(text: str, emojis: dict[str, str]) -> str:
     return "".join(parts)
 
 
-def _valences(words: list[Word], text: str) -> list[tuple[int, float]]:
-    """Place and valence of every word whose valence is not zero, in order."""
-    heavy = [at for at, word in enumerate(words) if word.valence is not None]
-    if not heavy:
-        return []
-    capitals = sum([word.upper for word in words])
-    mixed = 0 < capitals < len(words)
-    found = [(at, value) for at in heavy if (value := _valence(words, at, mixed))]
-    return _weigh_but(words, found) if "but" in text.lower() else found
+def _valences(words: list[Word], places: list[int], text: str) -> list[float]:
+    """The valence of each word at `places`, the only ones that can have any."""
+    mixed = 0 < sum([word.upper for word in words]) < len(words)
+    valences = [_valence(words, at, mixed) for at in places]
+    if "but" in text.lower():
+        _weigh_but(words, places, valences)
+    return valences
 
 
 def _valence(words: list[Word], at: int, mixed: bool) -> float:  # noqa: C901 - the order of the rules is the specification
@@ -224,7 +236,7 @@ def _valence(words: list[Word], at: int, mixed: bool) -> float:  # noqa: C901 - 
 
 
 def _before_next(words: list[Word], at: int, value: float) -> float:
-    """ "no" weighs nothing before a word that weighs, nor does "kind" before "of"."""
+    """Take the weight off "no" before a word that weighs, and off "kind" before "of"."""
     if at + 1 == len(words):
         return value
     after = words[at + 1]
@@ -286,7 +298,7 @@ def _phrases(words: list[Word], at: int, value: float) -> float:
     return value
 
 
-def _weigh_but(words: list[Word], found: list[tuple[int, float]]) -> list[tuple[int, float]]:
+def _weigh_but(words: list[Word], places: list[int], values: list[float]) -> None:
     """Halve what stands before the first "but", raise what stands after it.
 
     The library walks the list while it changes it and looks each value up by `list.index`: the
@@ -294,16 +306,14 @@ def _weigh_but(words: list[Word], found: list[tuple[int, float]]) -> list[tuple[
     """
     but = next((at for at, word in enumerate(words) if word.lower == "but"), None)
     if but is None:
-        return found
-    values = [value for _, value in found]
-    factors = [0.5 if at < but else 1.5 for at, _ in found]
+        return
+    factors = [0.5 if at < but else 1.5 for at in places]
     if len(values) > _FEW:
         _weigh_many(values, factors)
-    else:
-        for value in values:
-            first = values.index(value)
-            values[first] = value * factors[first]
-    return [(at, value) for (at, _), value in zip(found, values, strict=True)]
+        return
+    for value in values:
+        first = values.index(value)
+        values[first] = value * factors[first]
 
 
 def _weigh_many(values: list[float], factors: list[float]) -> None:
@@ -317,19 +327,21 @@ def _weigh_many(values: list[float], factors: list[float]) -> None:
         heapq.heappush(places[values[first]], first)
 
 
-def _summed(found: list[tuple[int, float]], count: int, text: str) -> Polarity:
-    """The four scores of `count` words, of which those in `found` weigh more than nothing.
+def _summed(valences: list[float], count: int, text: str) -> Polarity:
+    """The four scores of `count` words, `valences` being those that may not be zero.
 
     Sums run in the library's order and steps: floating-point addition is not associative.
     """
+    total = float(sum(valences))
     positive = negative = 0.0
-    for _, value in found:
+    neutral = count - len(valences)
+    for value in valences:
         if value > 0:
             positive += value + 1
-        else:
+        elif value < 0:
             negative += value - 1
-    total = float(sum([value for _, value in found]))
-    neutral = count - len(found)
+        else:
+            neutral += 1
     if "!" in text or "?" in text:
         emphasis = _emphasis(text)
         if total:
