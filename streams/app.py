@@ -1,8 +1,7 @@
 """The Faust application: a factory, with no side effect at import."""
 
-import socket
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 import faust
 
@@ -20,66 +19,89 @@ from streams.sentiment.scorer import build_scorer
 from streams.settings import Settings
 from streams.store.port import Store
 
+ROLES: Final = ("filter", "index", "dead-letters")
+"""The agents of a worker. All by default; a cluster may run some of them in workers apart."""
+
 
 def create_app(
-    settings: Settings, topics: Sequence[Topic], store: Store, *, instance: str = ""
+    settings: Settings,
+    topics: Sequence[Topic],
+    store: Store,
+    *,
+    instance: str = "",
+    roles: Collection[str] = ROLES,
 ) -> faust.App:
-    """An application with three agents: filter, index, dead letters.
+    """An application with the agents named in `roles`.
 
     `instance` names this worker among several and stays the same across restarts, so that Kafka
     gives a restarted worker its partitions back at once.
     """
     app = _bare_app(settings, instance)
-    names = Topics.of(settings.kafka.prefix)
-    parts = _Parts(app, settings, names)
-    pipeline = Pipeline(compile_topics(topics), build_scorer())
-    ledger = Ledger()
+    parts = _Parts(app, settings, topics, store)
+    bodies = {
+        parts.names.posts: ("filter", parts.filter),
+        parts.names.mentions: ("index", parts.index),
+        parts.names.dead: ("dead-letters", parts.letters),
+    }
+    for topic, (role, body) in bodies.items():
+        if role in roles:
+            app.agent(_raw(app, topic), name=role)(body)
 
-    @app.agent(_raw(app, names.posts), name="filter")  # type: ignore[untyped-decorator]
-    async def filter_posts(stream: Any) -> None:
-        agent = FilterAgent(
-            pipeline=pipeline,
-            sender=parts.sender(),
-            mentions=names.mentions,
-            dead=names.dead,
-            ledger=ledger,
-            crash=app.crash,
-        )
-        await agent.run(stream)
+    app.ledger = parts.ledger
 
-    @app.agent(_raw(app, names.mentions), name="index")  # type: ignore[untyped-decorator]
-    async def index_mentions(stream: Any) -> None:
-        agent = IndexAgent(
-            store=store, sender=parts.sender(), dead=names.dead, ledger=ledger, crash=app.crash
-        )
-        await agent.run(stream)
-
-    @app.agent(_raw(app, names.dead), name="dead-letters")  # type: ignore[untyped-decorator]
-    async def keep_letters(stream: Any) -> None:
-        await LetterAgent(store=store, ledger=ledger, crash=app.crash).run(stream)
-
-    @app.task  # type: ignore[untyped-decorator]
+    @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:
-        await Heartbeat(app, store, ledger, instance or socket.gethostname()).run()
+        await Heartbeat(app, store, parts.ledger, instance).run()
 
     return app
 
 
 class _Parts:
-    """What the agents share, built once the application's producer runs."""
+    """The bodies of the agents and what they share, built once Faust's producer runs."""
 
-    def __init__(self, app: faust.App, settings: Settings, names: Topics) -> None:
+    def __init__(
+        self, app: faust.App, settings: Settings, topics: Sequence[Topic], store: Store
+    ) -> None:
+        self.names = Topics.of(settings.kafka.prefix)
+        self.ledger = Ledger()
         self._app = app
         self._settings = settings
-        self._names = names
-        self._gates: dict[str, LagGate] = {}
+        self._store = store
+        self._pipeline = Pipeline(compile_topics(topics), build_scorer())
 
-    def sender(self) -> BatchSender:
-        if self._settings.embedded_broker and not self._gates:
-            progress = Progress(librdkafka_config(self._settings.kafka), self._settings.kafka.group)
+    async def filter(self, stream: Any) -> None:
+        agent = FilterAgent(
+            pipeline=self._pipeline,
+            sender=self._sender(),
+            mentions=self.names.mentions,
+            dead=self.names.dead,
+            ledger=self.ledger,
+            crash=self._app.crash,
+        )
+        await agent.run(stream)
+
+    async def index(self, stream: Any) -> None:
+        agent = IndexAgent(
+            store=self._store,
+            sender=self._sender(),
+            dead=self.names.dead,
+            ledger=self.ledger,
+            crash=self._app.crash,
+        )
+        await agent.run(stream)
+
+    async def letters(self, stream: Any) -> None:
+        agent = LetterAgent(store=self._store, ledger=self.ledger, crash=self._app.crash)
+        await agent.run(stream)
+
+    def _sender(self) -> BatchSender:
+        gates = {}
+        if self._settings.embedded_broker:
+            kafka = self._settings.kafka
+            progress = Progress(librdkafka_config(kafka), kafka.group)
             limit = self._settings.pipeline.max_lag_bytes
-            self._gates[self._names.mentions] = LagGate(progress, self._names.mentions, limit)
-        return BatchSender(self._app.producer._ensure_producer(), self._gates)
+            gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
+        return BatchSender(self._app.producer._ensure_producer(), gates)
 
 
 def _raw(app: faust.App, name: str) -> Any:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 import time
 from typing import Any
 
@@ -16,21 +18,34 @@ EVERY_SECONDS = 1.0
 
 
 class Heartbeat:
-    """Writes the state `worker/<instance>`: the ledger, lag by topic, posts a second."""
+    """Writes the state `worker/<instance>`: the ledger, lag by topic, posts a second.
+
+    A worker with a name goes on counting where the one before it with that name stopped; what
+    that one did in its last second is counted again or not at all.
+    """
 
     def __init__(self, app: Any, store: Store, ledger: Ledger, instance: str) -> None:
         self._app = app
         self._store = store
         self._ledger = ledger
-        self._instance = instance
+        self._named = bool(instance)
+        self._instance = instance or f"{socket.gethostname()}-{os.getpid()}"
         self._started = utc_now()
         self._before = (time.monotonic(), 0)
 
     async def run(self) -> None:
+        if self._named:
+            await self._take_up()
         while not self._app.should_stop:
             with contextlib.suppress(StoreError):  # the index agent waits for it and says so
                 await self._store.put_state("worker", self._instance, self.state())
             await asyncio.sleep(EVERY_SECONDS)
+
+    async def _take_up(self) -> None:
+        with contextlib.suppress(StoreError, msgspec.ValidationError):
+            before = (await self._store.states("worker")).get(self._instance, {})
+            self._ledger.add(msgspec.convert(before, Ledger))
+            self._before = (time.monotonic(), self._ledger.posts)
 
     def state(self) -> dict[str, Any]:
         now, posts = time.monotonic(), self._ledger.posts

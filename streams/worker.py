@@ -7,11 +7,11 @@ systemd) starts it again, and it goes on from what is committed.
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import faust
 
-from streams.app import create_app
+from streams.app import ROLES, create_app
 from streams.broker import ensure_topics
 from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable
@@ -24,7 +24,13 @@ log = logging.getLogger(__name__)
 BROKER_PATIENCE_SECONDS = 120.0
 
 
-def run_worker(settings: Settings, topics: Sequence[Topic], *, instance: str = "") -> int:
+def run_worker(
+    settings: Settings,
+    topics: Sequence[Topic],
+    *,
+    instance: str = "",
+    roles: Collection[str] = ROLES,
+) -> int:
     """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
     loop = asyncio.new_event_loop()
@@ -36,7 +42,7 @@ def run_worker(settings: Settings, topics: Sequence[Topic], *, instance: str = "
     except BaseException:
         loop.run_until_complete(store.close())
         raise
-    return _run(create_app(settings, topics, store, instance=instance), store, loop)
+    return _run(create_app(settings, topics, store, instance=instance, roles=roles), store, loop)
 
 
 class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is untyped here
@@ -52,6 +58,7 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is untyped here
             override_logging=False,
             redirect_stdouts=False,
         )
+        self.spinner = None  # it writes terminal codes even to files
 
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
@@ -72,7 +79,7 @@ def _run(app: faust.App, store: Store, loop: asyncio.AbstractEventLoop) -> int:
 async def _broker_ready(settings: Settings) -> None:
     """Wait for the broker, telling so; create topics on a real one."""
     if settings.embedded_broker:
-        return
+        return None
     waited = 0.0
     while True:
         try:

@@ -1,0 +1,1 @@
+"""Benchmarks: one program a claim, each with its peers in the same run."""

@@ -1,0 +1,309 @@
+"""The Faust worker against the same work by other clients, on a real Kafka, in one run.
+
+    python -m benchmarks.worker [--posts 100000] [--rounds 3]
+
+Each worker is a process of its own that reads the same posts, applies the same pipeline, sends
+the mentions (acks=all, lz4) and commits. Rates are from the first record read to the last
+acknowledgement. Quote the ratios: they are taken round by round.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from connectors import post
+from connectors.kafka import BatchSender, acknowledged
+from connectors.post import Author, Post, utc_now
+from streams.agents import judge
+from streams.broker import Topics, ensure_topics, started_producer
+from streams.criteria.matcher import compile as compile_topics
+from streams.criteria.topics import Topic
+from streams.pipeline import Pipeline
+from streams.sentiment.scorer import build_scorer
+from streams.settings import Kafka, Settings
+
+WORKERS = ("confluent", "aiokafka", "slab", "naive")
+NAIVE_SHARE = 10
+"""The naive worker reads one post in so many, or the benchmark would take an hour."""
+
+SENTENCES = (
+    "the service was slow again and nobody at the desk could tell us why the flight left early",
+    "but the crew were kind and the seats were fine for the price we paid this morning",
+    "really love how quickly they answered my message after such an awful week of delays",
+)
+WORDS = " ".join(SENTENCES).split()
+
+
+def make_posts(count: int, seed: int = 7) -> list[Post]:
+    """Posts of about 550 bytes; one in five names a brand that a topic watches."""
+    rng = random.Random(seed)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    posts = []
+    for number in range(count):
+        words = [rng.choice(WORDS) for _ in range(40)]
+        if number % 5 == 0:
+            words[3] = f"brand{rng.randrange(100)}"
+        posts.append(
+            Post(
+                id=f"bench:{number}",
+                source="bench",
+                created_at=start + timedelta(seconds=number),
+                collected_at=start + timedelta(seconds=number),
+                text=" ".join(words),
+                lang="en",
+                author=Author(id=str(number % 9973), handle=f"user{number % 9973}"),
+                url=f"https://bench.invalid/{number}",
+            )
+        )
+    return posts
+
+
+def make_pipeline() -> Pipeline:
+    topics = [Topic(id=f"t{number}", query=f"brand{number}") for number in range(100)]
+    return Pipeline(compile_topics(topics), build_scorer("vader"))
+
+
+def run_confluent(address: str, posts: int, group: str) -> float:
+    """A bare loop: consume, judge, produce, flush, commit."""
+    from confluent_kafka import Consumer, Producer
+
+    pipeline, names = make_pipeline(), Topics.of("veille")
+    consumer = Consumer(
+        {
+            "bootstrap.servers": address,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    producer = Producer(
+        {"bootstrap.servers": address, "acks": "all", "compression.type": "lz4", "linger.ms": 5,
+         "queue.buffering.max.messages": 1_000_000}
+    )  # fmt: skip
+    consumer.subscribe([names.posts])
+    done, started = 0, 0.0
+    while done < posts:
+        rows = [_Row(row) for row in consumer.consume(5000, timeout=1.0) if not row.error()]
+        if rows:
+            started = started or time.perf_counter()
+            for key, value in judge(rows, pipeline, utc_now()).mentions:
+                producer.produce(names.mentions, value, key)
+            producer.poll(0)
+            done += len(rows)
+            producer.flush()
+            consumer.commit(asynchronous=True)
+    elapsed = time.perf_counter() - started
+    consumer.close()
+    return elapsed
+
+
+class _Row:
+    """A confluent message with aiokafka's attribute names."""
+
+    __slots__ = ("key", "offset", "partition", "topic", "value")
+
+    def __init__(self, row: Any) -> None:
+        self.key, self.value = row.key(), row.value()
+        self.topic, self.partition, self.offset = row.topic(), row.partition(), row.offset()
+
+
+async def run_aiokafka(address: str, posts: int, group: str) -> float:
+    """A bare loop: getmany, judge, send_batch, wait, commit."""
+    from aiokafka import AIOKafkaConsumer
+
+    pipeline, names = make_pipeline(), Topics.of("veille")
+    producer = await started_producer(Kafka(bootstrap_servers=address))
+    sender = BatchSender(producer)
+    consumer = AIOKafkaConsumer(
+        names.posts,
+        bootstrap_servers=address,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_poll_records=5000,
+    )
+    await consumer.start()
+    done, started = 0, 0.0
+    while done < posts:
+        runs = await consumer.getmany(timeout_ms=1000)
+        started = started or (time.perf_counter() if runs else 0.0)
+        for rows in runs.values():
+            made = judge(rows, pipeline, utc_now())
+            await acknowledged(await sender.send(names.mentions, made.mentions))
+            done += len(rows)
+        await consumer.commit()
+    elapsed = time.perf_counter() - started
+    await consumer.stop()
+    await producer.stop()
+    return elapsed
+
+
+def run_slab(address: str, posts: int, group: str) -> float:
+    """Veille's worker itself, with its filter agent alone."""
+    from streams.app import create_app
+
+    app = create_app(_settings(address, group), _topics(), _NoStore(), roles=["filter"])  # type: ignore[arg-type]
+    return _run_faust(app, lambda: _ledger(app).posts >= posts, lambda: _ledger(app).posts > 0)
+
+
+def run_naive(address: str, posts: int, group: str) -> float:
+    """Faust as its tutorial shows it: one post at a time, `await send`."""
+    import faust
+
+    pipeline, names = make_pipeline(), Topics.of("veille")
+    settings = _settings(address, group)
+    app = faust.App(
+        group,
+        broker=f"kafka://{address}",
+        store="memory://",
+        datadir=str(settings.data_dir),
+        producer_acks=-1,
+        producer_compression_type="lz4",
+        topic_disable_leader=True,
+        web_enabled=False,
+        consumer_auto_offset_reset="earliest",
+    )
+    source = app.topic(names.posts, value_serializer="raw", value_type=bytes)
+    sink = app.topic(names.mentions, value_serializer="raw", value_type=bytes)
+    seen = [0]
+
+    @app.agent(source)  # type: ignore[untyped-decorator]
+    async def naive(stream: Any) -> None:
+        async for value in stream:
+            one = post.decode(value)
+            for record in pipeline.process(one, utc_now()):
+                await sink.send(key=one.id.encode(), value=msgspec.json.encode(record))
+            seen[0] += 1
+
+    return _run_faust(app, lambda: seen[0] >= posts, lambda: seen[0] > 0)
+
+
+def _run_faust(app: Any, finished: Callable[[], bool], begun: Callable[[], bool]) -> float:
+    import faust
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    elapsed = [0.0]
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch() -> None:
+        while not begun():  # noqa: ASYNC110  # what it waits for is counted in another task
+            await asyncio.sleep(0.002)
+        started = time.perf_counter()
+        while not finished():  # noqa: ASYNC110  # the same
+            await asyncio.sleep(0.005)
+        elapsed[0] = time.perf_counter() - started
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    worker = faust.Worker(app, loop=loop, loglevel="ERROR", quiet=True, redirect_stdouts=False)
+    with contextlib.suppress(SystemExit):
+        worker.execute_from_commandline()
+    return elapsed[0]
+
+
+def _ledger(app: Any) -> Any:
+    return app.ledger
+
+
+def _settings(address: str, group: str) -> Settings:
+    return Settings(
+        kafka=Kafka(bootstrap_servers=address, group=group), data_dir=Path(tempfile.mkdtemp())
+    )
+
+
+def _topics() -> list[Topic]:
+    return [Topic(id=f"t{number}", query=f"brand{number}") for number in range(100)]
+
+
+class _NoStore:
+    """The filter agent alone writes nothing; the heartbeat's word is dropped."""
+
+    async def put_state(self, *_: object) -> None: ...
+
+    async def states(self, _: str) -> dict[str, Any]:
+        return {}
+
+
+async def feed(address: str, posts: Sequence[Post]) -> None:
+    """Create the topics and fill `veille.posts`."""
+    kafka = Kafka(bootstrap_servers=address)
+    await ensure_topics(kafka)
+    producer = await started_producer(kafka)
+    sender = BatchSender(producer)
+    futures: list[Any] = []
+    for start in range(0, len(posts), 1000):
+        items = [(one.id.encode(), post.encode(one)) for one in posts[start : start + 1000]]
+        futures += await sender.send("veille.posts", items)
+    await acknowledged(futures)
+    await producer.stop()
+
+
+def measure(name: str, address: str, posts: int, group: str) -> float:
+    """Posts a second of one worker, run in a process of its own."""
+    wanted = posts // NAIVE_SHARE if name == "naive" else posts
+    command = [sys.executable, "-m", "benchmarks.worker", "--as", name, "--address", address]
+    command += ["--posts", str(wanted), "--group", group]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
+    return wanted / float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--as", dest="name", choices=WORKERS)
+    parser.add_argument("--address")
+    parser.add_argument("--group")
+    options = parser.parse_args()
+    if options.name:
+        print(run_one(options.name, options.address, options.posts, options.group))
+        return
+    from tests.support.servers import Kafka as KafkaServer
+
+    with KafkaServer() as server:
+        asyncio.run(feed(server.address, make_posts(options.posts)))
+        compare(server.address, options.posts, options.rounds)
+
+
+def run_one(name: str, address: str, posts: int, group: str) -> float:
+    if name == "confluent":
+        return run_confluent(address, posts, group)
+    if name == "aiokafka":
+        return asyncio.run(run_aiokafka(address, posts, group))
+    return run_slab(address, posts, group) if name == "slab" else run_naive(address, posts, group)
+
+
+def compare(address: str, posts: int, rounds: int) -> None:
+    rates: dict[str, list[float]] = {name: [] for name in WORKERS}
+    for number in range(rounds):
+        for name in WORKERS:
+            rates[name].append(measure(name, address, posts, f"{name}-{number}"))
+            print(f"round {number + 1}: {name:<10} {rates[name][-1]:>10,.0f} posts/s", flush=True)
+    print("\n| worker | posts/s (median) | of bare confluent-kafka | times naive Faust |")
+    print("|---|---|---|---|")
+    for name in WORKERS:
+        of_bare = [mine / bare for mine, bare in zip(rates[name], rates["confluent"], strict=True)]
+        of_naive = [mine / naive for mine, naive in zip(rates[name], rates["naive"], strict=True)]
+        print(
+            f"| {name} | {statistics.median(rates[name]):,.0f} "
+            f"| {statistics.median(of_bare):.2f} | {statistics.median(of_naive):.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

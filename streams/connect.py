@@ -1,0 +1,140 @@
+"""`veille connect`: runs the sources, sends what they find to Kafka, keeps their cursors."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from connectors.base import Context
+from connectors.kafka import BatchSender
+from connectors.kafka_sink import KafkaCursors, KafkaSink
+from connectors.publish import CursorKeeper
+from connectors.runner import Runner
+from connectors.state import SourceState
+from streams.broker import (
+    Topics,
+    aiokafka_config,
+    ensure_topics,
+    librdkafka_config,
+    started_producer,
+)
+from streams.durable import StoreCursors, Stored
+from streams.errors import StoreError
+from streams.offsets import LagGate, Progress
+from streams.settings import Settings
+from streams.store import open_store
+from streams.store.port import Store
+
+STATE_SECONDS: Final = 1.0
+
+
+async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Run all sources until `stop` (or SIGTERM, Ctrl-C). Raises `VeilleError` at the start."""
+    stop = stop or _stop_on_signals()
+    store = open_store(settings)
+    await store.open()
+    try:
+        if not settings.embedded_broker:
+            await ensure_topics(settings.kafka)
+        async with _delivery(settings, store) as (sink, cursors):
+            states = States(store)
+            runner = Runner(
+                settings.sources,
+                sink,
+                cursors,
+                context=Context(allow_hosts=settings.allowed_hosts),
+                on_state=states.note,
+            )
+            keeping = asyncio.create_task(states.keep())
+            try:
+                await runner.run(stop)
+                await stop.wait()
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
+                await states.flush()
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _delivery(
+    settings: Settings, store: Store
+) -> AsyncIterator[tuple[KafkaSink, CursorKeeper]]:
+    """A sink and where cursors are kept: in Kafka, or in the store where the broker forgets."""
+    topics = Topics.of(settings.kafka.prefix)
+    producer = await started_producer(settings.kafka)
+    try:
+        if settings.embedded_broker:
+            async with embedded_sink(settings, producer) as sink:
+                yield sink, StoreCursors(store)
+        else:
+            sender = BatchSender(producer)
+            cursors = KafkaCursors(sender, topics.cursors)
+            await _read_cursors(settings, cursors)
+            yield KafkaSink(sender, posts=topics.posts, dead=topics.dead), cursors
+    finally:
+        await producer.stop()
+
+
+@contextlib.asynccontextmanager
+async def embedded_sink(settings: Settings, producer: AIOKafkaProducer) -> AsyncIterator[KafkaSink]:
+    """A sink held back by lag, whose receipts resolve when the store has the posts."""
+    topics = Topics.of(settings.kafka.prefix)
+    progress = Progress(librdkafka_config(settings.kafka), settings.kafka.group)
+    gate = LagGate(progress, topics.posts, settings.pipeline.max_lag_bytes)
+    try:
+        yield KafkaSink(
+            BatchSender(producer, {topics.posts: gate}),
+            posts=topics.posts,
+            dead=topics.dead,
+            safe=Stored(progress, topics),
+        )
+    finally:
+        await progress.close()
+
+
+async def _read_cursors(settings: Settings, cursors: KafkaCursors) -> None:
+    consumer = AIOKafkaConsumer(**aiokafka_config(settings.kafka), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        await cursors.read(consumer)
+    finally:
+        await consumer.stop()
+
+
+class States:
+    """Keeps the latest state of each source in the store, at most once a second."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changed: dict[str, SourceState] = {}
+
+    def note(self, state: SourceState) -> None:
+        self._changed[state.id] = state
+
+    async def keep(self) -> None:
+        while True:
+            await self.flush()
+            await asyncio.sleep(STATE_SECONDS)
+
+    async def flush(self) -> None:
+        changed, self._changed = self._changed, {}
+        for name, state in changed.items():
+            try:
+                await self._store.put_state("source", name, msgspec.to_builtins(state))
+            except StoreError:
+                self._changed.setdefault(name, state)  # shown when the store is back
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
+            loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,66 @@
+"""Embedded delivery: the broker forgets, so a post is safe only when the store has it."""
+
+import asyncio
+
+from connectors.base import Cursor
+from streams.broker import Topics
+from streams.offsets import Progress
+from streams.store.port import Store
+
+
+class Stored:
+    """`await Stored(...)()` returns when all that is in the broker now has reached the store.
+
+    One round serves all who wait: a round that starts after they asked is followed to its end.
+    """
+
+    def __init__(self, progress: Progress, topics: Topics) -> None:
+        self._progress = progress
+        self._topics = topics
+        self._waiting: list[asyncio.Future[None]] = []
+        self._round: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> None:
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(self._rounds())
+        await mine
+
+    async def _rounds(self) -> None:
+        while self._waiting:
+            served, self._waiting = self._waiting, []
+            try:
+                await self.drained()
+            except Exception as error:  # noqa: BLE001  # handed to those who wait
+                _settle(served, error)
+            else:
+                _settle(served, None)
+
+    async def drained(self) -> None:
+        """Follow what is in the broker now through filter, index and dead letters."""
+        for topic in (self._topics.posts, self._topics.mentions, self._topics.dead):
+            await self._progress.reached(topic, await self._progress.ends(topic))
+
+
+def _settle(served: list[asyncio.Future[None]], error: Exception | None) -> None:
+    for one in served:
+        if one.done():
+            continue
+        if error is None:
+            one.set_result(None)
+        else:
+            one.set_exception(error)
+
+
+class StoreCursors:
+    """Cursors in the store, beside the posts they vouch for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load(self, source: str) -> Cursor:
+        return (await self._store.states("cursor")).get(source, {}).get("cursor")
+
+    async def save(self, source: str, cursor: Cursor) -> None:
+        await self._store.put_state("cursor", source, {"cursor": cursor})
