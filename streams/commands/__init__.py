@@ -1,0 +1,1 @@
+"""The commands of `veille`, one module a theme; `streams.cli` gathers them."""

@@ -1,0 +1,223 @@
+"""`veille search` and `veille export`: mentions from the store."""
+
+import csv
+import io
+import sys
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, cast
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from streams.commands.common import (
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    out,
+    parse_moment,
+    print_json,
+    run,
+)
+from streams.errors import ConfigError
+from streams.records import LABELS, Mention, SentimentLabel
+from streams.settings import Settings
+from streams.store import open_store
+from streams.store.port import Filter
+
+PAGE: Final = 500
+COLUMNS: Final = (
+    "id", "topic", "created_at", "source", "kind", "lang", "sentiment", "score", "confidence",
+    "author_handle", "author_name", "followers", "country", "title", "text", "url", "likes",
+    "reposts", "replies", "views",
+)  # fmt: skip
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_SYMBOLS: Final = {
+    "pos": ("+", "green"),
+    "neg": ("−", "red"),
+    "neu": ("·", ""),
+    "unscored": ("?", "dim"),
+}
+
+TopicOption = Annotated[list[str] | None, typer.Option("--topic", help="Topic id; repeatable.")]
+SinceOption = Annotated[str | None, typer.Option(help="From: a time, a date, or an age: 24h, 7d.")]
+UntilOption = Annotated[str | None, typer.Option(help="Up to, exclusive.")]
+SentimentOption = Annotated[
+    list[str] | None, typer.Option("--sentiment", help="pos, neg, neu or unscored; repeatable.")
+]
+LangOption = Annotated[list[str] | None, typer.Option("--lang", help="Language; repeatable.")]
+SourceOption = Annotated[list[str] | None, typer.Option("--source", help="Source; repeatable.")]
+
+
+def search(
+    query: Annotated[str, typer.Argument(help='Words and "phrases"; word* is a prefix.')] = "",
+    *,
+    topic: TopicOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    sentiment: SentimentOption = None,
+    lang: LangOption = None,
+    source: SourceOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most.")] = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Find stored mentions, newest first.
+
+    [bold]Example[/bold]: veille search '"late delivery" refund*' --sentiment neg --since 7d
+    """
+    where = build_filter(
+        query,
+        topics=topic,
+        since=since,
+        until=until,
+        sentiments=sentiment,
+        langs=lang,
+        sources=source,
+    )
+    run(_search(load_settings(config), where, limit, as_json=as_json))
+
+
+def export(
+    query: Annotated[str, typer.Argument(help='Words and "phrases"; word* is a prefix.')] = "",
+    *,
+    format_: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
+    topic: TopicOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    sentiment: SentimentOption = None,
+    lang: LangOption = None,
+    source: SourceOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write all stored mentions that fit to standard output, oldest first.
+
+    [bold]Example[/bold]: veille export --format csv --since 30d > mentions.csv
+    """
+    if format_ not in {"jsonl", "csv"}:
+        raise ConfigError(f"--format {format_!r}: not a format. Remedy: jsonl or csv")
+    where = build_filter(
+        query,
+        topics=topic,
+        since=since,
+        until=until,
+        sentiments=sentiment,
+        langs=lang,
+        sources=source,
+    )
+    run(_export(load_settings(config), where, format_))
+
+
+def build_filter(
+    query: str,
+    *,
+    topics: list[str] | None,
+    since: str | None,
+    until: str | None,
+    sentiments: list[str] | None,
+    langs: list[str] | None,
+    sources: list[str] | None,
+) -> Filter:
+    """Options to a filter. Raises `ConfigError` that names the option."""
+    for one in sentiments or ():
+        if one not in LABELS:
+            raise ConfigError(f"--sentiment {one!r}: unknown. Remedy: one of {', '.join(LABELS)}")
+    return Filter(
+        text=query,
+        topics=tuple(topics or ()),
+        sentiments=cast("tuple[SentimentLabel, ...]", tuple(sentiments or ())),
+        langs=tuple(langs or ()),
+        sources=tuple(sources or ()),
+        since=parse_moment(since, "--since"),
+        until=parse_moment(until, "--until"),
+    )
+
+
+async def _search(settings: Settings, where: Filter, limit: int, *, as_json: bool) -> None:
+    found = [mention async for mention in mentions(settings, where, limit=limit)]
+    if as_json:
+        for mention in found:
+            print_json(mention)
+        return
+    table = Table("when (UTC)", "topic", "", "source", "author", "text", box=None)
+    for mention in found:
+        symbol, style = _SYMBOLS[effective_label(mention)]
+        post = mention.post
+        table.add_row(
+            f"{post.created_at:%Y-%m-%d %H:%M}",
+            mention.topic,
+            Text(symbol, style),
+            post.source,
+            Text(post.author.handle or post.author.name, overflow="ellipsis"),
+            Text(" ".join(f"{post.title} {post.text}".split())[:160]),
+        )
+    out.print(table if found else "No mention fits. Remedy: fewer filters, or `veille status`")
+
+
+async def _export(settings: Settings, where: Filter, format_: str) -> None:
+    if format_ == "csv":
+        _write(csv_row(list(COLUMNS)))
+    async for mention in mentions(settings, where, newest_first=False):
+        line = csv_row(flat(mention)) if format_ == "csv" else msgspec.json.encode(mention) + b"\n"
+        _write(line)
+    sys.stdout.flush()
+
+
+def _write(line: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(line)
+    except BrokenPipeError:
+        raise typer.Exit(1) from None
+
+
+async def mentions(
+    settings: Settings, where: Filter, *, limit: int | None = None, newest_first: bool = True
+) -> AsyncIterator[Mention]:
+    """All that fit, page by page, so that memory stays flat."""
+    store = open_store(settings)
+    await store.open()
+    try:
+        cursor, left = "", limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            page = await store.search(where, limit=size, cursor=cursor, newest_first=newest_first)
+            for mention in page.mentions:
+                yield mention
+            cursor = page.cursor
+            left = None if left is None else left - len(page.mentions)
+            if not cursor:
+                return
+    finally:
+        await store.close()
+
+
+def effective_label(mention: Mention) -> SentimentLabel:
+    """The staff's label where there is one, else the computed one."""
+    return (mention.label and mention.label.sentiment) or mention.sentiment.label
+
+
+def flat(mention: Mention) -> list[Any]:
+    """The mention as the values of `COLUMNS`."""
+    post, author, engagement = mention.post, mention.post.author, mention.post.engagement
+    sentiment = mention.sentiment
+    return [
+        mention.id, mention.topic, post.created_at.isoformat(), post.source, post.kind,
+        mention.lang, effective_label(mention), sentiment.score, sentiment.confidence,
+        author.handle, author.name, author.followers, mention.country, post.title, post.text,
+        post.url, engagement.likes, engagement.reposts, engagement.replies, engagement.views,
+    ]  # fmt: skip
+
+
+def csv_row(values: list[Any]) -> bytes:
+    """One line of CSV in UTF-8. A cell that a spreadsheet would run as a formula is quoted
+    with an apostrophe."""
+    safe = [
+        f"'{value}"
+        if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}
+        else value
+        for value in values
+    ]
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(safe)
+    return buffer.getvalue().encode("utf-8", "replace")

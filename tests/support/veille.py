@@ -1,0 +1,98 @@
+"""Veille's own processes in tests: commands run to their end, and workers that can be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours without any `VEILLE_` variable, with the checkout's packages first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VEILLE_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more}
+
+
+def veille(
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    seconds: float = 120,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `veille …` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments],
+        env=environment(**(env or {})),
+        input=stdin,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def veille_json(*arguments: str, env: Mapping[str, str] | None = None) -> Any:
+    """The JSON that a command prints; the test fails with its message when it fails."""
+    done = veille(*arguments, env=env)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+class Process:
+    """`veille …` in the background, in a group of its own; its output goes to `log`."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", "streams.cli", *arguments]
+        self._env = environment(**env)
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self._command,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        return self
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9: nothing can be tidied up."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM, and the exit code; killed and -9 when it does not end in time."""
+        assert self.process is not None
+        if self.running:
+            self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -9
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.running:
+            self.kill()
