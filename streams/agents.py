@@ -6,7 +6,6 @@ starts again from what is committed.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -27,8 +26,10 @@ from streams.store.port import Store
 
 CHUNK: Final = 200
 """Posts judged in one go before other tasks of the loop have their turn (about 10 ms)."""
-UNDER_WAY: Final = 4
+UNDER_WAY: Final = 8
 """Slabs of one agent that may wait for their acknowledgement at once."""
+WRITE_RECORDS: Final = 2000
+"""Mentions written to the store at once, give or take a slab."""
 
 Crash = Callable[[BaseException], Awaitable[None]]
 
@@ -89,7 +90,7 @@ def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> 
 
 
 class _Agent:
-    """Work on slabs in order, at most `UNDER_WAY` waiting for their acknowledgement."""
+    """Work on slabs in order, at most `UNDER_WAY` of them unacknowledged."""
 
     def __init__(self, ledger: Ledger, crash: Crash) -> None:
         self.ledger = ledger
@@ -110,6 +111,11 @@ class _Agent:
     async def _take(self, event: Any) -> None:
         raise NotImplementedError
 
+    def _done(self, event: Any) -> None:
+        """Everything made of the slab is acknowledged by the next hop."""
+        event.ack()
+        self._room.release()
+
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guard(work))
         self._tasks.add(task)
@@ -120,8 +126,6 @@ class _Agent:
             await work
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)
-        finally:
-            self._room.release()
 
 
 class FilterAgent(_Agent):
@@ -157,12 +161,12 @@ class FilterAgent(_Agent):
 
     async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], count: Ledger) -> None:
         await acknowledged(futures)
-        event.ack()
+        self._done(event)
         self.ledger.add(count)
 
 
 class IndexAgent(_Agent):
-    """`veille.mentions` to the store: one write a slab, slabs of one partition in order."""
+    """`veille.mentions` to the store: one write for all slabs that wait, one write at a time."""
 
     def __init__(
         self, *, store: Store, sender: BatchSender, dead: str, ledger: Ledger, crash: Crash
@@ -171,23 +175,41 @@ class IndexAgent(_Agent):
         self._store = store
         self._sender = sender
         self._dead = dead
-        self._turn: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._waiting: list[Any] = []
+        self._writing = False
 
     async def _take(self, event: Any) -> None:
-        self._later(self._write(event))
+        self._waiting.append(event)
+        if not self._writing:
+            self._writing = True
+            self._later(self._write_all())
 
-    async def _write(self, event: Any) -> None:
-        slab: Slab = event.value
-        async with self._turn[slab.records[0].partition]:
-            good, bad = read_records(slab.records, utc_now())
-            report = await self._store.write(good)
-            bad += [
-                letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected
-            ]
-            if bad:
-                items = [(letter.id.encode(), letters.encode(letter)) for letter in bad]
-                await acknowledged(await self._sender.send(self._dead, items))
-            event.ack()
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._write(self._next_events())
+        finally:
+            self._writing = False
+
+    def _next_events(self) -> list[Any]:
+        """Slabs that wait, in order, up to about `WRITE_RECORDS`; at least one."""
+        taken: list[Any] = []
+        count = 0
+        while self._waiting and (not taken or count < WRITE_RECORDS):
+            taken.append(self._waiting.pop(0))
+            count += len(taken[-1].value.records)
+        return taken
+
+    async def _write(self, events: Sequence[Any]) -> None:
+        rows = [row for event in events for row in event.value.records]
+        good, bad = read_records(rows, utc_now())
+        report = await self._store.write(good)
+        bad += [letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected]
+        if bad:
+            items = [(letter.id.encode(), letters.encode(letter)) for letter in bad]
+            await acknowledged(await self._sender.send(self._dead, items))
+        for event in events:
+            self._done(event)
         self.ledger.stored += report.stored
         self.ledger.stale += report.stale
         self.ledger.retracted += report.retracted
@@ -236,7 +258,7 @@ class LetterAgent(_Agent):
         slab: Slab = event.value
         found = [read_letter(row) for row in slab.records]
         await self._store.add_dead_letters(found)
-        event.ack()
+        self._done(event)
         self.ledger.letters += len(found)
 
 

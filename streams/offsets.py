@@ -6,7 +6,7 @@ produces waits until what it sent before has been read (`LagGate`).
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -25,6 +25,7 @@ class Progress:
             {**config, "group.id": group, "enable.auto.commit": False, "log_level": 0}
         )
         self._lock = asyncio.Lock()
+        self._known: dict[str, list[TopicPartition]] = {}
 
     async def committed(self, topic: str) -> Offsets:
         """What the group has finished with, by partition; 0 where nothing yet."""
@@ -48,9 +49,14 @@ class Progress:
         async with self._lock:
             await asyncio.to_thread(self._consumer.close)
 
-    def _partitions(self, topic: str) -> Sequence[TopicPartition]:
-        found = self._consumer.list_topics(topic, timeout=10).topics[topic]
-        return [TopicPartition(topic, number) for number in found.partitions]
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        if topic not in self._known:
+            found = self._consumer.list_topics(topic, timeout=10).topics[topic]
+            rows = [TopicPartition(topic, number) for number in found.partitions]
+            if not rows:
+                return []
+            self._known[topic] = rows
+        return self._known[topic]
 
     def _committed(self, topic: str) -> Offsets:
         try:

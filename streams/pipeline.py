@@ -25,9 +25,11 @@ class Pipeline:
         """The post's mentions, one a topic; for an edit or a deletion a retraction besides."""
         if post.state == "deleted":
             return [Retraction(post_id=post.id, version=post.version)]
-        lang = identify(post.text or post.title, post.lang).code
-        matches = self.matcher.match(post, lang)
-        records: list[Record] = [self._mention(post, match, lang, now) for match in matches]
+        language = _Language(post)
+        matches = self.matcher.match(post, language)
+        if not matches and post.state == "live":
+            return []
+        records: list[Record] = [self._mention(post, match, language(), now) for match in matches]
         if post.state == "edited":
             topics = [match.topic for match in matches]
             records.append(Retraction(post_id=post.id, version=post.version, topics=topics))
@@ -48,6 +50,21 @@ class Pipeline:
             story=story_of(text),
             country=post.place.country if post.place else "",
         )
+
+
+class _Language:
+    """A post's language, identified when it is first asked for: most posts meet no topic."""
+
+    __slots__ = ("_code", "_post")
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._code = ""
+
+    def __call__(self) -> str:
+        if not self._code:
+            self._code = identify(self._post.text or self._post.title, self._post.lang).code
+        return self._code
 
 
 def story_of(text: str) -> str:

@@ -12,14 +12,16 @@ It leans on private parts of Faust 0.15 (`Consumer.getmany`, `_new_offset`, `ack
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 log = logging.getLogger(__name__)
+
+FETCH_WAIT_MS: Final = 50
 
 
 class Slab:
@@ -70,12 +72,25 @@ class InFlight:
         return offset
 
 
+class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped here
+    """Faust lets a fetch wait 1.5 s for data, and there is one fetch at a time: while it waits on
+    idle topics, a partition that has been read to its end gets nothing more."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
     """Yields one message per partition and fetch; its value is a `Slab`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_flight = InFlight()
         super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
         records, active = await self._wait_next_records(timeout)

@@ -125,7 +125,7 @@ class Pace:
     @property
     def batch(self) -> int:
         """Posts handed over at once: small where a pace is kept."""
-        return 500 if not (self._per_second or self._times) else 20
+        return 2000 if not (self._per_second or self._times) else 20
 
     @classmethod
     def parse(cls, text: str) -> "Pace":
@@ -258,11 +258,17 @@ async def _push(
 
 
 def _batches(options: dict[str, Any], size: int) -> Iterator[list[Step]]:
+    """Steps in runs of `size`: large ones make large records batches all the way."""
     paths = options["paths"]
     rest = {name: value for name, value in options.items() if name != "paths"}
+    waiting: list[Step] = []
     for steps in file.read(paths, rest):
-        for start in range(0, len(steps), size):
-            yield steps[start : start + size]
+        waiting += steps
+        while len(waiting) >= size:
+            yield waiting[:size]
+            del waiting[:size]
+    if waiting:
+        yield waiting
 
 
 async def _drain(settings: Settings, topics: Topics, bars: Progress) -> None:

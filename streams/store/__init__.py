@@ -1,0 +1,18 @@
+"""Where mentions live: one port, two stores."""
+
+from streams.settings import Settings
+from streams.store.port import Store
+
+
+def open_store(settings: Settings) -> Store:
+    """The store the settings name, not yet opened: `await store.open()` connects.
+
+    Elasticsearch where `store.url` is set, else SQLite in the data directory.
+    """
+    if settings.store.url:
+        from streams.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415 # heavy import
+
+        return ElasticsearchStore(settings.store)
+    from streams.store.sqlite import SqliteStore  # noqa: PLC0415 # heavy import
+
+    return SqliteStore(settings.data_dir / "veille.sqlite3")

@@ -19,7 +19,9 @@ Dimension = Literal["topic", "source", "lang", "author", "hashtag", "sentiment",
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which mentions: empty means "any". `since` is inclusive, `until` exclusive, both by the
     post's `created_at`. `text` holds words and "phrases", all of which must be in title or text,
-    case- and accent-insensitively; a word ending in `*` is a prefix. `author` is a handle or id.
+    case- and accent-insensitively; a word ending in `*` is a prefix. Punctuation asks for nothing.
+    `author` is a handle (with or without `@`, in any case), an id or a `source:handle`.
+    `sentiments` are those that count: a staff label wins. Times count to the millisecond.
     Deleted mentions never match.
     """
 
@@ -103,18 +105,21 @@ class Store(Protocol):
         not order of arrival, decides: a late older version changes nothing."""
         ...
 
-    async def get(self, mention_id: str) -> Mention | None: ...
+    async def get(self, mention_id: str) -> Mention | None:
+        """`None` also for a deleted one."""
+        ...
 
     async def search(
         self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
     ) -> Page:
         """Keyset paging by (`created_at`, id): never skips or repeats under concurrent writes.
-        A cursor of another query or a broken one raises `StoreError`."""
+        At most 1,000 a page. A cursor of another query or a broken one raises `StoreError`."""
         ...
 
     async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
         """Mentions in the order they were stored, after the opaque cursor `after`; with `after`
-        empty, no mentions but the present end's cursor. The live feed polls this."""
+        empty, no mentions but the present end's cursor. The live feed polls this. The cursor is
+        never empty; a mention written again comes again."""
         ...
 
     async def count(self, where: Filter) -> Count:
@@ -122,8 +127,9 @@ class Store(Protocol):
         ...
 
     async def over_time(self, where: Filter, *, step: timedelta) -> list[Bucket]:
-        """Buckets aligned to the epoch in UTC, oldest first, empty ones between included;
-        at most 10,000 of them, else `StoreError` with the remedy."""
+        """Buckets aligned to the epoch in UTC, oldest first, from `since` (else the first mention)
+        to `until` (else the last), empty ones included; at most 10,000 of them, else `StoreError`
+        with the remedy."""
         ...
 
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:

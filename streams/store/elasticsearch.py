@@ -1,0 +1,249 @@
+"""The store of a cluster: Elasticsearch 8.19 or 9, monthly indices behind one filtered alias.
+
+Why it is built like this: `docs/decisions/0002-elasticsearch-monthly-indices.md`.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import msgspec
+from elasticsearch import AsyncElasticsearch
+
+from connectors.letters import DeadLetter
+from streams.errors import StoreError, StoreUnavailable
+from streams.records import Mention, Record
+from streams.settings import Store as StoreSettings
+from streams.store import es_queries as queries
+from streams.store import es_setup, paging
+from streams.store.es_bulk import Bulk, Item
+from streams.store.es_writes import Body, Writer, in_slices
+from streams.store.port import Bucket, Count, Dimension, Filter, Page, WriteReport
+from streams.store.rules import MAX_ID_BYTES, millis
+
+_log = logging.getLogger(__name__)
+
+_ARRIVAL_SLACK: Final = timedelta(seconds=1)
+"""Beyond the refresh interval: how long a bulk may take without its mentions being passed over."""
+_SHARD_SIZES: Final = (1_000, 60_000)
+_STATES_AT_ONCE: Final = 1_000
+_T = TypeVar("_T")
+
+
+class ElasticsearchStore:
+    """`streams.store.port.Store` over one cluster. Nothing is connected before `open`.
+
+    A mention is visible to reads after `store.refresh_seconds`; `arrivals` shows it about a
+    second later still, so that two writers don't make a reader pass over one.
+    """
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._settings = settings
+        self._connected: AsyncElasticsearch | None = None
+        self._parts: tuple[es_setup.Indices, Bulk, Writer] | None = None
+
+    async def open(self) -> None:
+        self._connected = es_setup.connect(self._settings)
+        indices = es_setup.Indices(self._connected, self._settings)
+        bulk = Bulk(self._connected, indices.recreate)
+        self._parts = (indices, bulk, Writer(bulk, indices, self._ask, self._settings.prefix))
+        try:
+            await self._once(indices.prepare)
+            await self._writer.prune()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        if self._connected is not None:
+            await self._connected.close()
+            self._connected = None
+
+    async def write(self, records: Sequence[Record]) -> WriteReport:
+        return await self._writer.write(records, self._patiently)
+
+    async def get(self, mention_id: str) -> Mention | None:
+        """As of the last refresh; `None` also for a deleted one."""
+        wanted = queries.clean(mention_id)
+        body = {"query": {"ids": {"values": [wanted]}}, "size": 1}
+        hits = (await self._search(body))["hits"]["hits"]
+        return queries.mention(hits[0]) if hits else None
+
+    async def search(
+        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+    ) -> Page:
+        body = queries.search(where, limit=limit, cursor=cursor, newest_first=newest_first)
+        owner = queries.search_owner(where, newest_first)
+        return queries.page(await self._search(body), limit=limit, owner=owner)
+
+    async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
+        slack = timedelta(seconds=self._settings.refresh_seconds) + _ARRIVAL_SLACK
+        end, owner = datetime.now(UTC) - slack, paging.question(where, "arrivals")
+        if not after:
+            return Page([], paging.encode_cursor(paging.Place(owner, millis(end))))
+        place, size = paging.decode_cursor(after, owner), paging.page_size(limit)
+        body = {
+            "query": queries.query(where, {"range": {"stored_at": {"lte": queries.iso(end)}}}),
+            "size": size,
+            "sort": [{"stored_at": "asc"}, {"id": "asc"}],
+            "search_after": [place.time, place.id],
+            "track_total_hits": False,
+        }
+        hits = (await self._search(body))["hits"]["hits"]
+        cursor = paging.encode_cursor(paging.Place(owner, *hits[-1]["sort"])) if hits else after
+        return Page([queries.mention(hit) for hit in hits], cursor)
+
+    async def count(self, where: Filter) -> Count:
+        answer = await self._search(queries.counting(where))
+        split = queries.split(answer["aggregations"]) if "aggregations" in answer else {}
+        return Count(value="", total=answer["hits"]["total"]["value"], **split)
+
+    async def over_time(self, where: Filter, *, step: timedelta) -> list[Bucket]:
+        width = paging.step_millis(step)
+        ends = (await self._search(queries.edges(where))).get("aggregations", {})
+        first, last = (ends.get(name, {}).get("value") for name in ("min", "max"))
+        if first is None and not (where.since and where.until):
+            return []
+        starts = paging.bounds(where, width, int(first or 0), int(last or 0))
+        answer = await self._search(queries.histogram(where, width))
+        buckets = answer.get("aggregations", {}).get("times", {}).get("buckets", [])
+        return paging.fill(starts, {bucket["key"]: queries.split(bucket) for bucket in buckets})
+
+    async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
+        """Exact, unless a dimension has over 60,000 values in one month's index."""
+        size, found = paging.page_size(limit), {}
+        for shard_size in _SHARD_SIZES:
+            body = queries.top(where, by, limit=size, shard_size=shard_size)
+            found = (await self._search(body)).get("aggregations", {}).get("values", {})
+            if not found.get("doc_count_error_upper_bound"):
+                break
+        return [queries.count(bucket) for bucket in found.get("buckets", [])]
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        index = self._indices.name("dead-letters")
+        for some in in_slices(letters, 200):
+            path = f"/{index}/_mget?filter_path=docs._id,docs.found,docs._source.attempts"
+            ids = [letter.id for letter in some]
+            known = (await self._ask("POST", path, {"ids": ids})).get("docs", [])
+            attempts = {d["_id"]: _attempts(d) for d in known if d.get("found")}
+            for letter in some:
+                attempts[letter.id] = attempts.get(letter.id, 0) + letter.attempts
+            newest = {letter.id: letter for letter in some}
+            items = [_letter_item(index, new, attempts[id_]) for id_, new in newest.items()]
+            await self._bulk.write(items)
+
+    async def dead_letters(self, *, limit: int = 50) -> tuple[int, list[DeadLetter]]:
+        await self._refresh("dead-letters")
+        body = {
+            "size": min(10_000, max(0, limit)),
+            "sort": [{"at": "desc"}, {"id": "asc"}],
+            "track_total_hits": True,
+        }
+        answer = await self._search(body, "dead-letters")
+        found = [msgspec.convert(hit["_source"], DeadLetter) for hit in answer["hits"]["hits"]]
+        return answer["hits"]["total"]["value"], found
+
+    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
+        if len(key.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+            raise StoreError(f"state key {key[:80]!r}: over {MAX_ID_BYTES} bytes")
+        try:
+            body = msgspec.json.encode({"kind": kind, "key": key, "value": value})
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            raise StoreError(f"can't be kept as JSON: {error}") from error
+        name = hashlib.blake2b(f"{kind}\0{key}".encode(), digest_size=16).hexdigest()
+        await self._bulk.write([Item(self._indices.name("state"), name, body)])
+
+    async def states(self, kind: str) -> dict[str, dict[str, Any]]:
+        await self._refresh("state")
+        body: Body = {
+            "query": {"term": {"kind": queries.clean(kind)}},
+            "size": _STATES_AT_ONCE,
+            "sort": [{"key": "asc"}],
+        }
+        found: dict[str, dict[str, Any]] = {}
+        while True:
+            hits = (await self._search(body, "state"))["hits"]["hits"]
+            found |= {hit["_source"]["key"]: hit["_source"]["value"] for hit in hits}
+            if len(hits) < _STATES_AT_ONCE:
+                return found
+            body["search_after"] = hits[-1]["sort"]
+
+    @property
+    def _client(self) -> AsyncElasticsearch:
+        if self._connected is None:
+            raise StoreError("the store is not open. Remedy: await store.open()")
+        return self._connected
+
+    @property
+    def _opened(self) -> tuple[es_setup.Indices, Bulk, Writer]:
+        if self._parts is None:
+            raise StoreError("the store is not open. Remedy: await store.open()")
+        return self._parts
+
+    @property
+    def _indices(self) -> es_setup.Indices:
+        return self._opened[0]
+
+    @property
+    def _bulk(self) -> Bulk:
+        return self._opened[1]
+
+    @property
+    def _writer(self) -> Writer:
+        return self._opened[2]
+
+    async def _refresh(self, what: str) -> None:
+        await self._once(lambda: self._request("POST", f"/{self._indices.name(what)}/_refresh"))
+
+    async def _search(self, body: Body, what: str = "mentions") -> Body:
+        path = f"/{self._indices.name(what)}/_search?ignore_unavailable=true"
+        return await self._once(lambda: self._request("POST", path, body))
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> Body:
+        return await self._patiently(lambda: self._request(method, path, body))
+
+    async def _request(self, method: str, path: str, body: Any = None) -> Body:
+        headers = {"accept": "application/json"}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        answer = await self._client.perform_request(method, path, headers=headers, body=body)
+        found: Body = answer.body or {}
+        if found.get("timed_out") or found.get("_shards", {}).get("failed"):
+            raise StoreUnavailable(f"{self._settings.url}: some shards did not answer")
+        return found
+
+    async def _once(self, step: Callable[[], Awaitable[_T]]) -> _T:
+        try:
+            return await step()
+        except es_setup.CLIENT_ERRORS as error:
+            raise es_setup.explain(error, self._settings.url) from error
+
+    async def _patiently(self, step: Callable[[], Awaitable[_T]]) -> _T:
+        """Repeat while the server is away; a step must be harmless to repeat."""
+        rest = 0.1
+        while True:
+            try:
+                return await self._once(step)
+            except StoreUnavailable as error:
+                _log.warning("waiting for the store: %s", error)
+                await asyncio.sleep(rest * random.uniform(0.5, 1.5))  # noqa: S311 # jitter
+                rest = min(10.0, rest * 2)
+
+
+def _attempts(doc: Body) -> int:
+    """One is the default, which is not written."""
+    return int(doc.get("_source", {}).get("attempts", 1))
+
+
+def _letter_item(index: str, letter: DeadLetter, attempts: int) -> Item:
+    clean = msgspec.structs.replace(
+        letter,
+        attempts=attempts,
+        reason=queries.clean(letter.reason),
+        place=queries.clean(letter.place),
+    )
+    return Item(index, letter.id, msgspec.json.encode(clean))

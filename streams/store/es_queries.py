@@ -1,0 +1,170 @@
+"""Questions to Elasticsearch, as its query language; and its answers, as our records."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from streams.records import LABELS, Mention
+from streams.store import paging, text
+from streams.store.port import Count, Dimension, Filter, Page
+from streams.store.rules import handle_key, tag_key
+
+Body = dict[str, Any]
+
+FIELDS: Final[dict[Dimension, str]] = {
+    "topic": "topic",
+    "source": "post.source",
+    "lang": "lang",
+    "author": "author",
+    "hashtag": "hashtags",
+    "sentiment": "tone",
+    "country": "country",
+    "kind": "kind",
+}
+_TONES: Final[Body] = {"terms": {"field": "tone", "size": len(LABELS)}}
+_MOST_EXPANSIONS: Final = 10_000
+
+
+def query(where: Filter, *more: Body) -> Body:
+    """The filter as a query that scores nothing."""
+    filters = [*_lists(where), *_texts(where), *more]
+    times: Body = {}
+    if where.since:
+        times["gte"] = iso(where.since)
+    if where.until:
+        times["lt"] = iso(where.until)
+    if times:
+        filters.append({"range": {"event_at": times}})
+    return {"bool": {"filter": filters, "must_not": [{"term": {"deleted": True}}]}}
+
+
+def iso(moment: datetime) -> str:
+    """A time to the millisecond, rounded down, as dates are kept."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    found = aware.astimezone(UTC).isoformat(timespec="milliseconds")
+    return found.replace("+00:00", "Z")
+
+
+def clean(value: str) -> str:
+    """Without lone surrogates, which JSON can't carry; no stored text has any."""
+    return value.encode("utf-8", "replace").decode()
+
+
+def _lists(where: Filter) -> list[Body]:
+    lists = {
+        "topic": where.topics,
+        "tone": where.sentiments,
+        "lang": where.langs,
+        "post.source": where.sources,
+        "country": where.countries,
+    }
+    return [{"terms": {f: [clean(v) for v in wanted]}} for f, wanted in lists.items() if wanted]
+
+
+def _texts(where: Filter) -> list[Body]:
+    filters: list[Body] = []
+    if where.post_id:
+        filters.append({"term": {"post.id": clean(where.post_id)}})
+    if where.author:
+        name = clean(where.author)
+        names = {"handle": handle_key(name), "post.author.id": name, "author": name}
+        either = [{"term": {field: value}} for field, value in names.items()]
+        filters.append({"bool": {"should": either, "minimum_should_match": 1}})
+    if where.hashtag:
+        filters.append({"term": {"hashtags": clean(tag_key(where.hashtag))}})
+    return filters + [_term(term) for term in text.parse(where.text)]
+
+
+def _term(term: text.Term) -> Body:
+    phrase = " ".join(term.words)
+    if term.prefix and len(term.words) == 1:
+        return {"prefix": {"fold": phrase}}
+    if term.prefix:
+        asked = {"query": phrase, "max_expansions": _MOST_EXPANSIONS}
+        return {"match_phrase_prefix": {"fold": asked}}
+    if len(term.words) == 1:
+        return {"term": {"fold": phrase}}
+    return {"match_phrase": {"fold": phrase}}
+
+
+def search(where: Filter, *, limit: int, cursor: str, newest_first: bool) -> Body:
+    """One more than the page, to know whether another follows."""
+    order = "desc" if newest_first else "asc"
+    body: Body = {
+        "query": query(where),
+        "size": paging.page_size(limit) + 1,
+        "sort": [{"event_at": order}, {"id": order}],
+        "track_total_hits": False,
+    }
+    if cursor:
+        place = paging.decode_cursor(cursor, search_owner(where, newest_first))
+        body["search_after"] = [place.time, place.id]
+    return body
+
+
+def search_owner(where: Filter, newest_first: bool) -> str:
+    """The question a search's cursor belongs to."""
+    return paging.question(where, f"search {newest_first}")
+
+
+def page(answer: Body, *, limit: int, owner: str) -> Page:
+    """The page, with a cursor when more follows."""
+    hits, size = answer["hits"]["hits"], paging.page_size(limit)
+    found = [mention(hit) for hit in hits[:size]]
+    if len(hits) <= size:
+        return Page(found)
+    created, last = hits[size - 1]["sort"]
+    return Page(found, paging.encode_cursor(paging.Place(owner, created, last)))
+
+
+def mention(hit: Body) -> Mention:
+    """The record inside a document; the helper fields beside it are left."""
+    return msgspec.convert(hit["_source"], Mention)
+
+
+def counting(where: Filter, *more: Body) -> Body:
+    """How many, split by sentiment."""
+    return {
+        "query": query(where, *more),
+        "size": 0,
+        "track_total_hits": True,
+        "aggs": {"tones": _TONES},
+    }
+
+
+def edges(where: Filter) -> Body:
+    """The first and the last time."""
+    aggs = {name: {name: {"field": "event_at"}} for name in ("min", "max")}
+    return {"query": query(where), "size": 0, "track_total_hits": False, "aggs": aggs}
+
+
+def histogram(where: Filter, step: int) -> Body:
+    """Buckets of `step` milliseconds that hold something."""
+    asked = {"field": "event_at", "fixed_interval": f"{step}ms", "min_doc_count": 1}
+    aggs = {"times": {"date_histogram": asked, "aggs": {"tones": _TONES}}}
+    return {"query": query(where), "size": 0, "track_total_hits": False, "aggs": aggs}
+
+
+def top(where: Filter, by: Dimension, *, limit: int, shard_size: int) -> Body:
+    """The most frequent values; the larger `shard_size`, the surer over several indices."""
+    field = FIELDS[by]
+    asked = {
+        "field": field,
+        "size": limit,
+        "shard_size": shard_size,
+        "order": [{"_count": "desc"}, {"_key": "asc"}],
+    }
+    named: Body = {"bool": {"must_not": [{"term": {field: ""}}]}}
+    aggs = {"values": {"terms": asked, "aggs": {"tones": _TONES}}}
+    return {"query": query(where, named), "size": 0, "track_total_hits": False, "aggs": aggs}
+
+
+def split(bucket: Body) -> paging.Split:
+    """The numbers by sentiment of a bucket."""
+    return {tone["key"]: tone["doc_count"] for tone in bucket["tones"]["buckets"]}
+
+
+def count(bucket: Body) -> Count:
+    """A bucket of `top` as a count."""
+    return Count(value=bucket["key"], total=bucket["doc_count"], **split(bucket))

@@ -1,0 +1,184 @@
+"""Connecting to Elasticsearch and keeping its indices as Veille needs them."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, UnsupportedProductError
+
+from streams.errors import StoreError, StoreUnavailable
+from streams.settings import Store as StoreSettings
+from streams.settings import shipped_config
+
+_MAJORS: Final = (8, 9)
+_UNAVAILABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
+_FIRST_YEAR, _LAST_YEAR = 2005, 2039
+_MONTHLY: Final = "mentions"
+SMALL: Final = ("retractions", "state", "dead-letters")
+_SECONDS: Final = 30.0
+
+
+def connect(settings: StoreSettings) -> AsyncElasticsearch:
+    """A client that retries nothing by itself. Raises `StoreError` for an odd address."""
+    options: dict[str, Any] = {}
+    if settings.api_key.get_secret_value():
+        options["api_key"] = settings.api_key.get_secret_value()
+    elif settings.username:
+        options["basic_auth"] = (settings.username, settings.password.get_secret_value())
+    if settings.ca_file:
+        options["ca_certs"] = str(settings.ca_file)
+    try:
+        return AsyncElasticsearch(
+            settings.url, request_timeout=_SECONDS, max_retries=0, retry_on_timeout=False, **options
+        )
+    except (ValueError, OSError) as error:
+        raise StoreError(
+            f"store.url {settings.url!r}: {error}. Remedy: https://host:9200"
+        ) from None
+
+
+def explain(error: Exception, url: str) -> StoreError:
+    """An error of the client's as one of ours: `StoreUnavailable` where waiting helps."""
+    if isinstance(error, UnsupportedProductError):
+        return StoreError(f"{url}: not Elasticsearch. Remedy: check store.url")
+    if isinstance(error, ApiError):
+        status = error.meta.status
+        if status in _UNAVAILABLE:
+            return StoreUnavailable(f"{url}: Elasticsearch answers {status}; it may be overloaded")
+        if status in (401, 403):
+            return StoreError(
+                f"{url}: Elasticsearch answers {status}: {str(error.body)[:300]}. Remedy: check "
+                "store.username, store.password or store.api_key, and its rights on the indices"
+            )
+        return StoreError(f"{url}: Elasticsearch answers {status}: {str(error.body)[:1000]}")
+    return StoreUnavailable(f"{url}: Elasticsearch does not answer: {error}")
+
+
+def month_of(prefix: str, created: datetime) -> str:
+    """The index of a mention: by the creation date of its post, which no edit changes.
+
+    Years that only a broken clock writes share one index, so that nobody can make thousands.
+    """
+    if created.year < _FIRST_YEAR:
+        return f"{prefix}-{_MONTHLY}-early"
+    if created.year > _LAST_YEAR:
+        return f"{prefix}-{_MONTHLY}-late"
+    return f"{prefix}-{_MONTHLY}-{created.year:04d}.{created.month:02d}"
+
+
+class Indices:
+    """Templates, mappings and indices under one prefix."""
+
+    def __init__(self, client: AsyncElasticsearch, settings: StoreSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._known: set[str] = set()
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", settings.prefix):
+            raise StoreError(
+                f"store.prefix {settings.prefix!r}: not the name of an index. "
+                "Remedy: lower-case letters, digits, '-', '_' and '.'"
+            )
+
+    def name(self, what: str) -> str:
+        """`<prefix>-what`."""
+        return f"{self._settings.prefix}-{what}"
+
+    async def prepare(self) -> None:
+        """Check the server, write template and mappings, create this month and the next."""
+        await self._check()
+        await self._refuse_alias_that_is_an_index()
+        await self._put_template()
+        for what in SMALL:
+            await self._create(self.name(what), self._body(what))
+        await self._update_mappings()
+        now = datetime.now(UTC)
+        for moment in (now, now.replace(day=1) + timedelta(days=32)):
+            await self.ensure(month_of(self._settings.prefix, moment))
+
+    async def ensure(self, index: str) -> None:
+        """Create an index unless it is known to be there; the template says how it looks."""
+        if index not in self._known:
+            await self._create(index, {})
+            self._known.add(index)
+
+    async def recreate(self, index: str) -> None:
+        """Someone removed an index while we wrote to it."""
+        self._known.discard(index)
+        what = index.removeprefix(f"{self._settings.prefix}-")
+        await self._create(index, self._body(what) if what in SMALL else {})
+
+    async def _check(self) -> None:
+        await self._client.perform_request(
+            "GET", "/_cluster/health", headers={"accept": "application/json"}
+        )
+        try:
+            answer = await self._client.perform_request(
+                "GET",
+                "/_nodes/_local",
+                params={"filter_path": "nodes.*.version"},
+                headers={"accept": "application/json"},
+            )
+        except ApiError as error:
+            if error.meta.status in (401, 403):
+                return  # no right to see nodes: writing will show whether it fits
+            raise
+        for node in answer.body["nodes"].values():
+            if int(node["version"].split(".")[0]) not in _MAJORS:
+                raise StoreError(
+                    f"{self._settings.url}: Elasticsearch {node['version']}; "
+                    "Veille needs 8.19 or 9. Remedy: upgrade the server"
+                )
+
+    async def _refuse_alias_that_is_an_index(self) -> None:
+        alias = self.name(_MONTHLY)
+        if await self._client.indices.exists(index=alias) and not (
+            await self._client.indices.exists_alias(name=alias)
+        ):
+            raise StoreError(
+                f"{self._settings.url}: {alias} is an index where Veille needs an alias. "
+                "Remedy: remove or rename it, or set another store.prefix"
+            )
+
+    async def _put_template(self) -> None:
+        live = {"filter": {"bool": {"must_not": [{"term": {"deleted": True}}]}}}
+        template = self._body(_MONTHLY) | {"aliases": {self.name(_MONTHLY): live}}
+        await self._client.indices.put_index_template(
+            name=self.name(_MONTHLY),
+            index_patterns=[f"{self.name(_MONTHLY)}-*"],
+            template=template,
+            priority=500,
+        )
+
+    async def _update_mappings(self) -> None:
+        """Fields are only ever added, so indices of older versions of Veille take the new ones."""
+        for what, target in [(_MONTHLY, f"{self.name(_MONTHLY)}-*")] + [
+            (what, self.name(what)) for what in SMALL
+        ]:
+            mappings = self._body(what)["mappings"]
+            await self._client.indices.put_mapping(
+                index=target, allow_no_indices=True, properties=mappings["properties"]
+            )
+
+    async def _create(self, index: str, body: dict[str, Any]) -> None:
+        try:
+            await self._client.indices.create(index=index, **body)
+        except ApiError as error:
+            if "resource_already_exists" not in str(error):
+                raise
+
+    def _body(self, what: str) -> dict[str, Any]:
+        path = shipped_config() / "elasticsearch" / f"{what}.json"
+        try:
+            body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path}: {error}. Remedy: install Veille again") from None
+        index = body["settings"]["index"]
+        index["number_of_replicas"] = self._settings.replicas
+        if what == _MONTHLY:
+            index["refresh_interval"] = f"{round(self._settings.refresh_seconds * 1000)}ms"
+        return body
+
+
+CLIENT_ERRORS: Final = (ApiError, TransportError, UnsupportedProductError)

@@ -1,0 +1,227 @@
+"""Writing a batch into Elasticsearch: what is sent, and what a retraction turns into."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from streams.records import Mention, Record, Retraction
+from streams.store import es_queries, rules
+from streams.store.es_bulk import Bulk, Item, Refused
+from streams.store.es_setup import Indices, month_of
+from streams.store.port import Rejected, WriteReport
+from streams.store.text import fold
+
+Body = dict[str, Any]
+_T = TypeVar("_T")
+_POSTS_AT_ONCE: Final = 500
+_PAGE: Final = 1_000
+
+
+class Ask(Protocol):
+    """Sends a request, patiently: again and again while the server is away."""
+
+    async def __call__(self, method: str, path: str, body: Any = None) -> Body: ...
+
+
+class _Helpers(msgspec.Struct, omit_defaults=True):
+    """Fields beside the record's own, for queries and for Kibana."""
+
+    event_at: datetime
+    stored_at: datetime
+    tone: str
+    kind: str
+    content_version: int
+    author: str = ""
+    handle: str = ""
+    hashtags: tuple[str, ...] = ()
+    fold: tuple[str, str] = ("", "")
+
+
+def document(mention: Mention, body: bytes, stored_at: datetime) -> bytes:
+    """The record's JSON with the helper fields spliced in."""
+    facts, post = rules.facts(mention), mention.post
+    helpers = _Helpers(
+        event_at=post.created_at,
+        stored_at=stored_at,
+        tone=facts.tone,
+        kind=post.kind,
+        content_version=facts.content,
+        author=facts.author,
+        handle=facts.handle,
+        hashtags=facts.hashtags,
+        fold=(fold(post.title), fold(post.text)),
+    )
+    return body[:-1] + b"," + msgspec.json.encode(helpers)[1:]
+
+
+class Writer:
+    """One batch at a time through watermarks, mentions and tombstones, in this order.
+
+    Broken off anywhere and written again, the batch ends the same.
+    """
+
+    def __init__(self, bulk: Bulk, indices: Indices, ask: Ask, prefix: str) -> None:
+        self._bulk = bulk
+        self._indices = indices
+        self._ask = ask
+        self._prefix = prefix
+        self._marks_index = indices.name("retractions")
+
+    async def write(
+        self, records: Sequence[Record], patiently: Callable[[Callable[[], Awaitable[None]]], Any]
+    ) -> WriteReport:
+        """Returns when every record is terminal. `patiently` repeats a step until it is done."""
+        rejected, mentions, retractions = _sort(records)
+        marks = await self._load_marks(mentions, retractions)
+        await self._keep_marks(marks, retractions)
+        alive = [m for m in mentions if not _killed(marks, m[0])]
+        for index in {month_of(self._prefix, m.post.created_at) for m, _ in alive}:
+            await patiently(lambda index=index: self._indices.ensure(index))  # type: ignore[misc]
+        stored, stale, refused = await self._index(alive)
+        buried = await self._bury(marks, {r.post_id for r in retractions})
+        dead = sum(mention.deleted for mention, _ in alive)
+        return WriteReport(
+            stored=stored,
+            stale=stale + len(mentions) - len(alive),
+            retracted=buried + dead,
+            rejected=rejected + refused,
+        )
+
+    async def _load_marks(
+        self, mentions: Iterable[tuple[Mention, bytes]], retractions: Iterable[Retraction]
+    ) -> dict[str, list[rules.Watermark]]:
+        posts = {mention.post.id for mention, _ in mentions} | {r.post_id for r in retractions}
+        by_key = {mark_id(post): post for post in posts}
+        found: dict[str, list[rules.Watermark]] = {}
+        path = f"/{self._marks_index}/_mget?filter_path=docs._id,docs._source.marks"
+        for keys in in_slices(list(by_key), _PAGE):
+            answer = await self._ask("POST", path, {"ids": keys})
+            for doc in answer.get("docs", []):
+                if source := doc.get("_source"):
+                    marks = msgspec.convert(source["marks"], list[rules.Watermark])
+                    found[by_key[doc["_id"]]] = marks
+        return found
+
+    async def _keep_marks(
+        self, marks: dict[str, list[rules.Watermark]], retractions: Sequence[Retraction]
+    ) -> None:
+        for retraction in retractions:
+            known = marks.get(retraction.post_id, [])
+            marks[retraction.post_id] = rules.remember(known, retraction)
+        now = datetime.now(UTC)
+        items = [
+            Item(
+                self._marks_index,
+                mark_id(post),
+                msgspec.json.encode({"post_id": post, "marks": marks[post], "written": now}),
+            )
+            for post in {retraction.post_id for retraction in retractions}
+        ]
+        await self._bulk.write(items)
+
+    async def _index(
+        self, mentions: Sequence[tuple[Mention, bytes]]
+    ) -> tuple[int, int, list[Rejected]]:
+        now = datetime.now(UTC)
+        outcomes = await self._bulk.write([self._item(m, body, now) for m, body in mentions])
+        refused = [
+            Rejected(mention, outcome.reason)
+            for (mention, _), outcome in zip(mentions, outcomes, strict=True)
+            if isinstance(outcome, Refused)
+        ]
+        return outcomes.count("stored"), outcomes.count("stale"), refused
+
+    def _item(self, mention: Mention, body: bytes, now: datetime) -> Item:
+        index = month_of(self._prefix, mention.post.created_at)
+        return Item(index, mention.id, document(mention, body, now), mention.version)
+
+    async def _bury(self, marks: dict[str, list[rules.Watermark]], posts: set[str]) -> int:
+        """Tombstones for what the retractions of these posts kill, as far as it was written."""
+        if not posts:
+            return 0
+        mentions = self._indices.name("mentions")
+        await self._ask("POST", f"/{mentions}/_refresh?ignore_unavailable=true")
+        buried = 0
+        for some in in_slices(sorted(posts), _POSTS_AT_ONCE):
+            dead = [_dead(marks, m) async for m in self._of_posts(some) if _killed(marks, m)]
+            stored, _, _ = await self._index([(m, rules.body(m)[0]) for m in dead])
+            buried += stored
+        return buried
+
+    async def _of_posts(self, posts: list[str]) -> AsyncIterator[Mention]:
+        body: Body = {
+            "query": {"bool": {"filter": [{"terms": {"post.id": posts}}]}},
+            "size": _PAGE,
+            "sort": [{"id": "asc"}],
+        }
+        mentions = self._indices.name("mentions")
+        while True:
+            answer = await self._ask("POST", f"/{mentions}/_search?ignore_unavailable=true", body)
+            hits = answer["hits"]["hits"]
+            for hit in hits:
+                yield es_queries.mention(hit)
+            if len(hits) < _PAGE:
+                return
+            body["search_after"] = hits[-1]["sort"]
+
+    async def prune(self) -> None:
+        """Forget retractions that no late version can meet any more.
+
+        By search and bulk deletes: `_delete_by_query` is a module that a server may lack.
+        """
+        oldest = datetime.now(UTC) - timedelta(days=rules.WATERMARK_DAYS)
+        query = {"range": {"written": {"lt": es_queries.iso(oldest)}}}
+        path = f"/{self._marks_index}/_search?filter_path=hits.hits._id"
+        while True:
+            answer = await self._ask("POST", path, {"query": query, "size": _PAGE})
+            hits = answer.get("hits", {}).get("hits", [])
+            await self._bulk.write([Item(self._marks_index, hit["_id"]) for hit in hits])
+            if not hits:
+                return
+            await self._ask("POST", f"/{self._marks_index}/_refresh")
+
+
+def mark_id(post_id: str) -> str:
+    """Post ids may be longer than the 512 bytes a document's id may have."""
+    return hashlib.blake2b(post_id.encode(), digest_size=16).hexdigest()
+
+
+def in_slices(values: Sequence[_T], size: int) -> Iterator[list[_T]]:
+    """One list after the other, of at most `size` values."""
+    for start in range(0, len(values), size):
+        yield list(values[start : start + size])
+
+
+def _sort(
+    records: Sequence[Record],
+) -> tuple[list[Rejected], list[tuple[Mention, bytes]], list[Retraction]]:
+    rejected: list[Rejected] = []
+    mentions: list[tuple[Mention, bytes]] = []
+    retractions: list[Retraction] = []
+    for record in records:
+        reason = rules.objection(record)
+        if isinstance(record, Retraction) and not reason:
+            retractions.append(record)
+        elif isinstance(record, Mention) and not reason:
+            kept = rules.tombstone(record, record.version) if record.deleted else record
+            body, reason = rules.body(kept)
+            if not reason:
+                mentions.append((kept, body))
+        if reason:
+            rejected.append(Rejected(record, reason))
+    return rejected, mentions, retractions
+
+
+def _killed(marks: dict[str, list[rules.Watermark]], mention: Mention) -> bool:
+    known = marks.get(mention.post.id, [])
+    return rules.killed(known, mention.topic, rules.content_version(mention))
+
+
+def _dead(marks: dict[str, list[rules.Watermark]], mention: Mention) -> Mention:
+    content = rules.content_version(mention)
+    known = marks[mention.post.id]
+    version = rules.killing_version(known, mention.topic, content, mention.version)
+    return rules.tombstone(mention, version)

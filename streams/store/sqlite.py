@@ -1,0 +1,209 @@
+"""The embedded store: one SQLite file, one writer thread, a few reader threads.
+
+Several processes may share the file (worker, connect, web). A write is on the disk when it
+returns (WAL with `synchronous=FULL`: one flush a batch).
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from connectors.letters import DeadLetter
+from streams.errors import StoreError, StoreUnavailable
+from streams.records import Mention, Record
+from streams.store import sqlite_queries as queries
+from streams.store import sqlite_schema as schema
+from streams.store.port import Bucket, Count, Dimension, Filter, Page, WriteReport
+from streams.store.rules import millis
+from streams.store.sqlite_writes import Batch, prune
+
+_log = logging.getLogger(__name__)
+
+_READERS: Final = 3
+_BUSY_MILLIS: Final = 5_000
+_PRUNE_EVERY: Final = 5_000  # batches
+_T = TypeVar("_T")
+_mentions = msgspec.json.Decoder(Mention)
+_letters = msgspec.json.Decoder(DeadLetter)
+
+
+class SqliteStore:
+    """`streams.store.port.Store` over one file. Nothing is opened before `open`."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._batches = 0
+
+    async def open(self) -> None:
+        await self._run(self._writer, self._prepare)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    async def write(self, records: Sequence[Record]) -> WriteReport:
+        return await self._persist(partial(self._write, records))
+
+    async def get(self, mention_id: str) -> Mention | None:
+        return await self._read(partial(_get, mention_id=mention_id))
+
+    async def search(
+        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+    ) -> Page:
+        return await self._read(lambda db: queries.search(db, where, limit, cursor, newest_first))
+
+    async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
+        return await self._read(lambda db: queries.arrivals(db, after, where, limit))
+
+    async def count(self, where: Filter) -> Count:
+        return await self._read(lambda db: queries.count(db, where))
+
+    async def over_time(self, where: Filter, *, step: timedelta) -> list[Bucket]:
+        return await self._read(lambda db: queries.over_time(db, where, step))
+
+    async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
+        return await self._read(lambda db: queries.top(db, where, by, limit))
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        rows = [
+            (letter.id, millis(letter.at), letter.attempts, _bytes(letter)) for letter in letters
+        ]
+        sql = """INSERT INTO dead_letters VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+            at = excluded.at, attempts = attempts + excluded.attempts, body = excluded.body"""
+        await self._persist(lambda: self._many(sql, rows))
+
+    async def dead_letters(self, *, limit: int = 50) -> tuple[int, list[DeadLetter]]:
+        return await self._read(partial(_dead_letters, limit=limit))
+
+    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
+        row = (kind, key, _bytes(value))
+        await self._persist(
+            lambda: self._many("INSERT OR REPLACE INTO states VALUES (?,?,?)", [row])
+        )
+
+    async def states(self, kind: str) -> dict[str, dict[str, Any]]:
+        return await self._read(partial(_states, kind=kind))
+
+    async def _read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        return await self._run(self._readers, lambda: question(self._connection(reads=True)))
+
+    async def _persist(self, work: Callable[[], _T]) -> _T:
+        """Try again without end while the file is locked or the disk full: the caller waits."""
+        rest = 0.05
+        while True:
+            try:
+                return await self._run(self._writer, work)
+            except StoreUnavailable as error:
+                _log.warning("waiting to write: %s", error)
+                await asyncio.sleep(rest * random.uniform(0.5, 1.5))  # noqa: S311 # jitter
+                rest = min(5.0, rest * 2)
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        except sqlite3.Error as error:
+            raise schema.explain(error, self.path) from error
+
+    def _connection(self, *, reads: bool) -> sqlite3.Connection:
+        """This thread's own."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = self._connect(reads=reads)
+        return found
+
+    def _connect(self, *, reads: bool) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self._connections.append(db)
+        db.execute(f"PRAGMA busy_timeout = {_BUSY_MILLIS}")
+        db.execute(f"PRAGMA cache_size = {-8_000 if reads else -32_000}")  # KiB
+        db.execute("PRAGMA temp_store = MEMORY")
+        if reads:
+            db.execute("PRAGMA query_only = ON")
+        else:
+            # What is deleted is overwritten where that costs no extra write.
+            db.execute("PRAGMA secure_delete = FAST")
+        return db
+
+    def _prepare(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: {error.strerror or error}. Remedy: name a data_dir you may write "
+                "to (VEILLE_DATA_DIR)"
+            ) from error
+        db = self._connection(reads=False)
+        schema.prepare(db, self.path)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB
+        db.execute("PRAGMA journal_size_limit = 67108864")
+        prune(db)
+
+    def _close(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        while self._connections:
+            with contextlib.suppress(sqlite3.Error):
+                self._connections.pop().close()
+
+    def _write(self, records: Sequence[Record]) -> WriteReport:
+        db = self._connection(reads=False)
+        report = Batch(records).apply(db)
+        self._batches += 1
+        if self._batches % _PRUNE_EVERY == 0:
+            prune(db)
+        return report
+
+    def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        db = self._connection(reads=False)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.executemany(sql, rows)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (UnicodeEncodeError, ValueError, msgspec.MsgspecError, TypeError) as error:
+        raise StoreError(f"can't be kept as JSON: {error}") from error
+
+
+def _get(db: sqlite3.Connection, mention_id: str) -> Mention | None:
+    clean = mention_id.encode("utf-8", "replace").decode()
+    row = db.execute(
+        "SELECT body FROM mentions WHERE key = ? AND id = ?", [queries.short_hash(clean), clean]
+    ).fetchone()
+    return _mentions.decode(row[0]) if row else None
+
+
+def _dead_letters(db: sqlite3.Connection, limit: int) -> tuple[int, list[DeadLetter]]:
+    total = db.execute("SELECT count(*) FROM dead_letters").fetchone()[0]
+    sql = "SELECT attempts, body FROM dead_letters ORDER BY at DESC, id LIMIT ?"
+    rows = db.execute(sql, [max(0, limit)]).fetchall()
+    return total, [
+        msgspec.structs.replace(_letters.decode(body), attempts=attempts) for attempts, body in rows
+    ]
+
+
+def _states(db: sqlite3.Connection, kind: str) -> dict[str, dict[str, Any]]:
+    rows = db.execute("SELECT key, value FROM states WHERE kind = ?", [kind])
+    return {key: msgspec.json.decode(value) for key, value in rows}

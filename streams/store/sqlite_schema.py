@@ -1,0 +1,123 @@
+"""The tables of the SQLite store, their version, and the steps from older ones."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from streams.errors import StoreError, StoreUnavailable
+
+APPLICATION_ID: Final = 0x5645494C  # "VEIL": tells our files from other programs'
+
+_VERSION_1: Final = """
+CREATE TABLE mentions (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing; a new version takes a new number
+  key INTEGER NOT NULL,                  -- short hash of id: a third of the index pages to write
+  post_key INTEGER NOT NULL,             -- short hash of post_id
+  id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  content INTEGER NOT NULL,              -- version of the content alone, for retractions
+  created INTEGER NOT NULL,              -- milliseconds since 1970
+  topic TEXT NOT NULL,
+  tone TEXT NOT NULL,
+  source TEXT NOT NULL,
+  lang TEXT NOT NULL,
+  country TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  author TEXT NOT NULL,
+  handle TEXT NOT NULL,
+  author_id TEXT NOT NULL,
+  post_id TEXT NOT NULL,
+  hashtags TEXT NOT NULL,                -- JSON
+  body BLOB NOT NULL                     -- the whole mention, JSON
+);
+CREATE INDEX mentions_key ON mentions(key);
+CREATE INDEX mentions_post ON mentions(post_key);
+CREATE INDEX mentions_created ON mentions(created, tone);
+CREATE INDEX mentions_topic ON mentions(topic, created, tone);
+CREATE VIRTUAL TABLE words USING fts5(
+  title, text, content='', columnsize=0, tokenize='ascii'
+);
+-- Fewer, larger merges of the full-text index: a third less to write.
+INSERT INTO words (words, rank) VALUES ('automerge', 16);
+CREATE TABLE tombstones (
+  id TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE retractions (
+  post_id TEXT PRIMARY KEY, marks BLOB NOT NULL, written INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX retractions_written ON retractions(written);
+CREATE TABLE dead_letters (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, attempts INTEGER NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX dead_letters_at ON dead_letters(at);
+CREATE TABLE states (
+  kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_VERSION_1,)
+"""Step n leads from version n to n + 1. Only ever appended to."""
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create or bring up to date. Raises `StoreError`, and leaves a foreign file alone."""
+    version, owner = _pragma(connection, "user_version"), _pragma(connection, "application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if owner not in (0, APPLICATION_ID) or (tables and not owner):
+        raise StoreError(
+            f"{path}: an SQLite file of another program. Remedy: name another data_dir "
+            "(VEILLE_DATA_DIR); nothing was changed"
+        )
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: written by a newer Veille (schema {version}, this one knows "
+            f"{len(MIGRATIONS)}). Remedy: upgrade Veille; nothing was changed"
+        )
+    if version < len(MIGRATIONS):
+        connection.execute("PRAGMA journal_mode = WAL")
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """In one transaction: a half-done step is no step."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in MIGRATIONS[_pragma(connection, "user_version") :]:
+            for statement in step.split(";\n"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
+_HEALS: Final = _BUSY | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreError:
+    """What an error of SQLite's means to a person: `StoreUnavailable` where waiting helps."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return StoreUnavailable(f"{path}: locked by another process ({error})")
+    if code in _HEALS:
+        return StoreUnavailable(f"{path}: {error}. Remedy: make room on the disk")
+    if code == sqlite3.SQLITE_NOTADB:
+        return StoreError(
+            f"{path}: not an SQLite file. Remedy: move it away or name another data_dir "
+            "(VEILLE_DATA_DIR); nothing was changed"
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreError(
+            f"{path}: damaged ({error}). Remedy: keep a copy, then restore a backup or try "
+            f"`sqlite3 {path} .recover`; nothing was overwritten"
+        )
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY):
+        return StoreError(f"{path}: {error}. Remedy: check that you may write there")
+    return StoreError(f"{path}: {error}")

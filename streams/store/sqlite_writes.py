@@ -1,0 +1,219 @@
+"""Writing a batch into the SQLite store, in one transaction.
+
+Everything that can be worked out without the database is worked out before the lock is taken.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from streams.records import Mention, Record, Retraction
+from streams.store import rules
+from streams.store.port import Rejected, WriteReport
+from streams.store.sqlite_queries import last_seq, short_hash
+from streams.store.text import fold
+
+_INSERT: Final = """INSERT INTO mentions (seq, key, post_key, id, version, content, created, topic,
+  tone, source, lang, country, kind, author, handle, author_id, post_id, hashtags, body)
+  VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+_INDEX: Final = "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)"
+_UNINDEX: Final = "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)"
+
+_decoder = msgspec.json.Decoder(Mention)
+_marks_decoder = msgspec.json.Decoder(list[rules.Watermark])
+
+
+class _Ready(msgspec.Struct, frozen=True):
+    """A mention with all that its rows hold."""
+
+    mention: Mention
+    content: int
+    row: tuple[Any, ...]
+    words: tuple[str, str]
+    body: bytes
+
+
+class Batch:
+    """Records made ready for `apply`, which may be tried again."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.rejected: list[Rejected] = []
+        self.mentions: list[_Ready] = []
+        self.retractions: list[Retraction] = []
+        for record in records:
+            if reason := rules.objection(record):
+                self.rejected.append(Rejected(record, reason))
+            elif isinstance(record, Retraction):
+                self.retractions.append(record)
+            else:
+                self._add(record)
+
+    def _add(self, mention: Mention) -> None:
+        kept = rules.tombstone(mention, mention.version) if mention.deleted else mention
+        body, reason = rules.body(kept)
+        if reason:
+            self.rejected.append(Rejected(mention, reason))
+        else:
+            self.mentions.append(_ready(kept, body))
+
+    def apply(self, db: sqlite3.Connection) -> WriteReport:
+        """Write all of it or, at an error, nothing."""
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            report = _Write(db, self).run()
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return report
+
+
+def _ready(mention: Mention, body: bytes) -> _Ready:
+    post, facts = mention.post, rules.facts(mention)
+    row = (
+        short_hash(mention.id),
+        short_hash(post.id),
+        mention.id,
+        mention.version,
+        facts.content,
+        facts.created,
+        mention.topic,
+        facts.tone,
+        post.source,
+        mention.lang,
+        mention.country,
+        post.kind,
+        facts.author,
+        facts.handle,
+        facts.author_id,
+        post.id,
+        msgspec.json.encode(facts.hashtags).decode() if facts.hashtags else "[]",
+        body,
+    )
+    return _Ready(mention, facts.content, row, _words(mention), body)
+
+
+def _words(mention: Mention) -> tuple[str, str]:
+    return fold(mention.post.title), fold(mention.post.text)
+
+
+class _Write:
+    """One transaction's work and what it knows of the rows it touches."""
+
+    def __init__(self, db: sqlite3.Connection, batch: Batch) -> None:
+        self._db = db
+        self._batch = batch
+        self._marks: dict[str, list[rules.Watermark]] = {}
+        self._versions: dict[str, int] = {}
+        self._live: dict[str, int] = {}
+        """The number of each mention's present row."""
+        self._pending: dict[str, _Ready] = {}
+        self._retracted = 0
+
+    def run(self) -> WriteReport:
+        self._load_marks()
+        self._retract()
+        self._load_versions()
+        stale = sum(not self._accept(ready) for ready in self._batch.mentions)
+        self._flush()
+        deleted = sum(ready.mention.deleted for ready in self._pending.values())
+        return WriteReport(
+            stored=len(self._batch.mentions) - stale,
+            stale=stale,
+            retracted=self._retracted + deleted,
+            rejected=self._batch.rejected,
+        )
+
+    def _load_marks(self) -> None:
+        posts = {ready.mention.post.id for ready in self._batch.mentions}
+        posts |= {retraction.post_id for retraction in self._batch.retractions}
+        sql = """SELECT post_id, marks FROM retractions
+            WHERE post_id IN (SELECT value FROM json_each(?))"""
+        for post_id, marks in self._db.execute(sql, [_listed(posts)]):
+            self._marks[post_id] = _marks_decoder.decode(marks)
+
+    def _retract(self) -> None:
+        now, touched = int(time.time()), {r.post_id for r in self._batch.retractions}
+        for retraction in self._batch.retractions:
+            known = self._marks.get(retraction.post_id, [])
+            self._marks[retraction.post_id] = rules.remember(known, retraction)
+        rows = [(post, msgspec.json.encode(self._marks[post]), now) for post in touched]
+        self._db.executemany("INSERT OR REPLACE INTO retractions VALUES (?, ?, ?)", rows)
+        for post_id in touched:
+            self._bury(post_id)
+
+    def _bury(self, post_id: str) -> None:
+        """Turn this post's mentions that a retraction kills into tombstones."""
+        marks = self._marks[post_id]
+        sql = """SELECT seq, topic, content, version, body FROM mentions
+            WHERE post_key = ? AND post_id = ?"""
+        rows = self._db.execute(sql, [short_hash(post_id), post_id]).fetchall()
+        for seq, topic, content, version, body in rows:
+            if not rules.killed(marks, topic, content):
+                continue
+            mention = _decoder.decode(body)
+            self._remove([(seq, mention)])
+            last = rules.killing_version(marks, topic, content, version)
+            self._keep_tombstones([rules.tombstone(mention, last)])
+            self._retracted += 1
+
+    def _load_versions(self) -> None:
+        wanted = {ready.mention.id: ready.row[0] for ready in self._batch.mentions}
+        sql = "SELECT id, version FROM tombstones WHERE id IN (SELECT value FROM json_each(?))"
+        self._versions.update(self._db.execute(sql, [_listed(wanted)]))
+        sql = "SELECT id, version, seq FROM mentions WHERE key IN (SELECT value FROM json_each(?))"
+        for id_, version, seq in self._db.execute(sql, [_listed(wanted.values())]):
+            if id_ in wanted:
+                self._versions[id_], self._live[id_] = version, seq
+
+    def _accept(self, ready: _Ready) -> bool:
+        """Whether it wins over what is known; the row is written by `_flush`."""
+        mention = ready.mention
+        marks = self._marks.get(mention.post.id)
+        if marks and rules.killed(marks, mention.topic, ready.content):
+            return False
+        if mention.version < self._versions.get(mention.id, 0):
+            return False
+        self._versions[mention.id] = mention.version
+        self._pending[mention.id] = ready
+        return True
+
+    def _flush(self) -> None:
+        self._remove_replaced()
+        living = [ready for ready in self._pending.values() if not ready.mention.deleted]
+        first = last_seq(self._db) + 1
+        self._db.executemany(_INSERT, [(n, *r.row) for n, r in enumerate(living, first)])
+        self._db.executemany(_INDEX, [(n, *r.words) for n, r in enumerate(living, first)])
+        dead = [ready.mention for ready in self._pending.values() if ready.mention.deleted]
+        self._keep_tombstones(dead)
+
+    def _remove_replaced(self) -> None:
+        known = self._pending.keys() & self._versions.keys()
+        self._db.executemany("DELETE FROM tombstones WHERE id = ?", [(id_,) for id_ in known])
+        replaced = [self._live[id_] for id_ in self._pending if id_ in self._live]
+        sql = "SELECT seq, body FROM mentions WHERE seq IN (SELECT value FROM json_each(?))"
+        rows = self._db.execute(sql, [_listed(replaced)]).fetchall() if replaced else []
+        self._remove([(seq, _decoder.decode(body)) for seq, body in rows])
+
+    def _remove(self, rows: Sequence[tuple[int, Mention]]) -> None:
+        """Rows and their words: what a deleted post said can't be found any more."""
+        self._db.executemany("DELETE FROM mentions WHERE seq = ?", [(seq,) for seq, _ in rows])
+        self._db.executemany(_UNINDEX, [(seq, *_words(mention)) for seq, mention in rows])
+
+    def _keep_tombstones(self, dead: Sequence[Mention]) -> None:
+        rows = [(mention.id, mention.version, rules.body(mention)[0]) for mention in dead]
+        self._db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", rows)
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return msgspec.json.encode(list(values)).decode()
+
+
+def prune(db: sqlite3.Connection) -> None:
+    """Forget retractions that no late version can meet any more."""
+    oldest = int(time.time()) - rules.WATERMARK_DAYS * 86_400
+    db.execute("DELETE FROM retractions WHERE written < ?", [oldest])

@@ -1,0 +1,188 @@
+"""The pages and the JSON API as one FastAPI app, made by `create_app`."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, cast
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from connectors.post import utc_now
+from streams.criteria.topics import Topic
+from streams.errors import StoreError, StoreUnavailable
+from streams.store.port import Store
+from streams.web import api, assets, charts
+from streams.web.filters import BadFilter, Query, read
+from streams.web.guard import Guard
+from streams.web.live import EventStream, Full, Hub
+from streams.web.pages import Body, Pages
+
+WIDTHS: Final = {"wide": 860, "narrow": 340}
+RETRY: Final = {"Retry-After": "5"}
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    store: Store, *, topics: Sequence[Topic] = (), sample: bool = False, hosts: Sequence[str] = ()
+) -> FastAPI:
+    """The app over an open store, which stays the caller's to close.
+
+    `topics` give display names; `sample` says that the sample source runs; `hosts` are names
+    besides addresses and `localhost` that the pages answer to.
+    """
+    app = FastAPI(
+        title="Veille",
+        description="What people write, as it is written: mentions, counts, sources.",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=_lifespan,
+    )
+    pages = Pages(store, topics, sample=sample)
+    app.state.store = store
+    app.state.pages = pages
+    app.state.hub = Hub(store, pages.card)
+    app.state.drawings = charts.Drawings()
+    _add_routes(app)
+    app.include_router(api.router)
+    api.describe(app)
+    _add_errors(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Guard, hosts=hosts)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    preparing = asyncio.create_task(assets.prepare())
+    yield
+    await cast("Hub", app.state.hub).aclose()
+    await asyncio.gather(preparing, return_exceptions=True)
+
+
+def _add_routes(app: FastAPI) -> None:
+    for path, endpoint in (
+        ("/", index),
+        ("/fragment/overview", fragment),
+        ("/chart.svg", chart),
+        ("/live", live),
+        ("/static/{name}", static),
+    ):
+        app.add_api_route(path, endpoint, include_in_schema=False, response_class=Response)
+    app.add_api_route("/healthz", healthz, tags=["health"], response_class=JSONResponse)
+
+
+def _pages(request: Request) -> Pages:
+    return cast("Pages", request.app.state.pages)
+
+
+def _query(request: Request, *also: str) -> Query:
+    return read(request.query_params.multi_items(), also=also)
+
+
+async def index(request: Request) -> Response:
+    """The first page."""
+    return _page(request, await _pages(request).index(_query(request)))
+
+
+async def fragment(request: Request) -> Response:
+    """The page's moving parts, for the script to put in place."""
+    return _page(request, await _pages(request).fragment(_query(request)))
+
+
+async def chart(request: Request) -> Response:
+    """The chart drawn by the server, for browsers that run no script."""
+    given = request.query_params
+    theme: charts.Theme = "dark" if given.get("theme") == "dark" else "light"
+    width = WIDTHS.get(given.get("size", ""), WIDTHS["wide"])
+    view = await _pages(request).view(_query(request, "theme", "size"))
+    drawings = cast("charts.Drawings", request.app.state.drawings)
+    drawn = await drawings.svg(view.chart, theme=theme, width=width)
+    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+async def live(request: Request) -> Response:
+    """New mentions as server-sent events. `Last-Event-ID` (a reconnect) wins over `after`."""
+    query = _query(request, "after")
+    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    try:
+        return EventStream(cast("Hub", request.app.state.hub).join(query, after[:4_000]))
+    except Full:
+        return Response("too many open pages\n", 503, RETRY, media_type="text/plain")
+
+
+async def static(request: Request, name: str) -> Response:
+    """The page's script, style and icon, and the chart bundle."""
+    return await assets.respond(name, request.headers)
+
+
+async def healthz(request: Request) -> Response:
+    """200 while the store answers, else 503."""
+    try:
+        await cast("Store", request.app.state.store).states("worker")
+    except StoreError as error:
+        return JSONResponse({"status": "store away", "reason": str(error)}, 503, RETRY)
+    return JSONResponse({"status": "ok", "at": utc_now().isoformat()})
+
+
+def _page(request: Request, body: Body) -> Response:
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return HTMLResponse(body.raw, headers=headers)
+    return HTMLResponse(body.zipped, headers={**headers, "Content-Encoding": "gzip"})
+
+
+def _html(body: str, status: int = 200) -> Response:
+    return HTMLResponse(body, status, headers={"Cache-Control": "no-store"})
+
+
+def _add_errors(app: FastAPI) -> None:
+    app.add_exception_handler(BadFilter, _bad_filter)
+    app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _our_fault)
+
+
+def _for_program(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+async def _bad_filter(request: Request, error: Exception) -> Response:
+    wrong = cast("BadFilter", error)
+    if _for_program(request):
+        return api.reply(api.Refusal(error=str(wrong), problems=wrong.problems), 400)
+    return _html(_pages(request).bad_filter(wrong), 400)
+
+
+async def _store_error(request: Request, error: Exception) -> Response:
+    away = isinstance(error, StoreUnavailable)
+    status = 503 if away else 400
+    if _for_program(request):
+        answer = api.reply(api.Refusal(error=str(error)), status)
+    else:
+        title = "The store does not answer" if away else "This can't be shown"
+        answer = _html(_pages(request).trouble(title, str(error), retry=away), status)
+    if away:
+        answer.headers.update(RETRY)
+    return answer
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = cast("HTTPException", error).status_code
+    detail = str(cast("HTTPException", error).detail)
+    if _for_program(request):
+        return api.reply(api.Refusal(error=detail), status)
+    return _html(_pages(request).trouble(detail, "There is no such page here."), status)
+
+
+async def _our_fault(request: Request, error: Exception) -> Response:
+    _log.error("%s failed", request.url.path, exc_info=error)
+    said = "Something went wrong on our side; the log says what."
+    if _for_program(request):
+        return api.reply(api.Refusal(error=said), 500)
+    return _html(_pages(request).trouble("This page failed", said, retry=True), 500)

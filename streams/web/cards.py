@@ -1,0 +1,197 @@
+"""A mention as the feed shows it: every outside string made harmless, matched words marked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from markupsafe import Markup, escape
+
+from connectors.post import Engagement, Post, utc_now
+from streams.records import Mention, SentimentLabel, Span
+
+EXCERPT: Final = 700
+"""Characters of a text that the feed shows; the whole is at its source and in the API."""
+LEAD: Final = 160
+"""Characters before the first match that an excerpt keeps for context."""
+MAX_URL: Final = 2_000
+SAMPLE: Final = "sample"
+
+SENTIMENTS: Final[dict[SentimentLabel, tuple[str, str]]] = {
+    "neg": ("negative", "▼"),
+    "neu": ("neutral", "■"),
+    "pos": ("positive", "▲"),
+    "unscored": ("unscored", "?"),
+}
+"""Word and symbol of each: colour is only the third sign."""
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """One article of the feed. `title` and `text` are markup, all else is text to escape."""
+
+    id: str
+    at: int
+    created: datetime
+    topic: str
+    title: Markup
+    text: Markup
+    cut: int
+    sentiment: SentimentLabel
+    reason: str
+    scored: str
+    corrected: bool
+    author: str
+    handle: str
+    author_key: str
+    source: str
+    sample: bool
+    lang: str
+    place: str
+    country: str
+    url: str
+    state: str
+    kind: str
+    hashtags: list[str]
+    counts: list[tuple[str, int]]
+
+
+def card(mention: Mention) -> Card:
+    post = mention.post
+    start, end = excerpt(post.text, mention.matched)
+    label = mention.label.sentiment if mention.label else None
+    return Card(
+        id=mention.id,
+        at=int(post.created_at.timestamp() * 1000),
+        created=post.created_at,
+        topic=mention.topic,
+        title=marked(post.title, mention.matched, "title", end=300),
+        text=marked(post.text, mention.matched, "text", start=start, end=end),
+        cut=len(post.text) - (end - start),
+        sentiment=label or mention.sentiment.label,
+        reason=mention.sentiment.reason,
+        scored=_scored(mention),
+        corrected=label is not None,
+        author=clip(post.author.name or post.author.handle or post.author.id),
+        handle=clip(post.author.handle),
+        author_key=post.author.handle or post.author.id,
+        source=post.source,
+        sample=post.source == SAMPLE,
+        lang=mention.lang,
+        place=clip(_place(post)),
+        country=mention.country or (post.place.country if post.place else ""),
+        url=safe_url(post.url),
+        state=post.state,
+        kind=post.kind,
+        hashtags=_hashtags(post),
+        counts=_engagement(post.engagement),
+    )
+
+
+def _scored(mention: Mention) -> str:
+    found = mention.sentiment
+    if found.label == "unscored":
+        return ""
+    towards = "towards the topic's target" if found.scope == "target" else "of the whole post"
+    return (
+        f"score {found.score:+.2f}, confidence {found.confidence:.2f}, {towards}"
+        f"{', by ' + found.engine if found.engine else ''}"
+    )
+
+
+def _place(post: Post) -> str:
+    return (post.place.name if post.place else "") or post.author.location
+
+
+def _hashtags(post: Post) -> list[str]:
+    tags = (clip(tag.removeprefix("#"), 60) for tag in post.hashtags[:8])
+    return list(dict.fromkeys(tag for tag in tags if tag))
+
+
+def _engagement(seen: Engagement) -> list[tuple[str, int]]:
+    counts = (
+        ("likes", seen.likes),
+        ("reposts", seen.reposts),
+        ("replies", seen.replies),
+        ("views", seen.views),
+    )
+    return [(name, n) for name, n in counts if n]
+
+
+def clip(text: str, most: int = 80) -> str:
+    """One line of at most `most` characters."""
+    line = " ".join(text[: most * 4].split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def safe_url(url: str) -> str:
+    """The URL if it is plain http(s) with a host and no credentials, else nothing: never linked."""
+    if len(url) > MAX_URL or any(letter <= " " or letter == "\x7f" for letter in url):
+        return ""
+    try:
+        parts = urlsplit(url)
+        fine = (
+            parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+        )
+    except ValueError:
+        return ""
+    return url if fine else ""
+
+
+def excerpt(text: str, spans: Sequence[Span]) -> tuple[int, int]:
+    """Which stretch of a long text to show: from a little before its first match."""
+    if len(text) <= EXCERPT:
+        return 0, len(text)
+    first = min(
+        (s.start for s in spans if s.field == "text" and 0 <= s.start < len(text)), default=0
+    )
+    if first <= EXCERPT - LEAD:
+        return 0, EXCERPT
+    start = min(first - LEAD, len(text) - EXCERPT)
+    return start, start + EXCERPT
+
+
+def marked(
+    text: str,
+    spans: Sequence[Span],
+    field: Literal["title", "text"],
+    *,
+    start: int = 0,
+    end: int | None = None,
+) -> Markup:
+    """`text[start:end]` escaped, its matched stretches in `<mark>`. Overlapping, reversed and
+    out-of-range spans are harmless."""
+    stop = len(text) if end is None else min(end, len(text))
+    pieces: list[str] = ["…"] if start > 0 else []
+    at = start
+    for left, right in _merged(spans, field, start, stop):
+        pieces += [escape(text[at:left]), Markup("<mark>{}</mark>").format(text[left:right])]
+        at = right
+    pieces.append(escape(text[at:stop]))
+    if stop < len(text):
+        pieces.append("…")
+    return Markup("").join(pieces)
+
+
+def _merged(spans: Sequence[Span], field: str, start: int, stop: int) -> list[tuple[int, int]]:
+    clipped = sorted((max(s.start, start), min(s.end, stop)) for s in spans if s.field == field)
+    merged: list[tuple[int, int]] = []
+    for left, right in clipped:
+        if right <= left:
+            continue
+        if merged and left <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(right, merged[-1][1]))
+        else:
+            merged.append((left, right))
+    return merged
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, in a word: what a page shows that no script makes live."""
+    seconds = ((now or utc_now()) - moment).total_seconds()
+    if seconds < 0:
+        return "in the future" if seconds < -60 else "now"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"

@@ -1,0 +1,209 @@
+"""Charts as Vega-Lite definitions: one for the page, and the same as SVG where no script runs."""
+
+import asyncio
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+import vl_convert
+
+from streams.store.port import Bucket
+
+Theme = Literal["light", "dark"]
+
+SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"  # a name, never fetched
+VL_VERSION: Final = "6.4"
+SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
+
+SERIES: Final = (
+    ("neg", "negative"),
+    ("neu", "neutral"),
+    ("unscored", "unscored"),
+    ("pos", "positive"),
+)
+"""From the baseline up: negative stands on the axis, where heights compare best."""
+
+# Blue against orange differ for every kind of colour vision; lightness orders them in grey print.
+COLOURS: Final[dict[Theme, dict[str, str]]] = {
+    "light": {"neg": "#c2410c", "neu": "#5f6b7a", "unscored": "#a3adb9", "pos": "#1d6fb8"},
+    "dark": {"neg": "#f28b4b", "neu": "#a3afbf", "unscored": "#5f6d82", "pos": "#5aa9ec"},
+}
+_INK: Final[dict[Theme, tuple[str, str]]] = {
+    "light": ("#4b5563", "#e3e7ec"),
+    "dark": ("#a7b2c2", "#2a3441"),
+}
+
+_STEPS: Final = (
+    *(timedelta(seconds=s) for s in (10, 30)),
+    *(timedelta(minutes=m) for m in (1, 2, 5, 15, 30)),
+    *(timedelta(hours=h) for h in (1, 2, 4, 8)),
+    *(timedelta(days=d) for d in (1, 2, 7, 28, 91, 364, 3640, 36400)),
+)
+MAX_BARS: Final = 100
+
+
+def step_for(span: timedelta) -> timedelta:
+    """The finest step that draws `span` in at most a hundred bars."""
+    return next((step for step in _STEPS if span / step <= MAX_BARS), _STEPS[-1])
+
+
+def over_time(
+    buckets: Sequence[Bucket], *, since: datetime, until: datetime, step: timedelta
+) -> dict[str, Any]:
+    """Mentions over time, stacked by sentiment. Times are milliseconds since 1970."""
+    edges = [{"t": _ms(moment), "e": _ms(moment), "lo": 0, "hi": 0} for moment in (since, until)]
+    rows = [row for bucket in buckets for row in _stack(bucket, step)]
+    return {
+        "$schema": SCHEMA,
+        "width": "container",
+        "height": 206,
+        "padding": {"left": 0, "right": 10, "top": 4, "bottom": 0},
+        "autosize": {"type": "fit", "contains": "padding"},
+        "data": {"values": [*edges, *rows]},  # the edges keep an empty start or end in sight
+        "mark": {"type": "rect", "tooltip": True},
+        "encoding": _encoding(has_data=bool(rows)),
+    }
+
+
+def _stack(bucket: Bucket, step: timedelta) -> list[dict[str, Any]]:
+    """A bucket's bars, each from `lo` to `hi`, a twelfth of the step apart from the next."""
+    start, width = _ms(bucket.start), int(step.total_seconds() * 1000)
+    rows, base = [], 0
+    for key, name in SERIES:
+        if n := getattr(bucket, key):
+            bar = {"t": start, "e": start + width * 11 // 12, "to": start + width}
+            rows.append({**bar, "s": name, "n": n, "lo": base, "hi": base + n})
+            base += n
+    return rows
+
+
+_TIMES: Final = {
+    "milliseconds": "%H:%M:%S",
+    "seconds": "%H:%M:%S",
+    "minutes": "%H:%M",
+    "hours": "%H:%M",
+    "day": "%a %d %b",
+    "date": "%a %d %b",
+    "week": "%d %b",
+    "month": "%b %Y",
+    "quarter": "%b %Y",
+    "year": "%Y",
+}
+
+
+def _encoding(*, has_data: bool) -> dict[str, Any]:
+    shown = "%a %d %b %Y, %H:%M"
+    bounds: dict[str, Any] = {"domainMin": 0} if has_data else {"domain": [0, 1]}
+    return {
+        "x": {
+            "field": "t",
+            "type": "temporal",
+            "scale": {"nice": False},
+            "axis": {"title": None, "labelOverlap": True, "format": _TIMES, "tickCount": 10},
+        },
+        "x2": {"field": "e"},
+        "y": {
+            "field": "lo",
+            "type": "quantitative",
+            "scale": bounds,
+            "axis": {"title": None, "tickMinStep": 1, "format": "~s", "tickCount": 4},
+        },
+        "y2": {"field": "hi"},
+        "color": {
+            "field": "s",
+            "type": "nominal",
+            "scale": {"domain": [name for _, name in SERIES]},
+            "legend": None,
+        },
+        "tooltip": [
+            {"field": "t", "type": "temporal", "title": "from", "format": shown},
+            {"field": "to", "type": "temporal", "title": "to", "format": shown},
+            {"field": "s", "title": "sentiment"},
+            {"field": "n", "title": "mentions", "format": ","},
+        ],
+    }
+
+
+def config(theme: Theme) -> dict[str, Any]:
+    """Colours and type of a theme, apart from the definition, so that one serves both."""
+    ink, rule = _INK[theme]
+    return {
+        "background": "transparent",
+        "font": "system-ui, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif",
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": ink,
+            "labelFontSize": 11,
+            "gridColor": rule,
+            "domainColor": rule,
+            "tickColor": rule,
+        },
+        "axisX": {"grid": False},
+        "axisY": {"domain": False, "ticks": False},
+        "range": {"category": [COLOURS[theme][key] for key, _ in SERIES]},
+    }
+
+
+def svg(spec: dict[str, Any], *, theme: Theme, width: int) -> str:
+    """The chart drawn by the server, in UTC: some 70 ms of one core. Loads nothing."""
+    encoding = {**spec["encoding"]}
+    encoding["x"] = {**encoding["x"], "scale": {**encoding["x"]["scale"], "type": "utc"}}
+    drawn = {**spec, "width": width, "encoding": encoding}
+    return str(
+        vl_convert.vegalite_to_svg(
+            drawn, vl_version=VL_VERSION, config=config(theme), allowed_base_urls=[]
+        )
+    )
+
+
+class Drawings:
+    """SVGs drawn off the event loop, one at a time: the renderer has one thread, and a queue of
+    ours keeps the thread pool free. The latest few are kept."""
+
+    def __init__(self, most: int = 32) -> None:
+        self._turn = asyncio.Semaphore(1)
+        self._kept: dict[bytes, str] = {}
+        self._most = most
+
+    async def svg(self, spec: dict[str, Any], *, theme: Theme, width: int) -> str:
+        key = msgspec.json.encode((spec, theme, width))
+        async with self._turn:
+            drawn = self._kept.pop(key, None)
+            if drawn is None:
+                drawn = await asyncio.to_thread(svg, spec, theme=theme, width=width)
+            self._kept[key] = drawn
+            while len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        return drawn
+
+
+_MAKE_BUNDLE: Final = (
+    "import sys, vl_convert;"
+    "sys.stdout.write(vl_convert.javascript_bundle(sys.argv[1], vl_version=sys.argv[2]))"
+)
+
+
+def bundle() -> bytes:
+    """Vega, Vega-Lite and vega-embed as one module: 0.9 MB that take some 2.5 s to put together,
+    kept by `streams.web.assets`. A process of its own makes it, which takes the 130 MB of the
+    renderer's engine with it when it ends. Raises `subprocess.CalledProcessError`, `OSError`."""
+    command = [sys.executable, "-X", "utf8", "-c", _MAKE_BUNDLE, SNIPPET, VL_VERSION]
+    made = subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 # our own words
+    return made.stdout
+
+
+def bundle_version() -> str:
+    return f"{importlib.metadata.version('vl-convert-python')}-{VL_VERSION}"
+
+
+def themes_json() -> str:
+    """Both themes, for the script to choose from."""
+    return msgspec.json.encode({name: config(name) for name in COLOURS}).decode()
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,35 @@
+"""The real servers as fixtures, once a session: skipped with a reason, required under CI=true."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import fetch
+from tests.support.servers import Elasticsearch, Kafka
+
+
+def require_servers() -> None:
+    """Skip where the real servers can't run; fail instead under `CI=true`."""
+    reason = fetch.missing()
+    if not reason:
+        return
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"CI needs the real servers: {reason}", pytrace=False)
+    pytest.skip(f"needs the real servers: {reason}")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """A real Kafka broker; a test that breaks it heals it."""
+    require_servers()
+    with Kafka() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Elasticsearch]:
+    """A real Elasticsearch; a test that breaks it heals it."""
+    require_servers()
+    with Elasticsearch() as server:
+        yield server
