@@ -1,9 +1,12 @@
 """The Faust worker against the same work by other clients, on a real Kafka, in one run.
 
-    python -m benchmarks.worker [--posts 100000] [--rounds 3]
+    python -m benchmarks.worker [--posts 100000] [--rounds 3] [--work light|full]
+
+`light` decodes each post and sends one in five on: what the clients themselves cost. `full` is
+the whole pipeline with 100 topics: language, criteria, sentiment, the same for all four.
 
 Each worker is a process of its own that reads the same posts, applies the same pipeline, sends
-the mentions (acks=all, lz4) and commits. Rates are from the first record read to the last
+the mentions (acks=all, zstd) and commits. Rates are from the first record read to the last
 acknowledgement. Quote the ratios: they are taken round by round.
 """
 
@@ -22,7 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -34,8 +37,10 @@ from streams.broker import Topics, ensure_topics, started_producer
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.pipeline import Pipeline
+from streams.records import Mention, Record, Sentiment, mention_id
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Kafka, Settings
+from streams.store.port import Store
 
 WORKERS = ("confluent", "aiokafka", "slab", "naive")
 NAIVE_SHARE = 10
@@ -73,16 +78,37 @@ def make_posts(count: int, seed: int = 7) -> list[Post]:
     return posts
 
 
-def make_pipeline() -> Pipeline:
+class Light:
+    """In the pipeline's place: no criteria, no sentiment, every fifth post a mention."""
+
+    def process(self, one: Post, now: datetime) -> list[Record]:
+        if int(one.id[6:]) % 5:
+            return []
+        return [
+            Mention(
+                id=mention_id("t", one.id),
+                topic="t",
+                post=one,
+                lang="en",
+                sentiment=Sentiment(label="neu"),
+                processed_at=now,
+                version=one.version,
+            )
+        ]
+
+
+def make_pipeline(work: str) -> Pipeline | Light:
+    if work == "light":
+        return Light()
     topics = [Topic(id=f"t{number}", query=f"brand{number}") for number in range(100)]
     return Pipeline(compile_topics(topics), build_scorer("vader"))
 
 
-def run_confluent(address: str, posts: int, group: str) -> float:
+def run_confluent(address: str, posts: int, group: str, work: str) -> float:
     """A bare loop: consume, judge, produce, flush, commit."""
     from confluent_kafka import Consumer, Producer
 
-    pipeline, names = make_pipeline(), Topics.of("veille")
+    pipeline, names = make_pipeline(work), Topics.of("veille")
     consumer = Consumer(
         {
             "bootstrap.servers": address,
@@ -92,7 +118,7 @@ def run_confluent(address: str, posts: int, group: str) -> float:
         }
     )
     producer = Producer(
-        {"bootstrap.servers": address, "acks": "all", "compression.type": "lz4", "linger.ms": 5,
+        {"bootstrap.servers": address, "acks": "all", "compression.type": "zstd", "linger.ms": 5,
          "queue.buffering.max.messages": 1_000_000}
     )  # fmt: skip
     consumer.subscribe([names.posts])
@@ -122,11 +148,11 @@ class _Row:
         self.topic, self.partition, self.offset = row.topic(), row.partition(), row.offset()
 
 
-async def run_aiokafka(address: str, posts: int, group: str) -> float:
+async def run_aiokafka(address: str, posts: int, group: str, work: str) -> float:
     """A bare loop: getmany, judge, send_batch, wait, commit."""
     from aiokafka import AIOKafkaConsumer
 
-    pipeline, names = make_pipeline(), Topics.of("veille")
+    pipeline, names = make_pipeline(work), Topics.of("veille")
     producer = await started_producer(Kafka(bootstrap_servers=address))
     sender = BatchSender(producer)
     consumer = AIOKafkaConsumer(
@@ -153,19 +179,27 @@ async def run_aiokafka(address: str, posts: int, group: str) -> float:
     return elapsed
 
 
-def run_slab(address: str, posts: int, group: str) -> float:
+def run_slab(address: str, posts: int, group: str, work: str) -> float:
     """Veille's worker itself, with its filter agent alone."""
     from streams.app import create_app
+    from streams.worker import SWITCH_SECONDS
 
-    app = create_app(_settings(address, group), _topics(), _NoStore(), roles=["filter"])  # type: ignore[arg-type]
+    app = create_app(
+        _settings(address, group),
+        [],
+        cast("Store", _NoStore()),
+        roles=["filter"],
+        pipeline=make_pipeline(work),
+    )
+    sys.setswitchinterval(SWITCH_SECONDS)
     return _run_faust(app, lambda: _ledger(app).posts >= posts, lambda: _ledger(app).posts > 0)
 
 
-def run_naive(address: str, posts: int, group: str) -> float:
+def run_naive(address: str, posts: int, group: str, work: str) -> float:
     """Faust as its tutorial shows it: one post at a time, `await send`."""
     import faust
 
-    pipeline, names = make_pipeline(), Topics.of("veille")
+    pipeline, names = make_pipeline(work), Topics.of("veille")
     settings = _settings(address, group)
     app = faust.App(
         group,
@@ -173,7 +207,7 @@ def run_naive(address: str, posts: int, group: str) -> float:
         store="memory://",
         datadir=str(settings.data_dir),
         producer_acks=-1,
-        producer_compression_type="lz4",
+        producer_compression_type="zstd",
         topic_disable_leader=True,
         web_enabled=False,
         consumer_auto_offset_reset="earliest",
@@ -211,6 +245,7 @@ def _run_faust(app: Any, finished: Callable[[], bool], begun: Callable[[], bool]
         os.kill(os.getpid(), signal.SIGTERM)
 
     worker = faust.Worker(app, loop=loop, loglevel="ERROR", quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # it would write terminal codes between the figures
     with contextlib.suppress(SystemExit):
         worker.execute_from_commandline()
     return elapsed[0]
@@ -224,10 +259,6 @@ def _settings(address: str, group: str) -> Settings:
     return Settings(
         kafka=Kafka(bootstrap_servers=address, group=group), data_dir=Path(tempfile.mkdtemp())
     )
-
-
-def _topics() -> list[Topic]:
-    return [Topic(id=f"t{number}", query=f"brand{number}") for number in range(100)]
 
 
 class _NoStore:
@@ -253,11 +284,11 @@ async def feed(address: str, posts: Sequence[Post]) -> None:
     await producer.stop()
 
 
-def measure(name: str, address: str, posts: int, group: str) -> float:
+def measure(name: str, address: str, posts: int, group: str, work: str) -> float:
     """Posts a second of one worker, run in a process of its own."""
     wanted = posts // NAIVE_SHARE if name == "naive" else posts
     command = [sys.executable, "-m", "benchmarks.worker", "--as", name, "--address", address]
-    command += ["--posts", str(wanted), "--group", group]
+    command += ["--posts", str(wanted), "--group", group, "--work", work]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
     return wanted / float(json.loads(done.stdout.splitlines()[-1]))
 
@@ -269,30 +300,33 @@ def main() -> None:
     parser.add_argument("--as", dest="name", choices=WORKERS)
     parser.add_argument("--address")
     parser.add_argument("--group")
+    parser.add_argument("--work", choices=("light", "full"), default="light")
     options = parser.parse_args()
     if options.name:
-        print(run_one(options.name, options.address, options.posts, options.group))
+        print(run_one(options))
         return
     from tests.support.servers import Kafka as KafkaServer
 
     with KafkaServer() as server:
         asyncio.run(feed(server.address, make_posts(options.posts)))
-        compare(server.address, options.posts, options.rounds)
+        compare(server.address, options.posts, options.rounds, options.work)
 
 
-def run_one(name: str, address: str, posts: int, group: str) -> float:
-    if name == "confluent":
-        return run_confluent(address, posts, group)
-    if name == "aiokafka":
-        return asyncio.run(run_aiokafka(address, posts, group))
-    return run_slab(address, posts, group) if name == "slab" else run_naive(address, posts, group)
+def run_one(options: argparse.Namespace) -> float:
+    """Seconds that one worker takes, in this process."""
+    arguments = options.address, options.posts, options.group, options.work
+    if options.name == "aiokafka":
+        return asyncio.run(run_aiokafka(*arguments))
+    return {"confluent": run_confluent, "slab": run_slab, "naive": run_naive}[options.name](
+        *arguments
+    )
 
 
-def compare(address: str, posts: int, rounds: int) -> None:
+def compare(address: str, posts: int, rounds: int, work: str) -> None:
     rates: dict[str, list[float]] = {name: [] for name in WORKERS}
     for number in range(rounds):
         for name in WORKERS:
-            rates[name].append(measure(name, address, posts, f"{name}-{number}"))
+            rates[name].append(measure(name, address, posts, f"{name}-{number}", work))
             print(f"round {number + 1}: {name:<10} {rates[name][-1]:>10,.0f} posts/s", flush=True)
     print("\n| worker | posts/s (median) | of bare confluent-kafka | times naive Faust |")
     print("|---|---|---|---|")

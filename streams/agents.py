@@ -14,12 +14,12 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from connectors import letters, post
-from connectors.kafka import MAX_RECORD_BYTES, BatchSender, Item, acknowledged
+from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, BatchSender, Item, acknowledged
 from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import utc_now
 from streams import records
 from streams.ledger import Ledger
-from streams.pipeline import Pipeline
+from streams.pipeline import Judge
 from streams.records import Mention, Record
 from streams.slab import Slab
 from streams.store.port import Store
@@ -41,9 +41,17 @@ class Judged(msgspec.Struct):
     mentions: list[Item]
     letters: list[Item]
     count: Ledger
+    size: int = 0
+    """Bytes of the mentions."""
+
+    def add(self, other: "Judged") -> None:
+        self.mentions += other.mentions
+        self.letters += other.letters
+        self.count.add(other.count)
+        self.size += other.size
 
 
-def judge(rows: Sequence[ConsumerRecord], pipeline: Pipeline, now: datetime) -> Judged:
+def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime) -> Judged:
     """Pure: decode each post, apply the pipeline, encode what comes out."""
     out = Judged([], [], Ledger(posts=len(rows)))
     for row in rows:
@@ -57,6 +65,7 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Pipeline, now: datetime) -> 
             _bury(out, row, "filter", f"{type(error).__name__}: {error}", now)
         else:
             out.mentions += items
+            out.size += sum(len(value) for _, value in items)
             _tally(out.count, made)
     return out
 
@@ -68,6 +77,8 @@ def _refuse_oversized(items: Iterable[Item]) -> None:
 
 
 def _tally(count: Ledger, made: Sequence[Record]) -> None:
+    if not made:
+        return
     mentions = sum(isinstance(record, Mention) for record in made)
     count.mentions += mentions
     count.retractions += len(made) - mentions
@@ -134,7 +145,7 @@ class FilterAgent(_Agent):
     def __init__(
         self,
         *,
-        pipeline: Pipeline,
+        pipeline: Judge,
         sender: BatchSender,
         mentions: str,
         dead: str,
@@ -150,14 +161,20 @@ class FilterAgent(_Agent):
     async def _take(self, event: Any) -> None:
         slab: Slab = event.value
         futures: list[asyncio.Future[Any]] = []
-        count = Ledger()
+        made = Judged([], [], Ledger())
         for start in range(0, len(slab.records), CHUNK):
-            out = judge(slab.records[start : start + CHUNK], self._pipeline, utc_now())
-            futures += await self._sender.send(self._mentions, out.mentions)
-            futures += await self._sender.send(self._dead, out.letters)
-            count.add(out.count)
+            made.add(judge(slab.records[start : start + CHUNK], self._pipeline, utc_now()))
+            if made.size > PIECE_BYTES:
+                futures += await self._send(made)
             await asyncio.sleep(0)
-        self._later(self._finish(event, futures, count))
+        futures += await self._send(made)
+        self._later(self._finish(event, futures, made.count))
+
+    async def _send(self, made: Judged) -> list[asyncio.Future[Any]]:
+        futures = await self._sender.send(self._mentions, made.mentions)
+        futures += await self._sender.send(self._dead, made.letters)
+        made.mentions, made.letters, made.size = [], [], 0
+        return futures
 
     async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], count: Ledger) -> None:
         await acknowledged(futures)

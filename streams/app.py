@@ -14,7 +14,7 @@ from streams.criteria.topics import Topic
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
-from streams.pipeline import Pipeline
+from streams.pipeline import Judge, Pipeline
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Settings
 from streams.store.port import Store
@@ -30,14 +30,15 @@ def create_app(
     *,
     instance: str = "",
     roles: Collection[str] = ROLES,
+    pipeline: Judge | None = None,
 ) -> faust.App:
-    """An application with the agents named in `roles`.
+    """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
     `instance` names this worker among several and stays the same across restarts, so that Kafka
     gives a restarted worker its partitions back at once.
     """
     app = _bare_app(settings, instance)
-    parts = _Parts(app, settings, topics, store)
+    parts = _Parts(app, settings, pipeline or new_pipeline(topics), store)
     bodies = {
         parts.names.posts: ("filter", parts.filter),
         parts.names.mentions: ("index", parts.index),
@@ -56,18 +57,21 @@ def create_app(
     return app
 
 
+def new_pipeline(topics: Sequence[Topic]) -> Pipeline:
+    """The pipeline over these topics with the usual scorer."""
+    return Pipeline(compile_topics(topics), build_scorer())
+
+
 class _Parts:
     """The bodies of the agents and what they share, built once Faust's producer runs."""
 
-    def __init__(
-        self, app: faust.App, settings: Settings, topics: Sequence[Topic], store: Store
-    ) -> None:
+    def __init__(self, app: faust.App, settings: Settings, pipeline: Judge, store: Store) -> None:
         self.names = Topics.of(settings.kafka.prefix)
         self.ledger = Ledger()
         self._app = app
         self._settings = settings
         self._store = store
-        self._pipeline = Pipeline(compile_topics(topics), build_scorer())
+        self._pipeline = pipeline
 
     async def filter(self, stream: Any) -> None:
         agent = FilterAgent(
@@ -123,7 +127,7 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         topic_disable_leader=True,
         table_standby_replicas=0,
         stream_wait_empty=False,
-        stream_buffer_maxsize=4,
+        stream_buffer_maxsize=16,
         broker_commit_interval=settings.pipeline.commit_seconds,
         broker_max_poll_records=5000,
         broker_session_timeout=10.0,
@@ -133,7 +137,7 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance or None,
         producer_acks=-1,
-        producer_compression_type="lz4",
+        producer_compression_type="zstd",
         producer_linger=0,
         producer_max_batch_size=BATCH_BYTES,
     )

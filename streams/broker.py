@@ -66,7 +66,7 @@ def new_producer(kafka: Kafka) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         **aiokafka_config(kafka),
         acks="all",
-        compression_type="lz4",
+        compression_type="zstd",  # aiokafka's lz4 is level 9: 16 µs a post against 2
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=30_000,
     )

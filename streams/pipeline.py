@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import datetime
+from typing import Protocol
 
 from connectors.post import Post
 from streams.criteria.matcher import Match, Matcher
@@ -11,6 +12,14 @@ from streams.sentiment.language import identify
 from streams.sentiment.scorer import Scorer
 
 _NOISE = re.compile(r"https?://\S+|[@#]\w+|\W+|\d+")
+
+
+class Judge(Protocol):
+    """What the filter agent asks of a pipeline."""
+
+    def process(self, post: Post, now: datetime) -> list[Record]:
+        """What becomes of a post: pure, so that asking again gives the same."""
+        ...
 
 
 class Pipeline:

@@ -22,6 +22,8 @@ from faust.types import TP, ConsumerMessage
 log = logging.getLogger(__name__)
 
 FETCH_WAIT_MS: Final = 50
+WAIT_SECONDS: Final = 0.1
+"""A partition whose agent was busy is asked for again only when the wait for the others ends."""
 
 
 class Slab:
@@ -93,7 +95,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # Faust's signature
-        records, active = await self._wait_next_records(timeout)
+        records, active = await self._wait_next_records(min(timeout, WAIT_SECONDS))
         if records is None or self.should_stop:
             return
         if not self.flow_active:
@@ -129,7 +131,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
             slab,
             None,
             0,
-            sum(len(record.value or b"") for record in records),
+            0,
             tp,
             generation_id=self.app.consumer_generation_id,
         )

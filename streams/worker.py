@@ -22,6 +22,8 @@ from streams.store.port import Store
 log = logging.getLogger(__name__)
 
 BROKER_PATIENCE_SECONDS = 120.0
+SWITCH_SECONDS = 0.0005
+"""Python's 5 ms would let busy agents keep the consumer's thread waiting at each hand-over."""
 
 
 def run_worker(
@@ -33,6 +35,7 @@ def run_worker(
 ) -> int:
     """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
+    sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     store = open_store(settings)
