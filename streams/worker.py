@@ -6,8 +6,11 @@ systemd) starts it again, and it goes on from what is committed.
 
 import asyncio
 import logging
+import os
 import sys
+import threading
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import faust
 
@@ -22,6 +25,7 @@ from streams.store.port import Store
 log = logging.getLogger(__name__)
 
 BROKER_PATIENCE_SECONDS = 120.0
+STOP_SECONDS = 8.0
 SWITCH_SECONDS = 0.0005
 """Python's 5 ms would let busy agents keep the consumer's thread waiting at each hand-over."""
 
@@ -63,9 +67,21 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is untyped here
         )
         self.spinner = None  # it writes terminal codes even to files
 
+    def _schedule_shutdown(self, signal: Any) -> None:
+        """Stop in order, but not without end: a broker that is gone would be waited for."""
+        timer = threading.Timer(STOP_SECONDS, _give_up)
+        timer.daemon = True
+        timer.start()
+        super()._schedule_shutdown(signal)
+
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
         await self._store.close()
+
+
+def _give_up() -> None:
+    log.error("not stopped in %.0f s; what was not acknowledged will be done again", STOP_SECONDS)
+    os._exit(1)
 
 
 def _run(app: faust.App, store: Store, loop: asyncio.AbstractEventLoop) -> int:

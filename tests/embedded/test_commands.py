@@ -1,0 +1,190 @@
+"""The commands as a person or a script calls them, embedded: Python and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.veille import veille, veille_json
+
+TOPICS = """
+topics:
+  - {id: acme, query: "acmeron OR #acmeron"}
+  - {id: late, query: "delay*"}
+"""
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "topics.yaml").write_text(TOPICS, encoding="utf-8")
+    return {"VEILLE_CONFIG": str(tmp_path), "VEILLE_DATA_DIR": str(tmp_path / "data")}
+
+
+def lines(*objects: Any) -> bytes:
+    return b"".join(json.dumps(one).encode() + b"\n" for one in objects)
+
+
+def parsed(output: bytes) -> list[Any]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+POSTS = lines(
+    {"id": "1", "text": "Acmeron is great", "created_at": "2026-03-01T10:00:00Z", "user": "ann"},
+    {"id": "2", "text": "delayed again, awful Acmeron!", "created_at": "2026-03-01T11:00:00Z"},
+    {"id": "3", "text": "nothing at all", "created_at": "2026-03-01T12:00:00Z"},
+)
+
+
+def test_replay_then_search_export_status_and_dead_letters(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "posts.jsonl"
+    path.write_bytes(POSTS + b'{"id": "4"}\nnot json\n' + POSTS)
+    summary = veille_json("replay", str(path), "--json", env=env)
+    assert (summary["read"], summary["published"]) == (8, 6)
+    assert (summary["matched"], summary["mentions"]) == (4, 6)
+    assert (summary["dead_letters"], summary["missed"]) == (2, 0)
+
+    status = veille_json("status", "--json", env=env)
+    assert status["mentions"]["total"] == 3, "the same posts twice are the same mentions"
+    assert (status["mentions"]["pos"], status["mentions"]["neg"]) == (1, 2)
+    assert status["dead_letters"] == 2
+
+    found = parsed(veille("search", "acmeron", "--topic", "acme", "--json", env=env).stdout)
+    assert [(one["topic"], one["post"]["id"]) for one in found] == [
+        ("acme", "file:2"),
+        ("acme", "file:1"),
+    ]
+    late = veille("search", "--topic", "late", "--sentiment", "neg", "--json", env=env)
+    assert [one["post"]["id"] for one in parsed(late.stdout)] == ["file:2"]
+    table = veille("export", "--format", "csv", env=env).stdout.decode().splitlines()
+    assert table[0].startswith("id,topic,created_at")
+    assert len(table) == 4
+    letters = parsed(veille("dead-letters", "--json", env=env).stdout)
+    assert {letter["place"] for letter in letters} == {f"{path}:4", f"{path}:5"}
+    assert all(letter["reason"] for letter in letters)
+
+
+def test_an_empty_file_is_no_error(env: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.touch()
+    assert veille_json("replay", str(path), "--json", env=env)["read"] == 0
+
+
+def test_score_answers_each_line_in_order(env: dict[str, str]) -> None:
+    given = lines({"text": "I love it"}, {"text": "C'est affreux", "lang": "fr"}, {"text": ""})
+    done = veille("score", env=env, stdin=given + b"\xff\n" + lines({"text": "awful"}))
+    rows = parsed(done.stdout)
+    assert [row["label"] for row in rows] == ["pos", "unscored", "unscored", "unscored", "neg"]
+    assert all(row.keys() >= {"score", "confidence", "lang", "engine", "reason"} for row in rows)
+    assert all(row["reason"] for row in rows if row["label"] == "unscored")
+    assert done.returncode == 1, "one line could not be read"
+    assert veille("score", env=env, stdin=given).returncode == 0
+
+
+def test_match_answers_each_post_with_its_own_id(env: dict[str, str], tmp_path: Path) -> None:
+    topics = tmp_path / "mine.json"
+    topics.write_text('{"topics": [{"id": "x", "query": "blue AND NOT sky"}]}')
+    given = lines({"id": 5, "text": "Blue shoes"}, {"id": "b", "text": "blue sky"}, {"id": "c"})
+    done = veille("topics", "match", "--topics", str(topics), env=env, stdin=given)
+    assert parsed(done.stdout) == [
+        {"id": 5, "topics": ["x"]},
+        {"id": "b", "topics": []},
+        {"id": "c", "topics": []},
+    ]
+    assert done.returncode == 0
+    broken = veille("topics", "match", "--topics", str(topics), env=env, stdin=b"{}}\n" + given)
+    assert (broken.returncode, len(parsed(broken.stdout))) == (1, 4)
+
+
+def test_check_shows_the_query_a_caret_and_the_remedy(env: dict[str, str], tmp_path: Path) -> None:
+    assert veille("topics", "check", env=env).returncode == 0
+    (tmp_path / "topics.yaml").write_text('topics: [{id: a, query: "x AND (y OR"}]')
+    done = veille("topics", "check", env=env)
+    shown = done.stdout.decode()
+    assert done.returncode == 1
+    assert "x AND (y OR" in shown
+    assert "^" in shown
+    assert "remedy" in shown.lower()
+
+
+def test_sources_can_be_listed_and_tried(env: dict[str, str]) -> None:
+    names = [row["name"] for row in parsed(veille("sources", "list", "--json", env=env).stdout)]
+    assert names == ["rss", "mastodon", "bluesky", "hackernews", "file", "sample"]
+    assert b"urls" in veille("sources", "list", "rss", env=env).stdout
+    done = veille(
+        "collect", "sample", "--once", "--stdout", "--limit", "5", "--set", "live=no", env=env
+    )
+    assert [row["source"] for row in parsed(done.stdout)] == ["sample"] * 5
+    file = veille("collect", "file", "--once", "--stdout", "--set", "path=-", env=env, stdin=POSTS)
+    assert [row["id"] for row in parsed(file.stdout)] == ["file:1", "file:2", "file:3"]
+
+
+def test_init_writes_settings_once(env: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert veille("init", str(folder), env=env).returncode == 0
+    assert (folder / "veille.yaml").read_text().startswith("#")
+    again = veille("init", str(folder), env=env)
+    assert again.returncode == 2
+    assert b"already there" in again.stderr
+    assert veille("topics", "check", "--config", str(folder), env=env).returncode == 0
+
+
+MISUSES = {
+    "an unknown command": (["nosuch"], b"No such command"),
+    "a missing file": (["replay", "nosuch.jsonl"], b"no such file"),
+    "a pace that is none": (["replay", "-", "--speed", "fast"], b"not a pace"),
+    "an unknown source": (["collect", "rsss", "--once", "--stdout"], b"did you mean 'rss'"),
+    "a private address": (
+        ["collect", "rss", "--once", "--stdout", "--set", "urls=http://127.0.0.1/feed"],
+        b"VEILLE_ALLOW_HOSTS",
+    ),
+    "a time that is none": (["search", "--since", "soon"], b"not a time"),
+    "a sentiment that is none": (["search", "--sentiment", "angry"], b"one of pos"),
+    "no settings there": (["status", "--config", "nosuch"], b"veille init"),
+    "no broker named": (["worker"], b"VEILLE_KAFKA__BOOTSTRAP_SERVERS"),
+    "an unknown role": (["worker", "--role", "boss"], b""),
+}
+
+
+@pytest.mark.parametrize("case", MISUSES)
+def test_misuse_is_told_with_a_remedy_and_no_traceback(case: str, env: dict[str, str]) -> None:
+    arguments, message = MISUSES[case]
+    done = veille(*arguments, env=env)
+    shown = b" ".join(done.stderr.split())
+    assert done.returncode in {1, 2}
+    assert message in shown
+    assert b"Traceback" not in shown
+
+
+def test_settings_and_topics_are_named_by_file_and_line(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "veille.yaml").write_text("web:\n  prot: 1\n")
+    done = veille("status", env=env)
+    assert done.returncode == 2
+    assert b"veille.yaml:2" in done.stderr
+    (tmp_path / "veille.yaml").write_text("")
+    (tmp_path / "topics.yaml").write_text("topics:\n- {id: a, query: x}\n- {id: a, query: y}\n")
+    done = veille("replay", "-", env=env)
+    assert done.returncode == 2
+    assert b"topics.yaml" in done.stderr
+
+
+def test_a_store_that_is_no_database_is_told_and_left_alone(env: dict[str, str]) -> None:
+    data = Path(env["VEILLE_DATA_DIR"])
+    data.mkdir()
+    (data / "veille.sqlite3").write_bytes(b"precious, but no database" * 100)
+    done = veille("status", env=env)
+    assert done.returncode == 1
+    assert b"veille.sqlite3" in done.stderr
+    assert (data / "veille.sqlite3").read_bytes().startswith(b"precious")
+
+
+def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
+    shown = veille("--help", env=env).stdout.decode()
+    names = ["up", "init", "status", "replay", "collect", "score", "search", "export", "worker"]
+    for name in [*names, "connect", "web", "dead-letters"]:
+        assert name in shown
+        assert "Example" in veille(name, "--help", env=env).stdout.decode()
