@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -36,6 +37,7 @@ def run_worker(
     *,
     instance: str = "",
     roles: Collection[str] = ROLES,
+    topics_path: Path | None = None,
 ) -> int:
     """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
@@ -49,7 +51,10 @@ def run_worker(
     except BaseException:
         loop.run_until_complete(store.close())
         raise
-    return _run(create_app(settings, topics, store, instance=instance, roles=roles), store, loop)
+    app = create_app(
+        settings, topics, store, instance=instance, roles=roles, topics_path=topics_path
+    )
+    return _run(app, store, loop)
 
 
 class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is untyped here

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from streams.commands.common import ConfigOption, load_config_topics, load_settings, run
+from streams.commands.common import (
+    ConfigOption,
+    load_config_topics,
+    load_settings,
+    run,
+    topics_file,
+)
+from streams.criteria.loading import load_topics
 from streams.errors import ConfigError
 from streams.settings import Settings
 from streams.supervisor import tether
@@ -33,8 +40,11 @@ def worker(
     tether()
     settings = _clustered(load_settings(config))
     chosen = _roles(roles or [], ROLES)
-    topics = load_config_topics(config)
-    raise typer.Exit(run_worker(settings, topics, instance=instance, roles=chosen))
+    path = topics_file(config)
+    topics = load_topics(path)
+    raise typer.Exit(
+        run_worker(settings, topics, instance=instance, roles=chosen, topics_path=path)
+    )
 
 
 def connect(*, config: ConfigOption = None) -> None:
