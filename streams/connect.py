@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -26,6 +25,7 @@ from streams.durable import StoreCursors, Stored
 from streams.errors import StoreError
 from streams.offsets import LagGate, Progress
 from streams.settings import Settings
+from streams.stopping import stop_on_signals
 from streams.store import open_store
 from streams.store.port import Store
 
@@ -34,7 +34,7 @@ STATE_SECONDS: Final = 1.0
 
 async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Run all sources until `stop` (or SIGTERM, Ctrl-C). Raises `VeilleError` at the start."""
-    stop = stop or _stop_on_signals()
+    stop = stop or stop_on_signals()
     store = open_store(settings)
     await store.open()
     try:
@@ -129,12 +129,3 @@ class States:
                 await self._store.put_state("source", name, msgspec.to_builtins(state))
             except StoreError:
                 self._changed.setdefault(name, state)  # shown when the store is back
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
-            loop.add_signal_handler(number, stop.set)
-    return stop

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from typing import Annotated, Final
 
@@ -14,6 +13,7 @@ from streams.errors import VeilleError
 from streams.listening import bind
 from streams.memory_broker import MemoryBroker
 from streams.settings import Settings
+from streams.stopping import stop_on_signals
 from streams.store import open_store
 from streams.supervisor import Supervisor
 
@@ -44,7 +44,7 @@ def up(
 
 async def _up(settings: Settings, host: str, port: int, config: list[str]) -> None:
     started = time.monotonic()
-    stop = _signals()
+    stop = stop_on_signals()
     await _prepare_store(settings)
     with MemoryBroker() as broker:
         children = Supervisor(child_env(settings, broker.address), on_note=_note)
@@ -111,12 +111,3 @@ def child_env(settings: Settings, broker: str) -> dict[str, str]:
 
 def _note(sentence: str) -> None:
     err.print(sentence, style="yellow", highlight=False)
-
-
-def _signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises instead
-            loop.add_signal_handler(number, stop.set)
-    return stop

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -17,28 +17,17 @@ from streams.broker import (
     started_producer,
 )
 from streams.errors import BrokerUnavailable
-from streams.memory_broker import MemoryBroker, _BySetting
+from streams.memory_broker import _BySetting
 from streams.offsets import LagGate, Progress
 from streams.settings import Kafka
-from tests.support.servers import Kafka as KafkaServer
 
 ITEMS: list[Item] = [(f"k{number}".encode(), b"v" * 300) for number in range(2000)]
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "kafka":
-        server: KafkaServer = request.getfixturevalue("kafka")
-        yield server.address
-        return
-    with MemoryBroker() as broker:
-        yield broker.address
-
-
 @pytest.fixture
-async def broker(address: str, request: pytest.FixtureRequest) -> Kafka:
+async def broker(broker_address: str, request: pytest.FixtureRequest) -> Kafka:
     name = f"t{uuid.uuid4().hex[:8]}"
-    kafka = Kafka(bootstrap_servers=address, prefix=name, group=name)
+    kafka = Kafka(bootstrap_servers=broker_address, prefix=name, group=name)
     if "kafka" in request.node.callspec.id:
         await ensure_topics(kafka)
     return kafka

@@ -6,7 +6,7 @@ An upgrade of Faust that moves a private part fails here first.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ from hypothesis import strategies as st
 from connectors.kafka import BatchSender, acknowledged
 from streams import slab
 from streams.broker import ensure_topics, librdkafka_config, started_producer
-from streams.memory_broker import MemoryBroker
 from streams.offsets import Progress
 from streams.settings import Kafka
 from streams.slab import InFlight, Slab
-from tests.support.servers import Kafka as KafkaServer
 
 PARTITION = TopicPartition("posts", 0)
 
@@ -67,16 +65,6 @@ def test_a_jump_in_offsets_is_counted_as_missed() -> None:
     assert flight.track(PARTITION, [record(10)]).missed == 3
     flight.forget(PARTITION)
     assert flight.track(PARTITION, [record(2)]).missed == 0, "a seek back is no loss"
-
-
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "kafka":
-        server: KafkaServer = request.getfixturevalue("kafka")
-        yield server.address
-        return
-    with MemoryBroker() as broker:
-        yield broker.address
 
 
 class Running:
@@ -133,9 +121,9 @@ async def running(kafka: Kafka, folder: Path) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def kafka_settings(address: str, request: pytest.FixtureRequest) -> Kafka:
+async def kafka_settings(broker_address: str, request: pytest.FixtureRequest) -> Kafka:
     name = f"s{uuid.uuid4().hex[:8]}"
-    settings = Kafka(bootstrap_servers=address, prefix=name, group=name)
+    settings = Kafka(bootstrap_servers=broker_address, prefix=name, group=name)
     if "kafka" in request.node.callspec.id:
         await ensure_topics(settings)
     return settings

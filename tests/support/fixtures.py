@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streams.memory_broker import MemoryBroker
 from tests.support import fetch
 from tests.support.servers import Elasticsearch, Kafka
 
@@ -33,3 +34,14 @@ def elasticsearch() -> Iterator[Elasticsearch]:
     require_servers()
     with Elasticsearch() as server:
         yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker_address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """`host:port` of the embedded broker, then of a real one."""
+    if request.param == "kafka":
+        server: Kafka = request.getfixturevalue("kafka")
+        yield server.address
+        return
+    with MemoryBroker() as broker:
+        yield broker.address
