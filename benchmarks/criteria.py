@@ -1,9 +1,11 @@
-"""Posts a CPU second against many topics: our matcher and brute force, in one run, on one core.
+"""Posts a CPU second against many topics: our matcher, brute force and Lucene's Monitor, in one
+run, on one core.
 
-    python -m benchmarks.criteria [--topics 1 10000 100000] [--posts N] [FILE.jsonl ...]
+    python -m benchmarks.criteria [--topics 1 10000 100000] [--posts N] [--lucene] [--file FILE ...]
 
-Posts are made up here, or read from files of JSON lines with a `text`. Brute force answers fewer
-posts, and its answers are compared with the matcher's.
+Posts are made up here, or read from files of JSON lines with a `text`. The matcher first learns
+from other posts of the same kind how common words are, as it does when it runs. Brute force
+answers fewer posts, and its answers are compared with the matcher's.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import gc
 import json
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks import lucene
 from benchmarks import topics as made
 from connectors.post import Post
 from streams.criteria.brute import match_brute
@@ -31,37 +35,73 @@ T = TypeVar("T")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--file", nargs="+", type=Path, default=[])
     parser.add_argument("--topics", nargs="+", type=int, default=[1, 10_000, 100_000])
     parser.add_argument("--posts", type=int, default=20_000)
+    parser.add_argument("--lucene", action="store_true", help="run Lucene's Monitor too")
     options = parser.parse_args(arguments)
-    posts = list(_read(options.files))[: options.posts] or made.posts(options.posts)
+    read = list(_read(options.file))
+    posts = read[-options.posts :] or made.posts(options.posts)
+    others = read[: -options.posts] or made.posts(options.posts, seed=3)
     length = statistics.mean(len(post.text) for post in posts)
     print(f"{len(posts):,} posts of {length:.0f} characters on average")
-    print(
-        f"{'topics':>8}{'compiled s':>12}{'posts/s':>10}{'brute/s':>9}{'matches':>9}"
-        f"{'candidates':>12}{'p99 µs':>8}{'add+remove µs':>15}{'MB':>6}"
-    )
     everything = made.topics(max(options.topics))
     for count in options.topics:
-        print(_line(everything[:count], posts), flush=True)
-    print(_hostile(compile_topics(everything)))
+        matcher = _report(everything[:count], posts, others)
+        if options.lucene:
+            _report_lucene(everything[:count], posts)
+    print(_hostile(matcher))
 
 
-def _line(topics: list[Topic], posts: list[Post]) -> str:
-    matcher, compiled = _timed(lambda: compile_topics(topics))
+def _report(topics: list[Topic], posts: list[Post], others: list[Post]) -> Matcher:
+    before = _memory()
+    matcher, compiled = _timed(lambda: compile_topics(topics, on_progress=_progress))
     gc.collect()
+    memory = _memory() - before
+    unlearned, seconds = _timed(lambda: _count(matcher, posts))
+    _, learning = _timed(lambda: matcher.learn(others))
     rounds = [_timed(lambda: _count(matcher, posts)) for _ in range(_ROUNDS)]
+    assert {unlearned} == {matches for matches, _ in rounds}
     rate = len(posts) / min(seconds for _, seconds in rounds)
-    sample = posts[:: max(1, len(posts) * len(topics) // 200_000)][: len(posts)]
-    brute, brute_seconds = _timed(lambda: [match_brute(topics, p, p.lang) for p in sample[:5]])
-    assert brute == [matcher.match(p, p.lang) for p in sample[:5]]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return (
-        f"{len(topics):>8,}{compiled:>12.1f}{rate:>10,.0f}{len(brute) / brute_seconds:>9,.1f}"
-        f"{rounds[0][0]:>9,}{_candidates(matcher, posts):>12.2f}{_p99(matcher, posts):>8.0f}"
-        f"{_change(matcher, topics):>15.0f}{memory:>6}"
+    brute = _brute(matcher, topics, posts)
+    print(
+        f"{len(topics):>8,} topics: {rate:,.0f} posts/s ({len(posts) / seconds:,.0f} cold), brute "
+        f"force {brute:,.1f}; {unlearned:,} matches, {_candidates(matcher, posts):.2f} candidates "
+        f"a post\n{'':>8} p50, p99 {_percentiles(matcher, posts)}; compiled in {compiled:.1f} s, "
+        f"learned in {learning:.1f} s, {memory:.0f} MB; change {_change(matcher, topics)}",
+        flush=True,
     )
+    return matcher
+
+
+def _report_lucene(topics: list[Topic], posts: list[Post]) -> None:
+    if why := lucene.missing():
+        print(f"{'':>8} Lucene did not run: {why}")
+        return
+    run = lucene.best([t.query for t in topics], [p.text for p in posts])
+    print(f"{'':>8} Lucene {run.rate:,.0f} posts/s ({run.setting}), {run.matches:,} matches")
+
+
+def _brute(matcher: Matcher, topics: list[Topic], posts: list[Post]) -> float:
+    """Posts a second by brute force, on a few posts, whose answers are compared."""
+    few = posts[: min(5, 1 + 100_000 // len(topics))]
+    brute, seconds = _timed(lambda: [match_brute(topics, p, p.lang) for p in few])
+    assert brute == [matcher.match(p, p.lang) for p in few]
+    return len(few) / seconds
+
+
+def _progress(done: int, total: int) -> None:
+    if total > 1000 and sys.stderr.isatty():
+        print(f"\r{done:,} of {total:,}", end="", file=sys.stderr)
+
+
+def _memory() -> float:
+    """Megabytes of this process now, not at its peak; Linux only, elsewhere the peak."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return pages * resource.getpagesize() / 2**20
 
 
 def _count(matcher: Matcher, posts: list[Post]) -> int:
@@ -73,20 +113,19 @@ def _candidates(matcher: Matcher, posts: list[Post]) -> float:
     return statistics.mean(matcher.candidates(post) for post in posts)
 
 
-def _p99(matcher: Matcher, posts: list[Post]) -> float:
+def _percentiles(matcher: Matcher, posts: list[Post]) -> str:
     times = sorted(_timed(partial(matcher.match, post, post.lang))[1] for post in posts)
-    return times[len(times) * 99 // 100] * 1e6
+    half, most = (times[len(times) * share // 100] * 1e6 for share in (50, 99))
+    return f"{half:.0f}, {most:.0f} µs"
 
 
-def _change(matcher: Matcher, topics: list[Topic]) -> float:
-    """Microseconds to remove a topic and add it again, the median."""
-    times = []
+def _change(matcher: Matcher, topics: list[Topic]) -> str:
+    """To remove a topic and to add it again, the medians."""
+    removing, adding = [], []
     for topic in topics[:: max(1, len(topics) // 500)]:
-        start = time.process_time()
-        matcher.remove(topic.id)
-        matcher.add(topic)
-        times.append(time.process_time() - start)
-    return statistics.median(times) * 1e6
+        removing.append(_timed(partial(matcher.remove, topic.id))[1])
+        adding.append(_timed(partial(matcher.add, topic))[1])
+    return f"-{statistics.median(removing) * 1e6:.0f} +{statistics.median(adding) * 1e6:.0f} µs"
 
 
 def _hostile(matcher: Matcher) -> str:
@@ -100,7 +139,8 @@ def _hostile(matcher: Matcher) -> str:
         "ideographs": "".join(chr(0x4E00 + n % 20000) for n in range(21845)),
         "new words": " ".join(f"ж{n:x}" for n in range(9000)),
         "hashtags": "#a" * 32768,
-        "emoji": "😀\u200d" * 9362,
+        "joined emoji": "😀\u200d" * 9362,
+        "emoji": "😀" * 16384,
     }
     now = datetime.now(UTC)
     slowest = []

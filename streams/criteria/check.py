@@ -1,75 +1,149 @@
-"""What is wrong or weak in a set of topics: `veille topics check` prints it."""
+"""What is wrong or weak in a set of topics: `veille topics check` prints it.
+
+An error keeps a topic from doing what it says, a warning is a weak spot that loses or floods
+mentions, advice is what an experienced person would ask about. `docs/topics-check.md` lists them.
+"""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from connectors.post import Post, utc_now
 from streams.criteria import lexer
-from streams.criteria.keys import COMMON_WORDS, covers, guessed_frequency
+from streams.criteria.clauses import flaws
+from streams.criteria.complaint import query_error
+from streams.criteria.cost import Sample
+from streams.criteria.describe import children, describe, shortened
+from streams.criteria.explain import explain, texts
+from streams.criteria.forms import common_start, french_forms, missing_forms, russian_forms
+from streams.criteria.keys import COMMON_WORDS, covers, guessed_frequency, term_of
 from streams.criteria.languages import primary
-from streams.criteria.lexer import unescape
-from streams.criteria.matcher import Match, Matcher, anchored
-from streams.criteria.syntax import And, Node, Not, Or
+from streams.criteria.lexer import Lexeme, unescape
+from streams.criteria.matcher import anchored
+from streams.criteria.syntax import Equals, Hashtag, Node, Not, Phrase, Prefix, Sloppy, Word
 from streams.criteria.terms import folded_words
 from streams.criteria.topics import Topic
+from streams.criteria.wording import Weak, mixed, topic_setting, weak_words
 from streams.errors import QueryError
 
-_SHOWN: Final = 60
-_LATIN: Final = re.compile("[A-Za-z\u00c0-\u024f]")
-_CYRILLIC: Final = re.compile("[\u0400-\u052f]")
-_SIGNS: Final = re.compile(r"[+&@$%€£]")
+TOO_COMMON: Final = 0.05
+"""The share of a sample above which a word is said to be in too many posts."""
+
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w+)?")
+_CYRILLIC: Final = re.compile("[\u0400-\u052f]+")
+_ACCENTED: Final = re.compile("[àâçèéêëîïôùûœ]")
+_CYRILLIC_LANGUAGES: Final = frozenset("ru uk be bg sr mk kk ky mn tg".split())  # noqa: SIM905 (as a text it can be read)
+_HARMLESS: Final = frozenset({"subsumed", "idle", "apostrophe", "mixed"})
+_MOST_OF_A_KIND: Final = 5
+_MOST_FORMS: Final = 3
+
+Severity = Literal["error", "warning", "advice"]
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing about one topic. An error keeps the topic from doing what it says."""
+    """One thing about one topic. `message` is the whole text: place, query, caret, remedy."""
 
     topic: str
-    severity: Literal["error", "warning"]
+    severity: Severity
     message: str
     line: int | None = None
+    code: str = ""
 
 
-def check(topics: Sequence[Topic]) -> list[Finding]:
-    """All findings, in the order of the topics. An empty list means that all is well."""
-    return [finding for topic in topics for finding in _check(topic)]
+class _Subject(NamedTuple):
+    """A topic that parses, and what the checks share about it."""
+
+    topic: Topic
+    tree: Node
+    lexemes: list[Lexeme]
+    sample: Sample | None
+    places: dict[tuple[str, ...], int]
+    written: dict[str, str]
+
+    def at(self, node: Node) -> int:
+        """The offset of the clause in the query; 0 where it can't be told."""
+        wanted = _first_words(node)
+        return self.places.get(wanted, self.places.get(wanted[:1], 0))
 
 
-def _check(topic: Topic) -> Iterator[Finding]:
+def _subject(topic: Topic, tree: Node, sample: Sample | None) -> _Subject:
+    """With the folded words of each operand to its offset, and to how it is written."""
+    lexemes = lexer.lexemes(topic.query)
+    places: dict[tuple[str, ...], int] = {}
+    written: dict[str, str] = {}
+    for lexeme in lexemes:
+        if lexeme.kind in {"word", "phrase", "exact"}:
+            words = tuple(folded_words(unescape(lexeme.raw)))
+            places.setdefault(words, lexeme.start)
+            if lexeme.kind == "word" and len(words) == 1:
+                written.setdefault(words[0], "" if lexeme.raw.isupper() else lexeme.raw.lower())
+    return _Subject(topic, tree, lexemes, sample, places, written)
+
+
+def check(
+    topics: Sequence[Topic], sample: Sample | None = None, *, advice: bool = False
+) -> list[Finding]:
+    """Errors and warnings in the order of the topics; an empty list means that all is well.
+
+    With a sample of posts, words are counted in it instead of guessed about. `advice` adds what
+    does no harm, but may be told better or find more.
+    """
+    found = (finding for topic in topics for finding in _check(topic, sample))
+    return [finding for finding in found if advice or finding.severity != "advice"]
+
+
+def _check(topic: Topic, sample: Sample | None) -> Iterator[Finding]:
     try:
         tree, _ = anchored(topic)
     except QueryError as error:
-        yield _finding(topic, "error", str(error))
+        yield Finding(topic.id, "error", str(error), topic.line or None, "query")
         return
+    subject = _subject(topic, tree, sample)
     for problem in _broken_samples(topic):
-        yield _finding(topic, "error", problem)
-    for problem in (*_weak_words(topic), *_weak_tree(tree), *_weak_languages(topic)):
-        yield _finding(topic, "warning", problem)
+        yield Finding(topic.id, "error", problem, topic.line or None, "sample")
+    for severity, one in _weak(subject):
+        yield _finding(subject, severity, one)
 
 
-def _finding(topic: Topic, severity: Literal["error", "warning"], message: str) -> Finding:
-    return Finding(topic.id, severity, message, topic.line or None)
+def _weak(subject: _Subject) -> Iterator[tuple[Severity, Weak]]:
+    warnings: list[Callable[[_Subject], Iterator[Weak]]] = [
+        _words, _mixed, _flaws, _common, _short, _languages, _wrong_script,
+    ]  # fmt: skip
+    for look in warnings:
+        for one in _few(look(subject)):
+            yield "advice" if one.code in _HARMLESS else "warning", one
+    for look in (_forms, _only_tags):
+        yield from (("advice", one) for one in look(subject))
+
+
+def _few(found: Iterator[Weak]) -> Iterator[Weak]:
+    """The first of each kind: a list of 10,000 words may have 10,000 flaws."""
+    seen: dict[str, int] = {}
+    for one in found:
+        seen[one.code] = seen.get(one.code, 0) + 1
+        if seen[one.code] <= _MOST_OF_A_KIND:
+            yield one
+
+
+def _finding(subject: _Subject, severity: Severity, weak: Weak) -> Finding:
+    error = query_error(
+        subject.topic.query, weak.at, weak.problem, expected=weak.expected, remedy=weak.remedy
+    )
+    return Finding(subject.topic.id, severity, str(error), subject.topic.line or None, weak.code)
 
 
 def _broken_samples(topic: Topic) -> Iterator[str]:
-    if not topic.matches and not topic.rejects:
-        return
-    matcher = Matcher()
-    matcher.add(topic)
     for field, samples in (("matches", topic.matches), ("rejects", topic.rejects)):
-        for sample in samples:
+        for number, sample in enumerate(samples, 1):
             try:
                 post = _sample_post(sample)
-            except msgspec.ValidationError as error:
-                yield f"a sample of {field} is not a post: {error}"
+            except (msgspec.ValidationError, ValueError) as error:
+                yield f"{field}, sample {number} is not a post: {error}"
                 continue
-            found = matcher.match(post, _sample_language(topic, post))
-            if bool(found) != (field == "matches"):
-                yield _sample_failed(post, found)
+            if problem := _sample_failed(topic, post, wanted=field == "matches"):
+                yield f"{field}, sample {number}: {problem}"
 
 
 def _sample_post(sample: str | dict[str, Any]) -> Post:
@@ -81,95 +155,203 @@ def _sample_post(sample: str | dict[str, Any]) -> Post:
     return msgspec.convert({**basis, "collected_at": utc_now(), **fields}, Post)
 
 
-def _sample_language(topic: Topic, post: Post) -> str:
-    """A sample that names no language is in the topic's own."""
-    return post.lang or next(iter(topic.languages), "")
-
-
-def _sample_failed(post: Post, found: list[Match]) -> str:
-    shown = _shortened(post.text or post.title or " ".join(post.hashtags))
-    if not found:
+def _sample_failed(topic: Topic, post: Post, *, wanted: bool) -> str:
+    """What went wrong with a sample, or nothing. One that names no language is in the topic's."""
+    told = explain(topic, post, post.lang or next(iter(topic.languages), ""))
+    if told.met == wanted:
+        return ""
+    shown = shortened(post.text or post.title or " ".join(post.hashtags))
+    if not wanted:
+        words = ", ".join(dict.fromkeys(texts(told.spans, post)))
         return (
-            f"the query does not match its sample «{shown}»\n"
-            "  remedy: widen the query, or move the sample to rejects"
+            f"the query matches «{shown}», which it must reject, by: {words}\n"
+            "  remedy: exclude it with NOT, or move the sample to matches"
         )
-    texts = {"title": post.title, "text": post.text}
-    words = (
-        texts[span.field][span.start : span.end]
-        if span.field in texts
-        else f"#{post.hashtags[span.start]}"
-        for span in found[0].spans
+    reasons = "\n".join(
+        f"  because {shortened(failure.query)}: {failure.reason}" for failure in told.failed
     )
     return (
-        f"the query matches «{shown}», which it must reject, by: {', '.join(words)}\n"
-        "  remedy: exclude it with NOT, or move the sample to matches"
+        f"the query does not match its sample «{shown}»\n{reasons}\n"
+        "  remedy: widen the query, or move the sample to rejects"
     )
 
 
-def _weak_words(topic: Topic) -> Iterator[str]:
-    for lexeme in lexer.lexemes(topic.query):
-        if lexeme.kind not in {"word", "phrase"}:
+def _words(subject: _Subject) -> Iterator[Weak]:
+    return weak_words(subject.topic, subject.lexemes)
+
+
+def _mixed(subject: _Subject) -> Iterator[Weak]:
+    return mixed(subject.topic, subject.lexemes, subject.tree)
+
+
+def _flaws(subject: _Subject) -> Iterator[Weak]:
+    for node, code, problem, expected, remedy in flaws(subject.tree):
+        yield Weak(subject.at(node), code, problem, expected, remedy)
+
+
+def _common(subject: _Subject) -> Iterator[Weak]:
+    """Words that have the topic tried on too many posts; with a sample, all that are common."""
+    sample = subject.sample
+    frequency = sample.frequency if sample else guessed_frequency
+    keys = covers(subject.tree, frequency)[0].keys
+    for node in _wanted(subject.tree):
+        if not isinstance(node, Word | Prefix | Hashtag):
             continue
-        written = unescape(lexeme.raw)
-        shown = _shortened(written)
-        if any(_LATIN.search(word) and _CYRILLIC.search(word) for word in written.split()):
-            yield f"{shown} mixes Latin and Cyrillic letters: type the word again in one alphabet"
-        if lexeme.kind == "phrase" and re.search(r"\w\*", lexeme.raw):
-            yield f'the * in "{shown}" counts for nothing: a phrase has no prefixes'
-        elif _SIGNS.search(written):
-            words = " ".join(folded_words(written))
-            yield f"signs do not count: {shown} is searched for as “{words}”"
+        term, share = term_of(node), frequency(term_of(node))
+        if sample and share > TOO_COMMON:
+            where = f"in {share:.0%} of the sample's {len(sample.posts):,} posts"
+        elif not sample and term in COMMON_WORDS and term in keys:
+            where = "in most posts"
+        else:
+            continue
+        yield Weak(
+            subject.at(node),
+            "common",
+            f"“{describe(node)}” is {where}" + (", and nothing rarer" * (term in keys)),
+            "a word that only the wanted posts carry",
+            "join a rarer word to it by AND, or write the phrase it belongs to",
+        )
 
 
-def _weak_tree(tree: Node) -> Iterator[str]:
-    for node in _inner(tree):
-        children = node.children
-        if len(set(children)) < len(children):
-            twice, _ = Counter(children).most_common(1)[0]
-            yield f"{describe(twice)} stands twice side by side: delete one"
-        denied = {child.child for child in children if isinstance(child, Not)}
-        for child in children:
-            if child in denied and isinstance(node, And):
-                yield f"{describe(child)} is wanted and excluded at once: this part never matches"
-    keys = covers(tree, guessed_frequency)[0].keys
-    common = sorted(keys & COMMON_WORDS)
-    if common:
-        yield f"“{common[0]}” is in most posts: add a word that only the wanted ones carry"
+def _short(subject: _Subject) -> Iterator[Weak]:
+    for node in _wanted(subject.tree):
+        if isinstance(node, Prefix) and len(node.start) < 3 and not subject.sample:
+            yield Weak(
+                subject.at(node),
+                "short",
+                f"{describe(node)} finds every word that begins so: hundreds in any language",
+                "three letters or more before the *",
+                "write more letters, or the words themselves with OR",
+            )
 
 
-def _inner(tree: Node) -> Iterator[And | Or]:
-    match tree:
-        case Not(child):
-            yield from _inner(child)
-        case And(children) | Or(children):
-            yield tree
-            for child in children:
-                yield from _inner(child)
-
-
-def _weak_languages(topic: Topic) -> Iterator[str]:
-    for language in topic.languages:
+def _languages(subject: _Subject) -> Iterator[Weak]:
+    languages = {primary(language) for language in subject.topic.languages}
+    for language in subject.topic.languages:
         if not _LANGUAGE.fullmatch(language) or len(primary(language)) != 2:
-            yield f"{language!r} is no language of two letters (en, fr, ru): no post will carry it"
+            yield Weak(
+                0,
+                "language",
+                f"{language!r} is no language of two letters: no post will carry it",
+                "codes of ISO 639-1",
+                "write en, fr, ru …, or leave languages out for any",
+            )
+    for node in _wanted(subject.tree):
+        if not isinstance(node, Equals) or node.field != "lang" or not languages:
+            continue
+        if primary(node.value) not in languages:
+            yield Weak(
+                subject.at(node),
+                "never",
+                f"{describe(node)} never holds: the topic's languages are "
+                + ", ".join(sorted(languages)),
+                "a language that the topic admits",
+                f"add {node.value} to languages, or delete the clause",
+            )
 
 
-def describe(node: Node) -> str:
-    """A part of a query, as one would say it."""
+def _wrong_script(subject: _Subject) -> Iterator[Weak]:
+    languages = {primary(language) for language in subject.topic.languages}
+    if not languages or languages & _CYRILLIC_LANGUAGES:
+        return
+    for node in _wanted(subject.tree):
+        words = _first_words(node)
+        if words and _CYRILLIC.match(words[0]):
+            yield Weak(
+                subject.at(node),
+                "script",
+                f"{describe(node)} is in Cyrillic, but languages: {', '.join(languages)} keeps "
+                "Russian posts out",
+                "languages in which the words are written",
+                "add ru to languages, or delete the word",
+            )
+            return
+
+
+def _forms(subject: _Subject) -> Iterator[Weak]:
+    """Other forms of Russian and French words, a few words in one go."""
+    if topic_setting(subject.topic, "stem"):
+        return
+    wanted = list(_wanted(subject.tree))
+    starts = {node.start for node in wanted if isinstance(node, Prefix)}
+    words = [_as_written(subject, node.term) for node in wanted if isinstance(node, Word)]
+    known = [word for word in words if word]
+    found = [*missing_forms(known, starts, _forms_of(subject.topic))][:_MOST_FORMS]
+    if not found:
+        return
+    shown = "; ".join(f"{word} → {', '.join(forms)}" for word, forms in found)
+    starting = " ".join(f"{common_start(word, forms)}*" for word, forms in found)
+    first = next(node for node in wanted if _as_written(subject, _term(node)) == found[0][0])
+    yield Weak(
+        subject.at(first),
+        "forms",
+        f"only one form of a word that has others: {shown}",
+        "the forms that people write",
+        f"write {starting}, or the forms with OR, or set stem: true for the topic",
+    )
+
+
+def _forms_of(topic: Topic) -> Callable[[str], list[str]]:
+    languages = {primary(language) for language in topic.languages}
+
+    def forms(word: str) -> list[str]:
+        if _CYRILLIC.fullmatch(word):
+            return russian_forms(word) if not languages or "ru" in languages else []
+        if "fr" in languages or (not languages and _ACCENTED.search(word)):
+            return french_forms(word)
+        return []
+
+    return forms
+
+
+def _term(node: Node) -> str:
+    return node.term if isinstance(node, Word) else ""
+
+
+def _as_written(subject: _Subject, term: str) -> str:
+    """The word in small letters with its accents; empty for ACRONYMS, which have no forms."""
+    return subject.written.get(term, "")
+
+
+def _only_tags(subject: _Subject) -> Iterator[Weak]:
+    wanted = [node for node in _wanted(subject.tree) if not isinstance(node, Equals)]
+    tags = [node for node in wanted if type(node).__name__ in {"Hashtag", "Mention"}]
+    if tags and len(tags) == len(wanted):
+        shown = describe(tags[0])
+        yield Weak(
+            subject.at(tags[0]),
+            "tags",
+            f"{shown} finds only posts that carry the sign: most people write the name without it",
+            "the name beside its tag or handle",
+            f"write ({shown[1:]} OR {shown}): a word finds the tag in a text, too",
+        )
+
+
+def _wanted(tree: Node) -> Iterator[Node]:
+    """The leaves that are looked for: those under NOT are not."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Not):
+            continue
+        parts = children(node)
+        waiting += reversed(parts)
+        if not parts:
+            yield node
+
+
+def _first_words(node: Node) -> tuple[str, ...]:
+    """The folded words of the first leaf, as the query has them."""
+    while parts := children(node):
+        node = parts[0]
     match node:
-        case Not(child):
-            return f"NOT {describe(child)}"
-        case And(children) | Or(children):
-            word = " AND " if isinstance(node, And) else " OR "
-            return _shortened(f"({word.join(map(describe, children[:5]))})")
+        case Word(term):
+            return (term,)
+        case Prefix(start):
+            return (start,)
+        case Hashtag(tag):
+            return (tag,)
+        case Phrase(terms) | Sloppy(terms, _):
+            return terms
         case _:
-            return _shortened(_leaf(*msgspec.structs.astuple(node), kind=type(node).__name__))
-
-
-def _leaf(value: str | Iterable[str], *, kind: str) -> str:
-    if not isinstance(value, str):
-        return f'"{" ".join(value)}"'
-    return {"Prefix": f"{value}*", "Hashtag": f"#{value}"}.get(kind, value)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+            return tuple(folded_words(describe(node)))

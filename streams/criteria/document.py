@@ -7,12 +7,17 @@ from typing import Final, Literal
 
 from connectors.post import Post
 from streams.criteria import tokens
+from streams.criteria.facts import field_texts
+from streams.criteria.positions import Area, Place, read
 from streams.criteria.vocabulary import Vocabulary, hashtag_term
 from streams.records import Span
 
 FieldName = Literal["title", "text"]
 Stretch = tuple[int, int, int]
 """Field (0 title, 1 text, 2 hashtags), start and end: sorts as spans are shown."""
+
+Hit = str | tuple[str, ...] | Place
+"""A term or a phrase that a post carries, or a place in it."""
 
 _NAMES: Final[tuple[Literal["title", "text", "hashtags"], ...]] = ("title", "text", "hashtags")
 _BETWEEN: Final = "\0"  # in no folded word
@@ -21,19 +26,43 @@ _BETWEEN: Final = "\0"  # in no folded word
 class Document:
     """One post; `terms` are those of `Vocabulary.terms`."""
 
-    def __init__(self, post: Post, terms: set[str], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, post: Post, terms: set[str], vocabulary: Vocabulary, language: str = ""
+    ) -> None:
         self.post = post
+        self.language = language
+        self._areas: dict[str, Area] = {}
+        self.places: dict[int, list[Place]] = {}  # by the id of the node, whose plan keeps it
         self.terms = terms
         self._vocabulary = vocabulary
+        self._spans: dict[frozenset[Hit], list[Span]] = {}
 
     @cached_property
     def _fields(self) -> list[tuple[list[str], list[tuple[int, int]]]]:
         """The folded words of title and text, and where they stand."""
-        fields = []
-        for text in (self.post.title, self.post.text):
-            where = tokens.spans(text) if text else []
-            fields.append(([self._vocabulary.fold(text[a:b]) for a, b in where], where))
-        return fields
+        return [self._field(self.post.title), self._field(self.post.text)]
+
+    def _field(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
+        words: list[str] = []
+        where: list[tuple[int, int]] = []
+        find, end = text.find, 0
+        for piece in text.split():
+            # Only white space lies between: the first occurrence is the piece itself.
+            start = find(piece, end)
+            end = start + len(piece)
+            for word, first, last in self._vocabulary.tokens(piece):
+                words.append(word)
+                where.append((start + first, start + last))
+        return words, where
+
+    def area(self, field: str = "text") -> Area:
+        """Where leaves stand: in title and text together, or in a field that is neither."""
+        name = "text" if field == "title" else field
+        if name not in self._areas:
+            texts = field_texts(name, self.post)
+            words = self._fields if name == "text" else [read(text) for text in texts]
+            self._areas[name] = Area(texts, words, self.language)
+        return self._areas[name]
 
     @cached_property
     def _joined(self) -> str:
@@ -44,26 +73,39 @@ class Document:
         """Whether the words stand one after the other. Linear in the text."""
         return self.terms.issuperset(terms) and f"\0{_BETWEEN.join(terms)}\0" in self._joined
 
-    def spans(self, hits: Iterable[str | tuple[str, ...]]) -> list[Span]:
-        """Where terms and phrases stand, sorted and merged."""
-        found: list[Stretch] = []
-        for hit in hits:
-            found.extend(self._phrase(hit) if isinstance(hit, tuple) else self._where[hit])
-        return [Span(_NAMES[field], start, end) for field, start, end in merged(found)]
+    def spans(self, hits: Iterable[Hit]) -> list[Span]:
+        """Where terms, phrases and stretches stand, sorted and merged.
+
+        Many topics have the same hits: what was answered is remembered.
+        """
+        wanted = frozenset(hits)
+        if wanted not in self._spans:
+            stretches = merged([stretch for hit in wanted for stretch in self._stretches(hit)])
+            self._spans[wanted] = [Span(_NAMES[field], a, b) for field, a, b in stretches]
+        return self._spans[wanted].copy()
+
+    def _stretches(self, hit: Hit) -> Iterable[Stretch]:
+        if isinstance(hit, str):
+            return self._beginning(hit[:-1]) if hit[-1] == "*" else self._where[hit]
+        if isinstance(hit, Place):
+            return [(hit.text, hit.start, hit.end)]
+        return self._phrase(hit)
 
     @cached_property
     def _where(self) -> dict[str, list[Stretch]]:
-        """Each term of the post to where it stands."""
+        """Each word and hashtag of the post to where it stands."""
         where: defaultdict[str, list[Stretch]] = defaultdict(list)
         for field, (words, bounds) in enumerate(self._fields):
             for word, (start, end) in zip(words, bounds, strict=True):
                 where[word].append((field, start, end))
-        for word, prefixes in self._vocabulary.prefixed(where.keys()):
-            for prefix in prefixes:
-                where[prefix].extend(where[word])
         if any(term[0] == "#" for term in self.terms):
             self._add_hashtags(where)
         return where
+
+    def _beginning(self, start: str) -> Iterator[Stretch]:
+        for word, stretches in self._where.items():
+            if word.startswith(start):
+                yield from stretches
 
     def _add_hashtags(self, where: dict[str, list[Stretch]]) -> None:
         in_text: set[str] = set()

@@ -7,7 +7,29 @@ cover places the topic in the index, the next one guards it.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from streams.criteria.syntax import And, Hashtag, Node, Not, Or, Phrase, Prefix, Word
+from streams.criteria.syntax import (
+    And,
+    Beside,
+    Equals,
+    Flag,
+    Hashtag,
+    Mention,
+    Near,
+    Node,
+    Not,
+    Or,
+    Pattern,
+    Phrase,
+    Prefix,
+    Range,
+    Site,
+    Sloppy,
+    Stem,
+    Within,
+    Word,
+    Written,
+    nodes,
+)
 
 Frequency = Callable[[str], float]
 """The share of posts that carry a term, in [0, 1]."""
@@ -25,31 +47,62 @@ def covers(node: Node, frequency: Frequency) -> list[Cover]:
     return sorted(_required(node, frequency, negated=False), key=lambda cover: cover.cost)
 
 
-def term_of(leaf: Word | Prefix | Hashtag) -> str:
+def term_of(leaf: Word | Prefix | Pattern | Hashtag | Mention) -> str:
     """The leaf as a term of `Vocabulary.terms`."""
     match leaf:
-        case Word(term):
+        case Word(term) | Pattern(term):
             return term
         case Prefix(start):
             return f"{start}*"
         case Hashtag(tag):
             return f"#{tag}"
+        case Mention(handle):
+            return f"@{handle}"
 
 
 def prefixes(node: Node) -> set[str]:
-    """The beginnings of words that the query asks for, wherever in it."""
+    """What the query asks of words, wherever in it: their beginnings, and the terms of patterns."""
+    found: set[str] = set()
+    for part in nodes(node):
+        match part:
+            case Prefix(start) | Stem(_, start):
+                found.add(start)
+            case Pattern(term):
+                found.add(term)
+            case _:
+                pass
+    return found
+
+
+def terms_of(node: Node) -> list[set[str]]:
+    """Sets of terms; a post that meets the leaf has one of each. None for what has no words."""
     match node:
-        case And(children) | Or(children):
-            return set[str]().union(*map(prefixes, children))
-        case Not(child):
-            return prefixes(child)
-        case Prefix(start):
-            return {start}
+        case Word() | Prefix() | Pattern() | Hashtag() | Mention():
+            return [{term_of(node)}]
+        case Phrase(terms) | Sloppy(terms) | Written(terms):
+            return [{term} for term in dict.fromkeys(terms)]
+        case Stem(_, start):
+            return [{f"{start}*"}]
+        case Within(field, leaf):
+            return terms_of(leaf) if field in {"title", "text"} else _elsewhere(field, leaf)
         case _:
-            return set()
+            return []
 
 
-def _required(node: Node, frequency: Frequency, *, negated: bool) -> list[Cover]:
+def _elsewhere(field: str, leaf: Node) -> list[set[str]]:
+    """The same for texts that are not the post's own: their words are terms with the field."""
+    match leaf:
+        case Word(term):
+            return [{f"{field}={term}"}]
+        case Phrase(terms) | Sloppy(terms) | Written(terms):
+            return [{f"{field}={term}"} for term in dict.fromkeys(terms)]
+        case _:
+            return [{f"{field}=*"}]
+
+
+def _required(  # noqa: PLR0911 (one line for each kind of node)
+    node: Node, frequency: Frequency, *, negated: bool
+) -> list[Cover]:
     match node:
         case Not(child):
             return _required(child, frequency, negated=not negated)
@@ -59,11 +112,21 @@ def _required(node: Node, frequency: Frequency, *, negated: bool) -> list[Cover]
             return [cover for part in parts for cover in part] if conjunction else _union(parts)
         case _ if negated:
             return []
-        case Phrase(terms):
-            return [Cover(frozenset([term]), frequency(term)) for term in dict.fromkeys(terms)]
+        case Near(left, right) | Beside(left, right):
+            return [
+                *_required(left, frequency, negated=False),
+                *_required(right, frequency, negated=False),
+            ]
+        case Equals(field, value):
+            return [Cover(frozenset([f"{field}={value}"]), _OF_FACTS)]
+        case Site(host):
+            return [Cover(frozenset([f"site={host}"]), _OF_FACTS)]
+        case Range() | Flag():
+            return []
+        case Within(field) if field not in {"title", "text"}:
+            return [Cover(frozenset(terms), _OF_FACTS) for terms in terms_of(node)]
         case _:
-            term = term_of(node)
-            return [Cover(frozenset([term]), frequency(term))]
+            return [Cover(frozenset(t), sum(map(frequency, t))) for t in terms_of(node)]
 
 
 def _union(parts: list[list[Cover]]) -> list[Cover]:
@@ -74,6 +137,9 @@ def _union(parts: list[list[Cover]]) -> list[Cover]:
     keys = frozenset[str]().union(*(cover.keys for cover in cheapest))
     return [Cover(keys, sum(cover.cost for cover in cheapest))]
 
+
+_OF_FACTS: Final = 0.9
+"""As if facts were frequent: looking for them costs something at every post, words are free."""
 
 COMMON_WORDS: Final = frozenset(
     """
@@ -93,7 +159,7 @@ _BY_LENGTH: Final = (0.2, 0.1, 0.03, 0.01, 0.005, 0.002, 0.001)
 
 def guessed_frequency(term: str) -> float:
     """How common a term is, as far as its looks tell: short words and prefixes are frequent."""
-    if term[0] == "#" and len(term) > 1:
+    if term[0] in "#@" and len(term) > 1:
         return 0.0005
     if term[-1] == "*" and len(term) > 1:
         return 2 * _BY_LENGTH[min(len(term) - 2, len(_BY_LENGTH) - 1)]

@@ -1,4 +1,4 @@
-"""A query to lexemes: brackets, operators, signs, words, phrases."""
+"""A query to lexemes: brackets, operators, signs, fields, words, phrases."""
 
 import re
 from typing import Final, Literal, NamedTuple
@@ -6,11 +6,28 @@ from typing import Final, Literal, NamedTuple
 from streams.criteria.complaint import query_error
 from streams.errors import QueryError
 
-LexemeKind = Literal["word", "phrase", "and", "or", "not", "plus", "(", ")", "end"]
+LexemeKind = Literal[
+    "word",
+    "phrase",
+    "exact",
+    "slop",
+    "field",
+    "near",
+    "and",
+    "or",
+    "not",
+    "plus",
+    "(",
+    ")",
+    "end",
+]
 
 
 class Lexeme(NamedTuple):
-    """`raw` is as written (a phrase without its quotes); `start` is its offset in the query."""
+    """`raw` is as written (a phrase without its quotes); `start` is its offset in the query.
+
+    `exact` is a phrase with a `=` before it, `slop` the `~n` after one, `field` a `name:`.
+    """
 
     kind: LexemeKind
     raw: str
@@ -34,13 +51,23 @@ OPERATORS: Final[dict[str, LexemeKind]] = {
     "+": "plus",
     "(": "(",
     ")": ")",
+    "SENTENCE": "near",
+    "PARAGRAPH": "near",
 }
 
 _CLOSING: Final = {'"': '"', "“": "”", "„": "“”", "«": "»", "”": "”"}
 _QUOTES: Final = '"“”„«»'
-_BLANK: Final = re.compile(r"(?:\s|#(?=\s|\Z)[^\n]*)*")
+_UNSEEN: Final = "\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_MARKS: Final = "".join(chr(c) for c in range(0x200B, 0x2070) if re.match(f"[{_UNSEEN}]", chr(c)))
+_BLANK: Final = re.compile(rf"(?:[\s{_UNSEEN}]|#(?=\s|\Z)[^\n]*)*")
 _SYMBOL: Final = re.compile(r"&&|\|\||[()+!-]")
 _WORD: Final = re.compile(rf"(?:\\.|(?!&&|\|\|)[^\s()\\{_QUOTES}])+", re.DOTALL)
+_FIELD: Final = re.compile(r"([A-Za-z_]+):(?=[^\s)])")
+_SCHEMES: Final = frozenset({"http", "https", "ftp", "mailto"})
+_BOUNDS: Final = re.compile(r"[\[{][^\]}\n\"()]*[\]}]")
+_REGEX: Final = re.compile(r"/(?:\\[^\s]|\[(?:\\[^\s]|[^\]\s\\])+\]|[^/\s\\\[])+/(?=[\s)]|\Z)")
+_SLOP: Final = re.compile(r"~[^\s()]*")
+_NEAR: Final = re.compile(r"O?NEAR(?:/\d*)?")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -50,15 +77,18 @@ def unescape(raw: str) -> str:
 
 
 def lexemes(query: str) -> list[Lexeme]:
-    """All of them, an `end` last. `# ` begins a comment. Raises `QueryError`. Linear time."""
+    """All of them, an `end` last. `# ` begins a comment. Raises `QueryError`. Linear time.
+
+    Marks of writing direction and other unseen characters between lexemes count as white space.
+    """
     found: list[Lexeme] = []
     at = _skip(query, 0)
     while at < len(query):
-        lexeme, at = _next(query, at)
+        lexeme, at = _next(query, at, found)
         found.append(lexeme)
         if query.startswith(" ", at):  # the usual case, without a search
             at += 1
-        if at < len(query) and (query[at] == "#" or query[at].isspace()):
+        if at < len(query) and ((char := query[at]) == "#" or char.isspace() or char in _MARKS):
             at = _skip(query, at)
     return [*found, Lexeme("end", "", len(query.rstrip()))]
 
@@ -68,13 +98,44 @@ def _skip(query: str, at: int) -> int:
     return blank.end() if blank else at
 
 
-def _next(query: str, at: int) -> tuple[Lexeme, int]:
-    if query[at] in _QUOTES:
+def _next(  # noqa: PLR0911 (one line for each kind of lexeme)
+    query: str, at: int, before: list[Lexeme]
+) -> tuple[Lexeme, int]:
+    char = query[at]
+    if char.isalnum() and not _FIELD.match(query, at):
+        return _word(query, at)  # the usual case
+    if char in _QUOTES:
         return _phrase(query, at)
-    if query[at] in "()&|+!-" and (symbol := _SYMBOL.match(query, at)):
+    if char in "()&|+!-" and (symbol := _SYMBOL.match(query, at)):
         return _symbol(query, symbol[0], at), symbol.end()
+    if char == "=" and query[at + 1 : at + 2] in _CLOSING:
+        lexeme, end = _phrase(query, at + 1)
+        return Lexeme("exact", lexeme.raw, at), end
+    if (
+        char == "~"
+        and before
+        and before[-1].kind in {"phrase", "exact"}
+        and query[at - 1] in '"”“»'
+    ):
+        return _whole("slop", _SLOP, query, at)
+    if char == "/" and _REGEX.match(query, at):
+        return _whole("word", _REGEX, query, at)
+    if char in "[{" and before and before[-1].kind == "field" and _BOUNDS.match(query, at):
+        return _whole("word", _BOUNDS, query, at)
+    if (field := _FIELD.match(query, at)) and field[1].lower() not in _SCHEMES:
+        return Lexeme("field", field[0], at), field.end()
+    return _word(query, at)
+
+
+def _whole(kind: LexemeKind, pattern: re.Pattern[str], query: str, at: int) -> tuple[Lexeme, int]:
+    found = pattern.match(query, at)
+    raw = found[0] if found else ""
+    return Lexeme(kind, raw, at), at + len(raw)
+
+
+def _word(query: str, at: int) -> tuple[Lexeme, int]:
     if word := _WORD.match(query, at):
-        return Lexeme(OPERATORS.get(word[0], "word"), word[0], at), word.end()
+        return _plain(word[0], at), word.end()
     raise query_error(
         query,
         at,
@@ -82,6 +143,15 @@ def _next(query: str, at: int) -> tuple[Lexeme, int]:
         expected="the character to take as it is",
         remedy="delete the backslash",
     )
+
+
+def _plain(raw: str, at: int) -> Lexeme:
+    """A word, or an operator that is spelled as one."""
+    bare = raw if raw.isascii() else raw.strip(_MARKS)
+    kind = OPERATORS.get(bare)
+    if kind is None and bare[:1] in {"N", "O"} and _NEAR.fullmatch(bare):
+        kind = "near"
+    return Lexeme(kind, bare, at) if kind else Lexeme("word", raw, at)
 
 
 def _symbol(query: str, symbol: str, at: int) -> Lexeme:

@@ -8,10 +8,12 @@ from typing import Any, Final, NoReturn
 import msgspec
 import yaml
 
-from streams.criteria.topics import Topic
-from streams.errors import ConfigError
+from streams.criteria.subqueries import needed
+from streams.criteria.topic_files import fail, refuse_comment, subquery
+from streams.criteria.topics import Subquery, Topic
 
-_FIELDS: Final = tuple(name for name in Topic.__struct_fields__ if name != "line")
+_FIELDS: Final = tuple(n for n in Topic.__struct_fields__ if n not in {"line", "queries"})
+_SWITCHES: Final = frozenset({"stem", "elision"})
 _MAX_BYTES: Final = 512 * 1024 * 1024
 _EXAMPLE: Final = "topics:\n  - id: acme\n    query: acme AND (refund OR delay*)"
 
@@ -31,38 +33,34 @@ def load_topics(path: str | Path) -> list[Topic]:
     """
     path = Path(path)
     raw = _read(path)
-    items = _json_items(path, raw) if path.suffix.lower() == ".json" else _yaml_items(path, raw)
-    topics = [_topic(path, line, value) for line, value in items]
+    read = _json_items if path.suffix.lower() == ".json" else _yaml_items
+    queries: dict[str, Subquery] = {}
+    topics = [_topic(path, line, value, queries) for line, value in read(path, raw, queries)]
     _refuse_twins(path, topics)
     return topics
-
-
-def _fail(path: Path, line: int, problem: str, remedy: str) -> NoReturn:
-    where = f"{path}:{line}" if line else f"{path}"
-    raise ConfigError(f"{where}: {problem}\n  remedy: {remedy}")
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > _MAX_BYTES:
-            _fail(path, 0, "the file is larger than 512 MB", "split it")
+            fail(path, 0, "the file is larger than 512 MB", "split it")
         raw = path.read_bytes()
     except FileNotFoundError:
-        _fail(path, 0, "there is no such file", "give the path of a file of topics")
+        fail(path, 0, "there is no such file", "give the path of a file of topics")
     except OSError as error:
-        _fail(path, 0, f"can't be read ({error.strerror})", "give a file that you may read")
+        fail(path, 0, f"can't be read ({error.strerror})", "give a file that you may read")
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     if not raw.strip():
-        _fail(path, 1, "the file is empty", f"write at least one topic:\n{_EXAMPLE}")
+        fail(path, 1, "the file is empty", f"write at least one topic:\n{_EXAMPLE}")
     try:
         raw.decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        _fail(path, line, f"byte {raw[error.start]:#04x} is not UTF-8", "save the file as UTF-8")
+        fail(path, line, f"byte {raw[error.start]:#04x} is not UTF-8", "save the file as UTF-8")
     return raw
 
 
-def _json_items(path: Path, raw: bytes) -> Iterator[tuple[int, Any]]:
+def _json_items(path: Path, raw: bytes, queries: dict[str, Subquery]) -> Iterator[tuple[int, Any]]:
     try:
         outer = msgspec.json.decode(raw)
         places = msgspec.json.decode(raw, type=_Raw).topics
@@ -70,10 +68,12 @@ def _json_items(path: Path, raw: bytes) -> Iterator[tuple[int, Any]]:
         _check_outer(path, 1, outer)
         raise
     except msgspec.DecodeError as error:
-        _fail(path, _json_line(raw, error), f"not JSON: {error}", "correct the file")
+        fail(path, _json_line(raw, error), f"not JSON: {error}", "correct the file")
     except RecursionError:
-        _fail(path, 0, "nested too deeply", "write the topics as a flat list")
+        fail(path, 0, "nested too deeply", "write the topics as a flat list")
     _check_outer(path, 1, outer)
+    for name, query in outer.get("queries", {}).items():
+        queries[name] = subquery(path, 0, name, query)
     at, line = 0, 1
     for place, value in zip(places, outer["topics"], strict=True):
         found = raw.find(bytes(place), at)
@@ -88,60 +88,81 @@ def _json_line(raw: bytes, error: msgspec.DecodeError) -> int:
     return raw.count(b"\n", 0, int(digits) if digits.isdigit() else len(raw)) + 1
 
 
-def _yaml_items(path: Path, raw: bytes) -> Iterator[tuple[int, Any]]:
+def _yaml_items(path: Path, raw: bytes, queries: dict[str, Subquery]) -> Iterator[tuple[int, Any]]:
+    """Each topic with its line; fills `queries` before the first."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(raw)
     try:
         document = loader.get_single_node()
         outer = _shallow(document)
         _check_outer(path, 1, outer)
+        lines = raw.decode().split("\n")
+        for name, node in outer.get("queries", {}).items():
+            refuse_comment(path, lines, node)
+            value = loader.construct_document(node)
+            queries[name] = subquery(path, node.start_mark.line + 1, name, value)
         for item in outer["topics"]:
+            for node in _queries_in(item):
+                refuse_comment(path, lines, node)
             yield item.start_mark.line + 1, loader.construct_document(item)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "can't be read"
         remedy = "put queries into single quotes ('…'), and indent with spaces"
-        _fail(path, mark.line + 1 if mark else 0, f"not YAML: {problem}", remedy)
+        fail(path, mark.line + 1 if mark else 0, f"not YAML: {problem}", remedy)
     except (RecursionError, ValueError, TypeError) as error:
-        _fail(path, 0, f"not usable YAML ({type(error).__name__})", f"write:\n{_EXAMPLE}")
+        fail(path, 0, f"not usable YAML ({type(error).__name__})", f"write:\n{_EXAMPLE}")
     finally:
         loader.dispose()
 
 
 def _shallow(document: yaml.Node | None) -> Any:
-    """The outer mapping, its topics still nodes that know their lines."""
+    """The outer mapping, its topics and sub-queries still nodes that know their lines."""
     if not isinstance(document, yaml.MappingNode):
         return None
-    return {
-        key.value: value.value if isinstance(value, yaml.SequenceNode) else None
-        for key, value in document.value
-    }
+    outer: dict[str, Any] = {}
+    for key, value in document.value:
+        outer[key.value] = value.value if isinstance(value, yaml.SequenceNode) else None
+        if isinstance(value, yaml.MappingNode):
+            outer[key.value] = {name.value: node for name, node in value.value}
+    return outer
+
+
+def _queries_in(topic: yaml.Node) -> list[yaml.Node]:
+    if not isinstance(topic, yaml.MappingNode):
+        return []
+    return [value for key, value in topic.value if key.value == "query"]
 
 
 def _check_outer(path: Path, line: int, outer: Any) -> None:
     if not isinstance(outer, dict) or not isinstance(outer.get("topics"), list):
-        _fail(path, line, "there is no list named topics", f"begin the file so:\n{_EXAMPLE}")
+        fail(path, line, "there is no list named topics", f"begin the file so:\n{_EXAMPLE}")
     for name in outer:
-        if name != "topics":
-            _fail(path, line, f"unknown field {name!r} beside topics", "delete it")
+        if name not in {"topics", "queries"}:
+            fail(path, line, f"unknown field {name!r} beside topics and queries", "delete it")
+    if not isinstance(outer.get("queries", {}), dict):
+        fail(path, line, "queries is no mapping", "write queries: {brand: acme OR acmes}")
     if not outer["topics"]:
-        _fail(path, line, "the list of topics is empty", f"write at least one:\n{_EXAMPLE}")
+        fail(path, line, "the list of topics is empty", f"write at least one:\n{_EXAMPLE}")
 
 
-def _topic(path: Path, line: int, value: Any) -> Topic:
+def _topic(path: Path, line: int, value: Any, queries: dict[str, Subquery]) -> Topic:
     if not isinstance(value, dict):
-        _fail(path, line, f"a topic is {_kind(value)}", "write it as fields: id, query, …")
+        fail(path, line, f"a topic is {_kind(value)}", "write it as fields: id, query, …")
     for name in value:
         if name not in _FIELDS:
             near = get_close_matches(str(name), _FIELDS, n=1)
             remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(_FIELDS)}"
-            _fail(path, line, f"unknown field {name!r}", remedy)
+            fail(path, line, f"unknown field {name!r}", remedy)
     for name in ("id", "query"):
         if value.get(name) is None or value[name] == "":
-            _fail(path, line, f"a topic has no {name}", f"add {name}: …")
+            fail(path, line, f"a topic has no {name}", f"add {name}: …")
     try:
-        return msgspec.convert({**value, "line": line}, Topic)
+        topic = msgspec.convert({**value, "line": line}, Topic)
     except msgspec.ValidationError as error:
         _wrong_type(path, line, value, error)
+    if not queries or not (used := needed(topic.query, queries)):
+        return topic
+    return msgspec.structs.replace(topic, queries=used)
 
 
 def _wrong_type(path: Path, line: int, value: Any, error: msgspec.ValidationError) -> NoReturn:
@@ -151,9 +172,9 @@ def _wrong_type(path: Path, line: int, value: Any, error: msgspec.ValidationErro
     remedy = f"in the field {field}, write {_wanted(field)}"
     if isinstance(given, str) and _wanted(field).startswith("a list"):
         remedy = f"write {field}: [{given}]"
-    elif not isinstance(given, list | dict | str):
+    elif not isinstance(given, list | dict | str) and field not in _SWITCHES:
         remedy = f'put it into quotes: {field}: "{given}"'
-    _fail(path, line, f"{field}: {problem[:1].lower()}{problem[1:]}", remedy)
+    fail(path, line, f"{field}: {problem[:1].lower()}{problem[1:]}", remedy)
 
 
 def _wanted(field: str) -> str:
@@ -161,6 +182,8 @@ def _wanted(field: str) -> str:
         return "a list of texts, or of mappings of a post's fields"
     if field in {"languages", "target"}:
         return "a list of texts, each in quotes"
+    if field in _SWITCHES:
+        return "true or false"
     return "AND or OR" if field == "operator" else "a text"
 
 
@@ -173,5 +196,5 @@ def _refuse_twins(path: Path, topics: Iterable[Topic]) -> None:
     for topic in topics:
         if topic.id in seen:
             problem = f"the id {topic.id!r} is that of the topic on line {seen[topic.id]}, too"
-            _fail(path, topic.line, problem, "give one of them another id")
+            fail(path, topic.line, problem, "give one of them another id")
         seen[topic.id] = topic.line

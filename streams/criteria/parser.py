@@ -1,12 +1,17 @@
-"""Lexemes to a tree. NOT binds tightest, then AND, then OR; strict sets, no optional clauses."""
+"""Lexemes to a tree. NEAR binds tightest, then NOT, AND, OR; strict sets, no optional clauses."""
 
 from typing import Final, Literal
 
-from streams.criteria import lexer
+from streams.criteria import fields, lexer, terms
 from streams.criteria.complaint import query_error
-from streams.criteria.lexer import Lexeme
+from streams.criteria.fields import TEXT_FIELDS
+from streams.criteria.lexer import Lexeme, unescape
+from streams.criteria.nearness import joined
+from streams.criteria.style import PLAIN, Style, style_of
+from streams.criteria.subqueries import Inside
 from streams.criteria.syntax import Node, Not, both, either
-from streams.criteria.terms import phrase, word
+from streams.criteria.terms import Reading
+from streams.criteria.topics import Topic
 from streams.errors import QueryError
 
 MAX_DEPTH: Final = 100
@@ -15,31 +20,36 @@ MAX_QUERY: Final = 1_000_000
 
 Operator = Literal["AND", "OR"]
 
-_OPERAND: Final = 'a word, a "phrase", #tag or ('
+_OPERAND: Final = 'a word, a "phrase", #tag, @handle, field:value or ('
 
 
-def parse(query: str, *, default: Operator = "AND") -> Node:
+def parse(query: str, *, default: Operator = "AND", style: Style = PLAIN) -> Node:
     """The tree of a query; `default` joins clauses that merely stand side by side.
 
     Raises `QueryError`, whose text shows the place. Time and memory are linear in the query.
     """
-    if len(query) > MAX_QUERY:
-        problem = f"the query has {len(query):,} characters, more than {MAX_QUERY:,}"
-        raise query_error(
-            query, MAX_QUERY, problem, expected="the end", remedy="split it into several topics"
-        )
-    return _Parser(query, default).tree()
+    return _Parser(Reading(query, style), default, Inside()).tree()
+
+
+def parse_topic(topic: Topic) -> Node:
+    """The tree of a topic's query, read as the topic wants it. Raises `QueryError`."""
+    return parse(topic.query, default=topic.operator, style=style_of(topic))
 
 
 class _Parser:
-    """Recursive descent; each bracket costs three frames, and MAX_DEPTH bounds the brackets."""
+    """Recursive descent; each bracket costs five frames, and MAX_DEPTH bounds the brackets."""
 
-    def __init__(self, query: str, default: Operator) -> None:
-        self._query = query
-        self._lexemes = lexer.lexemes(query)
-        self._at = 0
+    def __init__(self, reading: Reading, default: Operator, inside: Inside) -> None:
+        self._query = reading.query
+        _refuse_length(self._query)
+        self._reading = reading
+        self._default = default
         self._any = default == "OR"
-        self._open: list[Lexeme] = []
+        self._inside = inside
+        self._lexemes = lexer.lexemes(self._query)
+        self._at = 0
+        self._depth = inside.depth
+        inside.count(self._query, len(self._lexemes))
 
     def tree(self) -> Node:
         if self._next.kind == "end":
@@ -86,32 +96,68 @@ class _Parser:
             clauses.append(self._clause())
 
     def _clause(self) -> Node:
+        """An operand, or several joined by NEAR and its like, perhaps negated."""
         negated = False
         while self._next.kind in {"not", "plus"}:
             negated ^= self._take().kind == "not"
         node = self._operand()
+        while self._next.kind == "near":
+            operator = self._take()
+            node = joined(self._query, operator, (node, self._operand()))
         return _negation(node) if negated else node
 
     def _operand(self) -> Node:
+        outer = self._reading
+        while (kind := self._next.kind) == "field":
+            self._enter(self._take())
+        node = self._group() if kind == "(" else self._leaf()
+        self._reading = outer
+        return node
+
+    def _enter(self, lexeme: Lexeme) -> None:
+        name = fields.field_name(self._query, lexeme)
+        if name == "stem":
+            self._reading = self._reading._replace(stem=True)
+        else:
+            self._reading = self._reading._replace(field=name)
+
+    def _leaf(self) -> Node:
         lexeme = self._next
-        if lexeme.kind == "(":
-            return self._group()
-        if lexeme.kind not in {"word", "phrase"}:
+        if lexeme.kind not in {"word", "phrase", "exact"}:
             raise self._missing(lexeme)
         self._take()
+        field = self._reading.field
+        if field == "hashtag":
+            return terms.hashtag(self._reading, lexeme, unescape(lexeme.raw).lstrip("#＃"))
+        if field and field not in TEXT_FIELDS:
+            return fields.fact(fields.Value(self._query, field, lexeme))
         if lexeme.kind == "word":
-            return word(self._query, lexeme)
-        return phrase(self._query, lexeme)
+            return self._word(lexeme)
+        slop = self._take() if self._next.kind == "slop" else None
+        read = terms.exactly if lexeme.kind == "exact" else None
+        leaf = read(self._reading, lexeme) if read else terms.phrase(self._reading, lexeme, slop)
+        return _scoped(leaf, field)
+
+    def _word(self, lexeme: Lexeme) -> Node:
+        name = lexeme.raw[1:] if lexeme.raw[:1] in {"@", "＠"} else ""
+        if name in self._reading.style.queries:
+            return self._subquery(lexeme)
+        return _scoped(terms.word(self._reading, lexeme), self._reading.field)
+
+    def _subquery(self, lexeme: Lexeme) -> Node:
+        if self._depth == MAX_DEPTH:
+            raise self._too_deep()
+        return self._inside.tree(self._reading, lexeme, self._depth + 1, self._read)
+
+    def _read(self, reading: Reading, inside: Inside) -> Node:
+        return _Parser(reading, self._default, inside).tree()
 
     def _group(self) -> Node:
         opening = self._next
-        if len(self._open) == MAX_DEPTH:
-            raise self._error(
-                f"brackets are nested more than {MAX_DEPTH} deep",
-                expected="a word or a phrase",
-                remedy="take out the brackets that are not needed",
-            )
-        self._open.append(self._take())
+        if self._depth == MAX_DEPTH:
+            raise self._too_deep()
+        self._take()
+        self._depth += 1
         node = self._disjunction()
         if self._next.kind == "end":
             raise query_error(
@@ -122,20 +168,43 @@ class _Parser:
                 remedy="add ) where the group ends",
             )
         self._take()
-        self._open.pop()
+        self._depth -= 1
         return node
+
+    def _too_deep(self) -> QueryError:
+        return self._error(
+            f"brackets are nested more than {MAX_DEPTH} deep",
+            expected="a word or a phrase",
+            remedy="take out the brackets that are not needed",
+        )
 
     def _missing(self, lexeme: Lexeme) -> QueryError:
         before = self._lexemes[self._at - 1].raw if self._at else ""
         found = {"end": "the query ends", ")": "this ) stands"}.get(lexeme.kind)
         problem = f"{found or f'{lexeme.raw} stands'} where something to look for is missing"
         remedy = f"complete or delete the {before}" if before else f"delete the {lexeme.raw}"
-        if lexeme.raw.isalpha():
+        if lexeme.raw.isalpha() or lexeme.kind == "near":
             remedy += f', or write "{lexeme.raw}" to search for the word'
         return self._error(problem, expected=_OPERAND, remedy=remedy)
 
     def _error(self, problem: str, *, expected: str, remedy: str) -> QueryError:
         return query_error(self._query, self._next.start, problem, expected=expected, remedy=remedy)
+
+
+def _refuse_length(query: str) -> None:
+    if len(query) > MAX_QUERY:
+        problem = f"the query has {len(query):,} characters, more than {MAX_QUERY:,}"
+        raise query_error(
+            query, MAX_QUERY, problem, expected="the end", remedy="split it into several topics"
+        )
+
+
+def _scoped(node: Node, field: str) -> Node:
+    """A leaf, or the two that elision makes of one, kept to a text field."""
+    if not field:
+        return node
+    name = next((known for known in TEXT_FIELDS if known == field), None)
+    return fields.scoped(node, name) if name else node
 
 
 def _negation(node: Node) -> Node:

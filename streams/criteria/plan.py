@@ -2,12 +2,26 @@
 
 from typing import Protocol
 
-from streams.criteria.document import Document
+from streams.criteria.document import Document, Hit
 from streams.criteria.keys import term_of
-from streams.criteria.syntax import And, Node, Not, Or, Phrase
-
-Hit = str | tuple[str, ...]
-"""A term or a phrase that a post carries."""
+from streams.criteria.places import Joined, Somewhere, Told
+from streams.criteria.syntax import (
+    And,
+    Beside,
+    Equals,
+    Flag,
+    Hashtag,
+    Mention,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Prefix,
+    Range,
+    Site,
+    Word,
+)
 
 
 class Plan(Protocol):
@@ -102,7 +116,7 @@ class Without:
         return set()
 
 
-def plan(node: Node) -> Plan:
+def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
     """The plan of a tree."""
     match node:
         case Not(child):
@@ -113,22 +127,35 @@ def plan(node: Node) -> Plan:
             return AllOf(*_split(children))
         case Or(children):
             return AnyOf(*_split(children))
-        case _:
+        case Word() | Prefix() | Hashtag():
             return AllOf(frozenset([term_of(node)]), ())
+        case Near(left, right) | Beside(left, right):
+            return Joined(node, (plan(left), plan(right)))
+        case Site() | Equals() | Range() | Flag():
+            return Told(node)
+        case _:
+            return Somewhere(node)
 
 
 def _split(children: tuple[Node, ...]) -> tuple[frozenset[str], tuple[Plan, ...]]:
-    """The terms among the children as one set, and plans for the others, phrases last."""
-    rest = [c for c in children if isinstance(c, Not | And | Or | Phrase)]
-    terms = (term_of(c) for c in children if not isinstance(c, Not | And | Or | Phrase))
-    return frozenset(terms), tuple(plan(c) for c in sorted(rest, key=_has_phrase))
+    """The terms among the children as one set, and plans for the others, the cheapest first."""
+    rest = [c for c in children if not isinstance(c, Word | Prefix | Hashtag)]
+    terms = (term_of(c) for c in children if isinstance(c, Word | Prefix | Hashtag))
+    return frozenset(terms), tuple(plan(c) for c in sorted(rest, key=_effort))
 
 
-def _has_phrase(node: Node) -> bool:
+def _effort(node: Node) -> int:
+    """How much it takes to answer: facts, sets of terms, phrases, places."""
     match node:
         case And(children) | Or(children):
-            return any(_has_phrase(child) for child in children)
+            return max(map(_effort, children))
         case Not(child):
-            return _has_phrase(child)
+            return _effort(child)
+        case Word() | Prefix() | Hashtag() | Mention() | Range() | Flag() | Equals():
+            return 0
+        case Phrase():
+            return 1
+        case Near() | Beside():
+            return 3
         case _:
-            return isinstance(node, Phrase)
+            return 2

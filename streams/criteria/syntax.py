@@ -1,10 +1,20 @@
-"""The query as a tree. Words are folded; `And` and `Or` are flat (no `And` in an `And`)."""
+"""The query as a tree. Words are folded; `And` and `Or` are flat (no `And` in an `And`).
+
+Three kinds of leaves: those that stand somewhere in a text (`Placed`: words, phrases, patterns,
+tags), the same kept to one field (`Within`), and facts of the post as a whole (`Fact`).
+"""
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
+
+TextField: TypeAlias = Literal["title", "text", "author", "bio", "place", "link"]
+EqualField: TypeAlias = Literal["lang", "source", "kind", "country"]
+MeasureField: TypeAlias = Literal[
+    "rating", "followers", "likes", "reposts", "replies", "views", "created"
+]
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -19,16 +29,120 @@ class Prefix(msgspec.Struct, frozen=True):
     start: str
 
 
+class Pattern(msgspec.Struct, frozen=True):
+    """Any word that fits, `term` being as in `Vocabulary.terms`, in one of four forms:
+
+    `in?x*` (wildcards), `word~2` (edits), `/regex/`, and `'eau` (a part beside an apostrophe).
+    """
+
+    term: str
+
+
 class Hashtag(msgspec.Struct, frozen=True):
     """A folded hashtag, without its sign."""
 
     tag: str
 
 
+class Mention(msgspec.Struct, frozen=True):
+    """A folded handle that the text names, without its sign."""
+
+    handle: str
+
+
 class Phrase(msgspec.Struct, frozen=True):
     """At least two folded words, one straight after the other in one field."""
 
     terms: tuple[str, ...]
+
+
+class Sloppy(msgspec.Struct, frozen=True):
+    """A phrase whose words may be moved by `slop` places in all, as in Lucene."""
+
+    terms: tuple[str, ...]
+    slop: int
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Words as they are written: with their signs (`C++`), or letter by letter (`=Apple`).
+
+    `terms` are the folded words, `text` is what has to stand there; `exact` compares the letters
+    (or their case and accents don't count), `signs` what stands around and between the words.
+    """
+
+    terms: tuple[str, ...]
+    text: str
+    exact: bool
+    signs: bool
+
+
+class Stem(msgspec.Struct, frozen=True):
+    """Words that begin with `start` and have the stem of `word` in the language of the post.
+
+    `stems` holds it by language; `guess` lets posts of an unknown language try each of them.
+    """
+
+    word: str
+    start: str
+    stems: tuple[tuple[str, str], ...]
+    guess: bool
+
+
+Placed: TypeAlias = Word | Prefix | Pattern | Hashtag | Mention | Phrase | Sloppy | Written | Stem
+
+
+class Within(msgspec.Struct, frozen=True):
+    """The leaf, in one field alone."""
+
+    field: TextField
+    leaf: Placed
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A link, in the text or of the post, to the host or to one below it."""
+
+    host: str
+
+
+class Equals(msgspec.Struct, frozen=True):
+    """A field of the post with exactly this value."""
+
+    field: EqualField
+    value: str
+
+
+class Range(msgspec.Struct, frozen=True):
+    """A number of the post between two bounds, both included; times are seconds since 1970."""
+
+    field: MeasureField
+    low: float
+    high: float
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """What a post has or is: `has:media`, `is:reply`."""
+
+    name: str
+
+
+Fact: TypeAlias = Site | Equals | Range | Flag
+
+
+class Near(msgspec.Struct, frozen=True):
+    """Both sides in one text, apart from each other, with at most `most` words between them."""
+
+    left: "Node"
+    right: "Node"
+    most: int
+    ordered: bool
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """Both sides in one sentence or paragraph, apart from each other."""
+
+    left: "Node"
+    right: "Node"
+    unit: Literal["sentence", "paragraph"]
 
 
 class Not(msgspec.Struct, frozen=True):
@@ -49,8 +163,8 @@ class Or(msgspec.Struct, frozen=True):
     children: tuple["Node", ...]
 
 
-Leaf: TypeAlias = Word | Prefix | Hashtag | Phrase
-Node: TypeAlias = Leaf | Not | And | Or
+Leaf: TypeAlias = Placed | Within | Fact
+Node: TypeAlias = Leaf | Near | Beside | Not | And | Or
 
 
 def both(children: Sequence[Node]) -> Node:
@@ -67,3 +181,22 @@ def either(children: Sequence[Node]) -> Node:
         return children[0]
     flat = (c.children if isinstance(c, Or) else (c,) for c in children)
     return Or(tuple(chain.from_iterable(flat)))
+
+
+def nodes(tree: Node) -> list[Node]:
+    """The tree and everything in it, in no particular order."""
+    found: list[Node] = []
+    waiting: list[Node] = [tree]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        match node:
+            case And(children) | Or(children):
+                waiting.extend(children)
+            case Near(left, right) | Beside(left, right):
+                waiting.extend((left, right))
+            case Not(child) | Within(_, child):
+                waiting.append(child)
+            case _:
+                pass
+    return found

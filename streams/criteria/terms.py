@@ -1,67 +1,98 @@
 """The leaves of a query: what a written word or phrase stands for."""
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
-from streams.criteria import tokens
+from streams.criteria import patterns, regexes, tokens, written
 from streams.criteria.complaint import query_error
+from streams.criteria.fields import mention
 from streams.criteria.folding import fold
 from streams.criteria.lexer import Lexeme, unescape
-from streams.criteria.syntax import Hashtag, Leaf, Phrase, Prefix, Word
+from streams.criteria.stems import stemmed
+from streams.criteria.style import PLAIN, Style
+from streams.criteria.syntax import (
+    Hashtag,
+    Node,
+    Or,
+    Pattern,
+    Phrase,
+    Placed,
+    Prefix,
+    Sloppy,
+    Word,
+    Written,
+)
 from streams.errors import QueryError
 
 MIN_PREFIX: Final = 2
 MAX_PREFIX: Final = 64
+MAX_SLOP: Final = 1000
 
 _TAG: Final = re.compile(r"[#\uff03](.+)", re.DOTALL)
 _WILDCARD: Final = re.compile(r"(?<!\\)[*?]")
-_LATER: Final = [
-    (re.compile(r"O?NEAR(?:/\d*)?$"), "proximity (NEAR)", 'a "phrase", or AND'),
-    (re.compile(r"~\d*$"), "a distance (~)", 'the words alone, or an exact "phrase"'),
-    (re.compile(r".*[^\\]~\d*$", re.DOTALL), "fuzziness (~)", "the spellings joined by OR"),
-    (re.compile(r".*[^\\]\^[\d.]+$", re.DOTALL), "a weight (^)", "the word without its weight"),
-    (re.compile(r"/.+/$", re.DOTALL), "a regular expression", "the words it stands for, with OR"),
-    (re.compile(r"=."), "an exact spelling (=)", "the word without the ="),
-]
-_FIELD: Final = re.compile(r"([A-Za-z_]+):(?=.)", re.DOTALL)
+_WILD_PARTS: Final = re.compile(r"((?<!\\)[*?]+)")
+_FUZZY: Final = re.compile(r"(.*[^\\])~([^~]*)", re.DOTALL)
+_REGEX: Final = re.compile(r"/(.+)/", re.DOTALL)
+_WEIGHT: Final = re.compile(r".*[^\\]\^[\d.]+", re.DOTALL)
+_BOUNDS: Final = re.compile(r"[\[{].*[\]}]|[<>]=?.+", re.DOTALL)
+_UNSEEN: Final = dict.fromkeys(
+    [0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
+)
 
 
-def word(query: str, lexeme: Lexeme) -> Leaf:
-    """A bare word: one token, a prefix, a hashtag, or the phrase that its tokens make."""
-    if tokens.is_plain(lexeme.raw):
-        return Word(fold(lexeme.raw))
-    _refuse_later(query, lexeme)
-    if tag := _TAG.fullmatch(lexeme.raw):
-        return _hashtag(query, lexeme, unescape(tag[1]))
-    wildcard = _WILDCARD.search(lexeme.raw)
-    if wildcard is None:
-        return _exact(query, lexeme)
-    if wildcard.end() == len(lexeme.raw) and wildcard[0] == "*":
-        return _prefix(query, lexeme)
-    raise query_error(
-        query,
-        lexeme.start + wildcard.start(),
-        f"a {wildcard[0]} inside or before a word",
-        expected="a * at the end of a word only",
-        remedy=f"write the forms with OR, or \\{wildcard[0]} for the character itself",
-    )
+class Reading(NamedTuple):
+    """How leaves are read here: the whole query, the topic's style, the field, `stem:` or not."""
+
+    query: str
+    style: Style = PLAIN
+    field: str = ""
+    stem: bool = False
 
 
-def phrase(query: str, lexeme: Lexeme) -> Leaf:
+def word(reading: Reading, lexeme: Lexeme) -> Node:
+    """A bare word: one token, a pattern, a hashtag, or the phrase that its tokens make."""
+    if not tokens.is_plain(lexeme.raw):
+        lexeme = lexeme._replace(raw=lexeme.raw.translate(_UNSEEN))
+        special = _special(reading, lexeme)
+        if special is not None:
+            return special
+    return _forms(reading, lexeme, exact(reading, lexeme))
+
+
+def phrase(reading: Reading, lexeme: Lexeme, slop: Lexeme | None = None) -> Placed:
     """What stands between quotes: a phrase, or a word when it is only one."""
-    return _exact(query, lexeme)
-
-
-def _exact(query: str, lexeme: Lexeme) -> Leaf:
-    terms = folded_words(unescape(lexeme.raw))
-    if not terms:
+    leaf = exact(reading, lexeme)
+    if slop is None:
+        return leaf
+    digits = slop.raw[1:]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 5 or int(digits) > MAX_SLOP:
         raise query_error(
-            query,
-            lexeme.start,
-            "there is no word in this" if lexeme.raw else "an empty phrase",
-            expected="at least one letter, digit or emoji",
-            remedy="delete it: punctuation is not searched for",
+            reading.query,
+            slop.start,
+            f"{slop.raw} is not a distance",
+            expected=f"~ and how far the words may be moved in all, 0 to {MAX_SLOP}",
+            remedy='write "two words"~3, or NEAR/3 between them',
         )
+    return Sloppy(leaf.terms, int(digits)) if isinstance(leaf, Phrase) and int(digits) else leaf
+
+
+def exactly(reading: Reading, lexeme: Lexeme) -> Placed:
+    """What stands after a `=`: the words with their case and accents, and their signs."""
+    text = unescape(lexeme.raw)
+    terms = folded_words(text)
+    if not terms:
+        raise _no_word(reading, lexeme)
+    return Written(tuple(terms), text, exact=True, signs=written.has_signs(text))
+
+
+def exact(reading: Reading, lexeme: Lexeme) -> Placed:
+    """A word or a phrase; where signs stand in it, as it is written."""
+    text = unescape(lexeme.raw).translate(_UNSEEN)
+    terms = folded_words(text)
+    if not terms:
+        raise _no_word(reading, lexeme)
+    if written.has_signs(text):
+        return Written(tuple(terms), text, exact=False, signs=True)
     return Word(terms[0]) if len(terms) == 1 else Phrase(tuple(terms))
 
 
@@ -70,37 +101,13 @@ def folded_words(text: str) -> list[str]:
     return [fold(text[start:end]) for start, end in tokens.spans(text)]
 
 
-def _prefix(query: str, lexeme: Lexeme) -> Leaf:
-    literal = unescape(lexeme.raw[:-1])
-    if tokens.is_spaceless(literal):
-        return _exact(query, lexeme)  # each character is a word there: any text may follow
-    start = fold(literal)
-    if not MIN_PREFIX <= len(start) <= MAX_PREFIX:
-        raise query_error(
-            query,
-            lexeme.start,
-            f"{lexeme.raw[:MAX_PREFIX]} would match "
-            + ("too much" if len(start) < MIN_PREFIX else "next to nothing"),
-            expected=f"{MIN_PREFIX} to {MAX_PREFIX} letters before the *",
-            remedy="write more letters" if len(start) < MIN_PREFIX else "write fewer letters",
-        )
-    if [start] != folded_words(literal):
-        raise query_error(
-            query,
-            lexeme.start,
-            f"{lexeme.raw} is not the beginning of one word",
-            expected="letters and digits before the *",
-            remedy="write the words apart, the last one with its *",
-        )
-    return Prefix(start)
-
-
-def _hashtag(query: str, lexeme: Lexeme, tag: str) -> Leaf:
+def hashtag(reading: Reading, lexeme: Lexeme, tag: str) -> Hashtag:
+    """A hashtag, given without its sign. Raises `QueryError`."""
     found = next(tokens.hashtags(f"#{tag}"), None)
     if found and found[0] == tag:
         return Hashtag(fold(tag))
     raise query_error(
-        query,
+        reading.query,
         lexeme.start,
         f"{lexeme.raw} is not a hashtag",
         expected="letters, digits and _ straight after the #",
@@ -108,20 +115,143 @@ def _hashtag(query: str, lexeme: Lexeme, tag: str) -> Leaf:
     )
 
 
-def _refuse_later(query: str, lexeme: Lexeme) -> None:
-    for pattern, name, instead in _LATER:
-        if pattern.match(lexeme.raw):
-            raise _unknown(query, lexeme, f"{name} is not part of the language yet", instead)
-    if field := _FIELD.match(lexeme.raw):
-        problem = f"{field[0]} names a field, and fields are not part of the language yet"
-        raise _unknown(query, lexeme, problem, f'"{lexeme.raw}" in quotes to search for that text')
+def _forms(reading: Reading, lexeme: Lexeme, leaf: Placed) -> Node:
+    """The word, with its other forms where the topic or `stem:` asks for them."""
+    if not isinstance(leaf, Word) or tokens.is_spaceless(lexeme.raw):
+        return leaf
+    text = unescape(lexeme.raw)
+    found: Placed = leaf
+    if reading.stem or (reading.style.stem and not text[:1].isupper()):
+        found = stemmed(text, reading.style.languages) or leaf
+    if reading.style.elision and "'" not in leaf.term:
+        return Or((found, Pattern(f"'{leaf.term}")))
+    return found
 
 
-def _unknown(query: str, lexeme: Lexeme, problem: str, instead: str) -> QueryError:
-    return query_error(
-        query,
+def _special(reading: Reading, lexeme: Lexeme) -> Placed | None:
+    """The leaf of a word that is more than letters, or `None` if it is not."""
+    raw = lexeme.raw
+    if tag := _TAG.fullmatch(raw):
+        return hashtag(reading, lexeme, unescape(tag[1]))
+    if raw[:1] in {"@", "＠"} and len(raw) > 1:
+        return _mention(reading, lexeme)
+    if raw[:1] == "=" and len(raw) > 1:
+        return exactly(reading, lexeme._replace(raw=raw[1:]))
+    if len(raw) > 2 and _REGEX.fullmatch(raw):
+        return _regex(reading, lexeme)
+    _refuse(reading, lexeme)
+    if fuzzy := _FUZZY.fullmatch(raw):
+        return _fuzzy(reading, lexeme, unescape(fuzzy[1]), fuzzy[2])
+    return _wildcard(reading, lexeme) if _WILDCARD.search(raw) else None
+
+
+def _mention(reading: Reading, lexeme: Lexeme) -> Placed:
+    if reading.field in {"author", "bio"}:
+        return exact(reading, lexeme._replace(raw=lexeme.raw[1:]))
+    return mention(reading.query, lexeme, unescape(lexeme.raw))
+
+
+def _regex(reading: Reading, lexeme: Lexeme) -> Pattern:
+    reason = ""
+    if len(lexeme.raw) > regexes.MAX_REGEX:
+        reason = f"it is longer than {regexes.MAX_REGEX} characters"
+    else:
+        try:
+            if regexes.is_boundless(lexeme.raw):
+                reason = "nearly every word meets it"
+        except regexes.Rejected as error:
+            reason = str(error)
+    if not reason:
+        return Pattern(lexeme.raw)
+    raise query_error(
+        reading.query,
         lexeme.start,
-        problem,
-        expected='words, "phrases", #tags, prefix*, AND, OR, NOT and brackets',
-        remedy=f"write {instead}",
+        f"this regular expression can't be used: {reason}",
+        expected="an expression in RE2's syntax that one whole word has to meet",
+        remedy="name more letters; (?=…), (?!…) and \\1 have no place in it; for a text with "
+        "slashes use quotes",
+    )
+
+
+def _fuzzy(reading: Reading, lexeme: Lexeme, literal: str, edits: str) -> Placed:
+    folded = fold(literal)
+    if not edits:  # as Elasticsearch's AUTO
+        edits = str((len(folded) > 2) + (len(folded) > 5))
+    if edits == "0":
+        return exact(reading, lexeme._replace(raw=literal))
+    least = {"1": 3, "2": 5}.get(edits, 0)
+    if [folded] != folded_words(literal) or not least <= len(folded) <= patterns.MAX_FUZZY:
+        least = least or 3
+    elif least:
+        return Pattern(f"{folded}~{edits}")
+    raise query_error(
+        reading.query,
+        lexeme.start,
+        f"{lexeme.raw[:MAX_PREFIX]} can't be looked for with edits",
+        expected=f"one word of {least} to {patterns.MAX_FUZZY} letters, with ~1 or ~2 after it "
+        "(~2 from 5 letters on)",
+        remedy="write the spellings with OR",
+    )
+
+
+def _wildcard(reading: Reading, lexeme: Lexeme) -> Placed:
+    raw = lexeme.raw
+    first = _WILDCARD.search(raw)
+    at_end = first is not None and first.end() == len(raw) and first[0] == "*"
+    if at_end and tokens.is_spaceless(unescape(raw[:-1])):
+        return exact(reading, lexeme._replace(raw=raw[:-1]))  # each character is a word there
+    parts = _WILD_PARTS.split(raw)
+    literals = [unescape(part) for part in parts[::2]]
+    letters = sum(len(fold(literal)) for literal in literals)
+    if not MIN_PREFIX <= letters <= MAX_PREFIX:
+        raise _immoderate(reading, lexeme, too_much=letters < MIN_PREFIX)
+    if any(literal and [fold(literal)] != folded_words(literal) for literal in literals):
+        raise query_error(
+            reading.query,
+            lexeme.start,
+            f"{raw} is not the beginning of one word" if at_end else f"{raw} is not one word",
+            expected="letters and digits beside the * and ?",
+            remedy="write the words apart, the last one with its *",
+        )
+    if at_end:
+        return Prefix(fold(literals[0]))
+    wild = [re.sub(r"\*[*]+", "*", part) for part in parts[1::2]]
+    rest = zip([*wild, ""], literals[1:] + [""] * (len(wild) + 2 - len(literals)), strict=True)
+    return Pattern(fold(literals[0]) + "".join(mark + fold(literal) for mark, literal in rest))
+
+
+def _immoderate(reading: Reading, lexeme: Lexeme, *, too_much: bool) -> QueryError:
+    return query_error(
+        reading.query,
+        lexeme.start,
+        f"{lexeme.raw[:MAX_PREFIX]} would match " + ("too much" if too_much else "next to nothing"),
+        expected=f"{MIN_PREFIX} to {MAX_PREFIX} letters beside the * and ?",
+        remedy="write more letters" if too_much else "write fewer letters",
+    )
+
+
+def _refuse(reading: Reading, lexeme: Lexeme) -> None:
+    raw, problem, expected, remedy = lexeme.raw, "", "", ""
+    if _WEIGHT.fullmatch(raw):
+        problem = "a weight (^) means nothing here: a post matches or does not"
+        expected, remedy = "a word", "write the word without its weight"
+    elif raw[0] == "~":
+        problem = f"{raw} stands alone"
+        expected, remedy = "~ straight after a word or a closing quote", "close the gap"
+    elif _BOUNDS.fullmatch(raw) and (raw[0] in "<>" or reading.field):
+        field = f"{reading.field}: holds text" if reading.field else "words are text"
+        problem = f"{field}, and text has no range"
+        expected = "a word or a phrase; ranges are for rating, followers, likes, created …"
+        remedy = "name the field that the range is for, as in rating:<=2"
+    if problem:
+        raise query_error(reading.query, lexeme.start, problem, expected=expected, remedy=remedy)
+
+
+def _no_word(reading: Reading, lexeme: Lexeme) -> QueryError:
+    return query_error(
+        reading.query,
+        lexeme.start,
+        "there is no word in this" if lexeme.raw else "an empty phrase",
+        expected="at least one letter, digit or emoji",
+        remedy="delete it: punctuation is not searched for",
     )

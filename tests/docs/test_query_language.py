@@ -18,7 +18,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def examples() -> list[list[str]]:
     block = BLOCK.search(PAGE.read_text(encoding="utf-8"))
     assert block, "the page has lost its examples"
-    return [[part.strip() for part in line.split("|")] for line in block[1].splitlines()]
+    return [[part.strip() for part in re.split(r" \| ", line)] for line in block[1].splitlines()]
 
 
 @pytest.mark.parametrize(("query", "answer", "text"), examples())

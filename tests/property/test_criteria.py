@@ -12,6 +12,7 @@ from streams.criteria.folding import fold
 from streams.criteria.matcher import Matcher
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.criteria.vocabulary import Vocabulary
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ("a", "b", "Été", "ete", "aa", "aab", "l’eau", "l'eau", "дом", "ДОМ", "йод", "иод", "東京")
@@ -112,3 +113,25 @@ def test_case_does_not_count(text: str) -> None:
     assert [fold(text[a:b]) for a, b in tokens.spans(text)] == [
         fold(fold(text[a:b])) for a, b in tokens.spans(text)
     ]
+
+
+@given(posts)
+def test_the_terms_of_the_pieces_are_those_of_the_whole_text(post: Post) -> None:
+    words = {
+        fold(text[start:end])
+        for text in (post.title, post.text)
+        for start, end in tokens.spans(text)
+    }
+    terms = Vocabulary().terms(post)
+    assert {term for term in terms if term[0] not in "#@"} == {
+        word for word in words if word[0] not in "#@"
+    }
+
+
+@given(some_topics, st.lists(posts, min_size=1, max_size=4))
+def test_moved_topics_equal_brute_force(topics: list[Topic], some: list[Post]) -> None:
+    matcher = compile_topics(topics)
+    for _ in range(3):
+        matcher.learn(some * 40)
+        for post in some:
+            assert matcher.match(post, "en") == match_brute(topics, post, "en")

@@ -52,7 +52,7 @@ def test_or_as_default_keeps_signs_for_the_whole_group() -> None:
 
 
 def test_comments_and_lines() -> None:
-    assert parse("apple # fruit\n  AND C#") == And((Word("apple"), Word("c")))
+    assert parse("apple # fruit\n  AND pie") == And((Word("apple"), Word("pie")))
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_comments_and_lines() -> None:
         ("a OR OR b", 6, "OR stands"),
         ("...", 1, "no word"),
         ("b a*", 3, "too much"),
-        ("x NEAR/5 y", 3, "NEAR"),
-        ("title:foo", 1, "field"),
-        ("inf?x", 4, "?"),
+        ("x NEAR/5", 9, "the query ends"),
+        ("titel:foo", 1, "title:"),
+        ("?x", 1, "too much"),
         ("a - b", 3, "lone -"),
         ("a\nb (", 4, "the query ends"),
         ("()", 2, "this )"),
@@ -174,7 +174,6 @@ def test_check_runs_the_samples() -> None:
     ("query", "said"),
     [
         ("a\u0440\u0440le", "mixes"),
-        ("C++", "signs"),
         ("x x", "twice"),
         ("x -x", "never matches"),
         ("the", "most posts"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.criteria.loading import load_topics
+from streams.criteria.topics import Subquery
 from streams.errors import ConfigError
 
 GOOD = "topics:\n  - id: a\n    query: apple\n  - id: b\n    query: 'x OR y'\n    languages: [fr]\n"
@@ -80,3 +81,45 @@ def test_a_missing_file(tmp_path: Path) -> None:
         load_topics(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="can't be read"):
         load_topics(tmp_path)
+
+
+def test_sub_queries_go_to_the_topics_that_name_them(tmp_path: Path) -> None:
+    text = (
+        "queries:\n  brand: acme\n  noise: '@brand AND job'\n"
+        "topics:\n  - id: a\n    query: '@brand -@noise'\n  - id: b\n    query: '@someone'\n"
+    )
+    first, second = load_topics(write(tmp_path, text))
+    assert first.queries == {
+        "brand": Subquery("acme", 2),
+        "noise": Subquery("@brand AND job", 3),
+    }
+    assert second.queries == {}
+    data = {"queries": {"brand": "acme"}, "topics": [{"id": "a", "query": "@brand"}]}
+    assert load_topics(write(tmp_path, json.dumps(data), "topics.json"))[0].queries == {
+        "brand": Subquery("acme")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("topics:\n  - id: a\n    query: x OR #y\n", 3, "quote the query"),
+        ("topics:\n  - id: a\n    query: x OR\n      y #z\n", 4, "comment"),
+        ("topics:\n  - id: a\n    query: x OR\n      #z\n", 4, "comment"),
+        ("queries:\n  b: x #y\ntopics:\n  - id: a\n    query: x\n", 2, "comment"),
+        ("queries: [x]\ntopics:\n  - id: a\n    query: x\n", 1, "no mapping"),
+        ("queries:\n  a b: x\ntopics:\n  - id: a\n    query: x\n", 2, "name"),
+        ("queries:\n  b: 3\ntopics:\n  - id: a\n    query: x\n", 2, "no text"),
+        ("topics:\n  - id: a\n    query: x\n    stem: 3\n", 2, "true or false"),
+    ],
+)
+def test_what_a_query_may_not_be_in_a_file(tmp_path: Path, text: str, line: int, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_topics(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+
+
+def test_a_comment_after_a_quoted_query_or_on_its_own_line_is_one(tmp_path: Path) -> None:
+    text = "topics:\n  - id: a\n    query: 'x' # y\n  - id: b\n    query: y\n    # note\n"
+    assert [topic.query for topic in load_topics(write(tmp_path, text))] == ["x", "y"]

@@ -1,0 +1,74 @@
+"""What in a post comes close to a clause that it does not meet: for who says "but it is there"."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from connectors.post import Post
+from streams.criteria.describe import children
+from streams.criteria.syntax import Hashtag, Node, Phrase, Prefix, Word
+from streams.criteria.terms import folded_words
+
+_MOST_WORDS: Final = 2_000
+_MOST_LEAVES: Final = 20
+_ALIKE: Final = 0.75
+
+
+def hint(node: Node, post: Post) -> str:
+    """A clause such as `; “refunds” is: …`, or nothing. Bounded work for any query and post."""
+    words = list(dict.fromkeys(folded_words(post.title) + folded_words(post.text)))[:_MOST_WORDS]
+    for leaf in _leaves(node):
+        if found := _near_miss(leaf, words):
+            return f"; {found}"
+    return ""
+
+
+def _leaves(node: Node) -> list[Node]:
+    found: list[Node] = []
+    waiting = [node]
+    while waiting and len(found) < _MOST_LEAVES:
+        parts = children(one := waiting.pop(0))
+        waiting += parts
+        if not parts:
+            found.append(one)
+    return found
+
+
+def _near_miss(leaf: Node, words: list[str]) -> str:
+    match leaf:
+        case Word(term):
+            return "".join(list(_word(term, words))[:1])
+        case Phrase(terms):
+            return _phrase(terms, words)
+        case Prefix(start):
+            close = get_close_matches(start, [w[: len(start)] for w in words], 1, 0.8)
+            whole = next((w for w in words if close and w.startswith(close[0])), "")
+            return f"the nearest word is “{whole}”" if whole else ""
+        case Hashtag(tag) if tag in words:
+            return f"“{tag}” is there as a word, without its #: write {tag} to find both"
+        case _:
+            return ""
+
+
+def _word(term: str, words: list[str]) -> Iterator[str]:
+    if term in words:  # in the post, but not where the clause wants it
+        return
+    for word in words:
+        if word.partition("'")[2] == term or word.partition("’")[2] == term:
+            yield f"“{word}” is there: an apostrophe joins, write ({term} OR {word})"
+    longer = [word for word in words if len(term) > 2 and word.startswith(term)]
+    if longer:
+        yield f"“{longer[0]}” is there: {term}* would find it"
+    alike = get_close_matches(term, words, 1, _ALIKE)
+    if alike:
+        yield f"“{alike[0]}” is there: another form, or another spelling?"
+
+
+def _phrase(terms: tuple[str, ...], words: list[str]) -> str:
+    missing = [term for term in terms if term not in words]
+    if not missing:
+        return "all its words are there, but not one straight after the other"
+    if len(missing) == len(terms):
+        return ""
+    close = "".join(list(_word(missing[0], words))[:1])
+    return f"“{missing[0]}” is missing" + (f"; {close}" if close else "")

@@ -1,0 +1,87 @@
+"""Queries as Google Alerts and web searches take them. OR binds tighter than words side by side."""
+
+import re
+from typing import Final
+
+from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken, unbalanced
+from streams.criteria.importers.ladder import Dialect, Reader
+
+_TOKEN: Final = re.compile(
+    r"""\s*(?:
+      (?P<open>\() | (?P<close>\)) | (?P<or>OR(?![^\s()])|\|) | (?P<and>AND(?![^\s()])) |
+      (?P<not>-(?=[^\s()-]|\()) | (?P<near>AROUND\(\d+\)) |
+      (?P<field>[A-Za-z]+):(?=[^\s)/]) |
+      (?P<phrase>["“”][^"“”]*["“”]) | (?P<word>(?:[^\s()"“”|])+) | (?P<end>\Z)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_FIELDS: Final = {
+    "site": "site:",
+    "intitle": "title:",
+    "allintitle": "title:",
+    "intext": "",
+    "allintext": "",
+    "inurl": "link:",
+    "location": "place:",
+    "before": "created:<=",
+    "after": "created:>=",
+}
+_MOST_BETWEEN: Final = 5
+
+
+def translate(query: str) -> Imported:
+    """Our query. Raises `QueryError`."""
+    return Reader(query, Dialect(("and", "or", "near"), _tokens, _near, _leaf)).imported()
+
+
+def _near(operator: str) -> str:
+    return f"NEAR/{re.sub(r'[^0-9]', '', operator)}"
+
+
+def _leaf(field: str, token: Token, notes: Notes) -> str | None:
+    name, text = field.lower(), token.text
+    written = f"{field}:{text}" if field else text
+    if name and name not in _FIELDS:
+        notes.add(written, "left out: we have no such field")
+        return None
+    sign = _FIELDS.get(name, "")
+    if token.kind == "phrase":
+        return _phrase(sign, text[1:-1], written, notes)
+    if sign in {"site:", "link:", "created:<=", "created:>="}:
+        return taken(f"{sign}{text}", written, notes)
+    if text.startswith("~"):
+        notes.add(written, "its synonyms are not searched for: add them with OR")
+    if text.strip("*") == "":
+        notes.add(written, "left out: it stands for any word")
+        return None
+    if ".." in text.strip("."):
+        notes.add(written, "a range of numbers: read as its two ends, one after the other")
+    words = phrase(text)
+    return taken(f"{sign}{words}", written, notes, words) if words else None
+
+
+def _phrase(sign: str, text: str, written: str, notes: Notes) -> str | None:
+    """A `*` between quotes stands for one or more words: at most five here."""
+    parts = [found for part in text.split("*") if (found := phrase(part))]
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return taken(f"{sign}{parts[0]}", written, notes, parts[0])
+    notes.add(written, f"* stands for at most {_MOST_BETWEEN} words here")
+    near = f" ONEAR/{_MOST_BETWEEN} ".join(f"{sign}{part}" for part in parts)
+    wider = " AND ".join(f"{sign}{part}" for part in parts)
+    return taken(f"({near})", written, notes, f"({wider})")
+
+
+def _tokens(query: str) -> list[Token]:
+    found: list[Token] = []
+    at = 0
+    while not found or found[-1].kind != "end":
+        token = _TOKEN.match(query, at)
+        if token is None or token.lastgroup is None:
+            start = at + len(query[at:]) - len(query[at:].lstrip())
+            raise unbalanced(query, Token("?", query[start : start + 1], start))
+        kind = token.lastgroup
+        found.append(Token(kind, token[kind], token.start(kind)))
+        at = token.end()
+    return found

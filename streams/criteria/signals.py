@@ -1,0 +1,60 @@
+"""Facts of posts as terms of the index (`source=rss`, `site=example.com`, `author=banker`).
+
+Only topics that no word anchors need them; which kinds they need is counted, and nothing is
+looked for that nobody asks.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from connectors.post import Post
+from streams.criteria.facts import EQUALS, field_texts
+from streams.criteria.languages import primary
+from streams.criteria.links import sites
+from streams.criteria.positions import read
+
+
+class Signals:
+    """What of a post is asked for besides its words."""
+
+    def __init__(self) -> None:
+        self._kinds: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    def add(self, terms: Iterable[str]) -> None:
+        """Ask for these terms; those of words are passed over."""
+        self._kinds.update(_kinds(terms))
+
+    def remove(self, terms: Iterable[str]) -> None:
+        """Undo `add` with the same terms."""
+        self._kinds -= Counter(_kinds(terms))
+
+    def terms(self, post: Post, lang: str | Callable[[], str]) -> set[str]:
+        """The terms of a post of the kinds that are asked for. Linear in its texts."""
+        found: set[str] = set()
+        for kind in self._kinds:
+            found.update(f"{kind}={value}" for value in _values(kind, post, lang))
+        return found
+
+
+def _kinds(terms: Iterable[str]) -> list[str]:
+    """No word has an equals sign in it."""
+    parts = (term.partition("=") for term in terms)
+    return [kind for kind, sign, _ in parts if sign and kind in KINDS]
+
+
+KINDS = frozenset({*EQUALS, "site", "author", "bio", "place", "link"})
+
+
+def _values(kind: str, post: Post, lang: str | Callable[[], str]) -> Iterable[str]:
+    if kind == "site":
+        return sites(post)
+    if kind == "lang":
+        return [primary(lang if isinstance(lang, str) else lang())]
+    for field, value in EQUALS.items():
+        if field == kind:
+            return [value(post, "")]
+    words = {word for text in field_texts(kind, post) for word in read(text)[0]}
+    return {*words, "*"} if words else words
