@@ -77,7 +77,10 @@ async def test_kill_9_in_the_middle_of_writing_loses_nothing(
 
 
 async def _holds_something(case: Case) -> bool:
-    return await total(case) > 0
+    try:
+        return await total(case) > 0
+    except StoreUnavailable:
+        return False  # the new index has no shard that answers yet
 
 
 async def test_an_index_removed_while_writing_is_made_again(case: Case) -> None:
