@@ -23,7 +23,7 @@ MAX_TEXT_BYTES: Final = 64 * 1024
 """Longest text a post carries, in UTF-8 bytes; what is longer is cut and marked `truncated`."""
 
 
-class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Author(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Who wrote a post. `id` is the source's own stable identifier; `followers` is a count."""
 
     id: str = ""
@@ -36,7 +36,7 @@ class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     verified: bool | None = None
 
 
-class Engagement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Engagement(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Counts as last seen at the source; `None` where the source does not tell."""
 
     likes: Whole | None = None
@@ -45,14 +45,14 @@ class Engagement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     views: Whole | None = None
 
 
-class Rating(msgspec.Struct, frozen=True):
+class Rating(msgspec.Struct, frozen=True, gc=False):
     """A review's grade: `value` out of `best` (4 of 5 stars is `Rating(4, 5)`)."""
 
     value: float
     best: float = 5.0
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Place(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Where a post was written: `country` is ISO 3166-1 alpha-2, `lat`/`lon` are WGS 84 degrees."""
 
     name: str = ""
@@ -61,7 +61,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lon: float | None = None
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One version of something published.
 
     `id` is `source:native-id`, stable for the life of the post. `text` and `title` are plain text

@@ -11,8 +11,7 @@ from streams.records import Mention, Record, Retraction, mention_id
 from streams.sentiment.language import identify
 from streams.sentiment.scorer import Scorer
 
-_NOISE = re.compile(r"https?://\S+|[@#]\w+")
-_WORDS = re.compile(r"[^\W\d_]+").findall
+_LETTERS = re.compile(r"[^\W\d_]+").findall
 
 
 class Judge(Protocol):
@@ -80,10 +79,12 @@ class _Language:
 def story_of(text: str) -> str:
     """The near-duplicate group: equal for texts that differ in links, names, tags, digits,
     case and punctuation alone. Empty for a text with nothing else in it."""
-    text = text[:2000].casefold()
-    if "@" in text or "#" in text or "://" in text:
-        text = _NOISE.sub(" ", text)
-    words = _WORDS(text)
+    words: list[str] = []
+    for piece in text[:2000].casefold().split():
+        if piece.isalpha():
+            words.append(piece)
+        elif piece[0] not in "@#" and "://" not in piece:
+            words += _LETTERS(piece)
     if not words:
         return ""
     return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=8).hexdigest()

@@ -19,7 +19,7 @@ SentimentLabel = Literal["pos", "neg", "neu", "unscored"]
 LABELS: Final[tuple[SentimentLabel, ...]] = ("pos", "neg", "neu", "unscored")
 
 
-class Sentiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Sentiment(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """How a text feels: `score` in [-1, 1], `confidence` in [0, 1].
 
     `unscored` comes with a `reason` and is never a false neutral. `scope` tells whether the
@@ -34,7 +34,7 @@ class Sentiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
 
 
-class Span(msgspec.Struct, frozen=True, array_like=True):
+class Span(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A stretch of a post that met the criteria: `text[start:end]` of the named field."""
 
     field: Literal["title", "text", "hashtags", "author", "url"]
@@ -53,7 +53,9 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
-class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mention"):
+class Mention(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="mention"
+):
     """A post that met a topic's criteria. One for each pair of topic and post.
 
     `version` orders writes of the same id: content time plus label time, in milliseconds.
@@ -74,7 +76,9 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     deleted: bool = False
 
 
-class Retraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="retraction"):
+class Retraction(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="retraction"
+):
     """What an edit or a deletion takes back.
 
     Mentions of `post_id` with a version below `version`, in any topic but `topics`, are gone;

@@ -21,6 +21,8 @@ Hit = str | tuple[str, ...] | Place
 
 _NAMES: Final[tuple[Literal["title", "text", "hashtags"], ...]] = ("title", "text", "hashtags")
 _BETWEEN: Final = "\0"  # in no folded word
+_FEW: Final = 4
+"""Different pieces that carry one word: with more, finding all words at once is quicker."""
 
 
 class Document:
@@ -86,10 +88,26 @@ class Document:
 
     def _stretches(self, hit: Hit) -> Iterable[Stretch]:
         if isinstance(hit, str):
-            return self._beginning(hit[:-1]) if hit[-1] == "*" else self._where[hit]
+            return self._beginning(hit[:-1]) if hit[-1] == "*" else self._standing(hit)
         if isinstance(hit, Place):
             return [(hit.text, hit.start, hit.end)]
         return self._phrase(hit)
+
+    def _standing(self, term: str) -> Iterable[Stretch]:
+        """Where a word or hashtag stands. Most posts carry it once: then only the pieces that do
+        are looked for, at a tenth of the cost of finding all words."""
+        if term[0] == "#" or "_where" in self.__dict__:
+            return self._where[term]
+        found: list[Stretch] = []
+        for field, text in enumerate((self.post.title, self.post.text)):
+            pieces = self._vocabulary.carriers(term, text)
+            if len(pieces) > _FEW:
+                return self._where[term]
+            for piece in pieces:
+                places = [(a, b) for word, a, b in self._vocabulary.tokens(piece) if word == term]
+                for at in alone(piece, text):
+                    found += [(field, at + a, at + b) for a, b in places]
+        return found
 
     @cached_property
     def _where(self) -> dict[str, list[Stretch]]:
@@ -121,6 +139,18 @@ class Document:
         for field, (words, bounds) in enumerate(self._fields):
             for last in occurrences(words, terms):
                 yield field, bounds[last - len(terms) + 1][0], bounds[last][1]
+
+
+def alone(piece: str, text: str) -> Iterator[int]:
+    """Where a piece stands with white space, or nothing, on both sides."""
+    at = text.find(piece)
+    while at >= 0:
+        end = at + len(piece)
+        if (not at or text[at - 1].isspace()) and (end == len(text) or text[end].isspace()):
+            yield at
+            at = text.find(piece, end)
+        else:
+            at = text.find(piece, at + 1)
 
 
 def occurrences(words: Sequence[str], phrase: Sequence[str]) -> Iterator[int]:

@@ -33,7 +33,7 @@ _RARE: Final = 1e-4  # keys of fewer posts are good enough
 _MANY_PLACES: Final = 64
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A topic that the post meets, and the stretches that met it: title, text, hashtags."""
 
     topic: str

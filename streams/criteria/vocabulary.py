@@ -109,6 +109,10 @@ class Vocabulary:
         # A piece may look like a term it does not have: `#a` in `x#a` is no hashtag.
         return guard in self._distinct and guard in self._pieces[guard]
 
+    def carriers(self, term: str, text: str) -> list[str]:
+        """The different pieces of a text that carry the term."""
+        return [piece for piece in set(text.split()) if term in self._pieces[piece]]
+
     def tokens(self, piece: str) -> tuple[Token, ...]:
         """The words of a piece of text without white space, in order."""
         known = self._tokens.get(piece)
