@@ -86,11 +86,13 @@ class BatchSender:
         if gate:
             await gate.admit(partition, size)
         futures: Futures = []
-        for batch in self._batches(piece):
-            sent = await self._producer.send_batch(batch, topic, partition=partition)
-            futures.append(sent)
-        if gate:
-            gate.note(futures, partition, size)
+        try:
+            for batch in self._batches(piece):
+                sent = await self._producer.send_batch(batch, topic, partition=partition)
+                futures.append(sent)
+        finally:  # what was admitted is given back also when the broker did not take it
+            if gate:
+                gate.note(futures, partition, size)
         return futures
 
     def _batches(self, items: Sequence[Item]) -> list[Any]:

@@ -113,11 +113,13 @@ class LagGate:
 
 
 def _finished(futures: Futures, done: int) -> bool:
-    """Whether a piece was written, and everything before and of its last batch was read.
+    """Whether a piece was never sent, or was written and read up to its last batch.
 
     The batches of a piece are in order, and the first offset of each is known: when the group is
     past the first record of the last batch it may still be inside it, which errs by one batch.
     """
+    if not futures:
+        return True
     last = futures[-1]
     if not last.done():
         return False

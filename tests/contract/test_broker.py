@@ -123,6 +123,16 @@ async def test_a_piece_over_the_limit_passes_alone(broker: Kafka, progress: Prog
     assert not (await asyncio.wait({asyncio.create_task(gate.admit(0, 1))}, timeout=0.3))[0]
 
 
+async def test_what_was_admitted_but_never_sent_is_given_back(
+    broker: Kafka, progress: Progress
+) -> None:
+    gate = LagGate(progress, Topics.of(broker.prefix).posts, limit=1000)
+    await gate.admit(0, 900)
+    gate.note([], 0, 900)
+    async with asyncio.timeout(10):
+        await gate.admit(0, 900)
+
+
 async def test_cursors_come_back_after_a_restart(broker: Kafka) -> None:
     topic = Topics.of(broker.prefix).cursors
     producer = await started_producer(broker)
