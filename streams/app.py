@@ -1,7 +1,6 @@
 """The Faust application: a factory, with no side effect at import."""
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -19,7 +18,7 @@ from streams.pipeline import Judge, Pipeline
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Settings
 from streams.store.port import Store
-from streams.watch import TopicsWatch
+from streams.watch import TopicsFile, TopicsWatch
 
 ROLES: Final = ("filter", "index", "dead-letters")
 """The agents of a worker. All by default; a cluster may run some of them in workers apart."""
@@ -33,17 +32,17 @@ def create_app(
     instance: str = "",
     roles: Collection[str] = ROLES,
     pipeline: Judge | None = None,
-    topics_path: Path | None = None,
+    topics_file: TopicsFile | None = None,
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
-    With `topics_path` changes of that file are taken in while it runs.
+    `topics` are those of `topics_file`, whose later changes are taken in while it runs.
 
     `instance` names this worker among several and stays the same across restarts, so that Kafka
     gives a restarted worker its partitions back at once.
     """
     app = _bare_app(settings, instance)
-    usual = new_pipeline(topics)
+    usual = new_pipeline(topics if "filter" in roles and pipeline is None else [])
     parts = _Parts(app, settings, pipeline or usual, store)
     bodies = {
         parts.names.posts: ("filter", parts.filter),
@@ -56,8 +55,8 @@ def create_app(
 
     app.ledger = parts.ledger
 
-    if topics_path and "filter" in roles:
-        app.task(TopicsWatch(topics_path, usual.matcher).run)
+    if topics_file and "filter" in roles:
+        app.task(TopicsWatch(topics_file, usual.matcher).run)
 
     @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:

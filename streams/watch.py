@@ -26,13 +26,38 @@ STEP: Final = 200
 Stamp = tuple[int, int, int]
 
 
-class TopicsWatch:
-    """Keeps a matcher equal to a topics file."""
+class TopicsFile:
+    """A topics file, and what it looked like when it was read last."""
 
-    def __init__(self, path: Path, matcher: Matcher) -> None:
-        self._path = path
-        self._matcher = matcher
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: Stamp | None = None
+
+    def load(self) -> list[Topic]:
+        """Read it. Looked at before it is read: an edit meanwhile is an edit after. Raises
+        `ConfigError`."""
         self._stamp = self._look()
+        return load_topics(self.path)
+
+    def changed(self) -> bool:
+        """Whether it is another than the one read last; one that is not there is no other."""
+        stamp = self._look()
+        return stamp is not None and stamp != self._stamp
+
+    def _look(self) -> Stamp | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None  # being replaced by an editor
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+class TopicsWatch:
+    """Keeps a matcher, compiled from what `file` held, equal to what it holds."""
+
+    def __init__(self, file: TopicsFile, matcher: Matcher) -> None:
+        self._file = file
+        self._matcher = matcher
 
     async def run(self) -> None:
         while True:
@@ -40,24 +65,15 @@ class TopicsWatch:
             await self.refresh()
 
     async def refresh(self) -> int:
-        """Take in what changed since the last look; returns how many topics that were."""
-        stamp = self._look()
-        if stamp is None or stamp == self._stamp:
+        """Take in what changed since the file was read; returns how many topics that were."""
+        if not self._file.changed():
             return 0
-        self._stamp = stamp
         try:
-            topics = await asyncio.to_thread(load_topics, self._path)
+            topics = await asyncio.to_thread(self._file.load)
         except ConfigError as error:
             log.error("topics stay as they were: %s", error)  # noqa: TRY400  # its text says it all
             return 0
         return await self._apply(topics)
-
-    def _look(self) -> Stamp | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None  # being replaced by an editor
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
     async def _apply(self, topics: Sequence[Topic]) -> int:
         known = dict(self._matcher.topics)

@@ -10,19 +10,18 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
 import faust
 
 from streams.app import ROLES, create_app
 from streams.broker import ensure_topics
-from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable
 from streams.settings import Settings
 from streams.store import open_store
 from streams.store.port import Store
+from streams.watch import TopicsFile
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +33,13 @@ SWITCH_SECONDS = 0.0005
 
 def run_worker(
     settings: Settings,
-    topics: Sequence[Topic],
+    topics_file: TopicsFile,
     *,
     instance: str = "",
     roles: Collection[str] = ROLES,
-    topics_path: Path | None = None,
 ) -> int:
     """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start."""
+    topics = topics_file.load()
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
     sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.new_event_loop()
@@ -53,7 +52,7 @@ def run_worker(
         loop.run_until_complete(store.close())
         raise
     app = create_app(
-        settings, topics, store, instance=instance, roles=roles, topics_path=topics_path
+        settings, topics, store, instance=instance, roles=roles, topics_file=topics_file
     )
     _calm_collector()
     return _run(app, store, loop)

@@ -37,14 +37,14 @@ def load_settings(config: Path | None) -> Settings:
     return settings_module.load(config)
 
 
-def topics_file(config: Path | None) -> Path:
+def topics_path(config: Path | None) -> Path:
     """The topics beside the settings. Raises `ConfigError`."""
     return settings_module.config_dir(config) / "topics.yaml"
 
 
 def load_config_topics(config: Path | None) -> list[Topic]:
     """The topics beside the settings. Raises `ConfigError`."""
-    return load_topics(topics_file(config))
+    return load_topics(topics_path(config))
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

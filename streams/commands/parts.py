@@ -10,12 +10,12 @@ from streams.commands.common import (
     load_config_topics,
     load_settings,
     run,
-    topics_file,
+    topics_path,
 )
-from streams.criteria.loading import load_topics
 from streams.errors import ConfigError
 from streams.settings import Settings
 from streams.supervisor import tether
+from streams.watch import TopicsFile
 
 
 def worker(
@@ -40,11 +40,8 @@ def worker(
     tether()
     settings = _clustered(load_settings(config))
     chosen = _roles(roles or [], ROLES)
-    path = topics_file(config)
-    topics = load_topics(path)
-    raise typer.Exit(
-        run_worker(settings, topics, instance=instance, roles=chosen, topics_path=path)
-    )
+    file = TopicsFile(topics_path(config))
+    raise typer.Exit(run_worker(settings, file, instance=instance, roles=chosen))
 
 
 def connect(*, config: ConfigOption = None) -> None:
@@ -68,7 +65,7 @@ def web(
 
     [bold]Example[/bold]: VEILLE_STORE__URL=https://elastic:9200 veille web --port 8420
     """
-    from streams.web.serving import serve  # noqa: PLC0415  # not needed by other commands
+    from streams.web.server import serve  # noqa: PLC0415  # not needed by other commands
 
     tether()
     settings = load_settings(config)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from connectors.post import Post
-from streams.criteria.loading import load_topics
 from streams.criteria.matcher import Matcher
 from streams.criteria.matcher import compile as compile_topics
-from streams.watch import TopicsWatch
+from streams.watch import TopicsFile, TopicsWatch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,8 +35,9 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_added_changed_and_removed_topics_are_taken_in(path: Path) -> None:
-    matcher = compile_topics(load_topics(path))
-    watch = TopicsWatch(path, matcher)
+    file = TopicsFile(path)
+    matcher = compile_topics(file.load())
+    watch = TopicsWatch(file, matcher)
     assert await watch.refresh() == 0
     write(path, a="apple", b="plum", c="fig")
     assert await watch.refresh() == 2
@@ -51,8 +51,9 @@ async def test_added_changed_and_removed_topics_are_taken_in(path: Path) -> None
 async def test_a_broken_file_changes_nothing_and_says_so(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    matcher = compile_topics(load_topics(path))
-    watch = TopicsWatch(path, matcher)
+    file = TopicsFile(path)
+    matcher = compile_topics(file.load())
+    watch = TopicsWatch(file, matcher)
     path.write_text("topics: [{id: a, que")
     with caplog.at_level(logging.ERROR):
         assert await watch.refresh() == 0
@@ -64,3 +65,12 @@ async def test_a_broken_file_changes_nothing_and_says_so(
     assert await watch.refresh() == 1
     assert met(matcher, "apple pear") == ["b"]
     assert "topic a is disabled" in caplog.text
+
+
+async def test_an_edit_while_the_first_version_compiles_is_taken_in(path: Path) -> None:
+    file = TopicsFile(path)
+    topics = file.load()
+    write(path, a="apple", b="plum")
+    matcher = compile_topics(topics)
+    assert await TopicsWatch(file, matcher).refresh() == 1
+    assert met(matcher, "pear plum") == ["b"]
