@@ -17,7 +17,7 @@ Safe = Callable[[], Awaitable[None]]
 
 
 class KafkaSink:
-    """Sends posts keyed by id, dead letters keyed by theirs. Counts what it sends."""
+    """Sends posts keyed by id, dead letters keyed by theirs."""
 
     def __init__(
         self, sender: BatchSender, *, posts: str, dead: str, safe: Safe | None = None
@@ -26,8 +26,6 @@ class KafkaSink:
         self._posts = posts
         self._dead = dead
         self._safe = safe
-        self.published = 0
-        self.buried = 0
 
     async def put(self, posts: Sequence[Post], dead: Sequence[DeadLetter]) -> Awaitable[None]:
         """See `connectors.publish.Sink`. A post over Kafka's size limit becomes a dead letter."""
@@ -35,8 +33,6 @@ class KafkaSink:
         burials = [(letter.id.encode(), letters.encode(letter)) for letter in [*bad, *dead]]
         futures = await self._sender.send(self._posts, good)
         futures += await self._sender.send(self._dead, burials)
-        self.published += len(good)
-        self.buried += len(burials)
         return asyncio.ensure_future(self._receipt(futures))
 
     async def _receipt(self, futures: Futures) -> None:

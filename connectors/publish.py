@@ -30,7 +30,7 @@ class CursorKeeper(Protocol):
 
 
 class MemorySink:
-    """Keeps everything in lists; for tests and `veille collect`."""
+    """Keeps everything in lists; for tests and for trying a connector by hand."""
 
     def __init__(self) -> None:
         self.posts: list[Post] = []

@@ -1,5 +1,7 @@
 """Names and connections: the topics, and how to reach the broker by each client library."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +86,19 @@ async def started_producer(kafka: Kafka) -> AIOKafkaProducer:
             "Remedy: start it, or correct VEILLE_KAFKA__BOOTSTRAP_SERVERS"
         ) from error
     return producer
+
+
+@contextlib.asynccontextmanager
+async def running_producer(kafka: Kafka) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer that is stopped, and so flushed, at the end.
+
+    Raises `BrokerUnavailable`.
+    """
+    producer = await started_producer(kafka)
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
 async def ensure_topics(kafka: Kafka) -> None:

@@ -19,7 +19,7 @@ from streams.broker import (
     aiokafka_config,
     ensure_topics,
     librdkafka_config,
-    started_producer,
+    running_producer,
 )
 from streams.durable import StoreCursors, Stored
 from streams.errors import StoreError
@@ -40,7 +40,11 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
     try:
         if not settings.embedded_broker:
             await ensure_topics(settings.kafka)
-        async with _delivery(settings, store) as (sink, cursors):
+        async with (
+            running_producer(settings.kafka) as producer,
+            open_sink(settings, producer) as sink,
+        ):
+            cursors = await _cursors(settings, store, producer)
             states = States(store)
             runner = Runner(
                 settings.sources,
@@ -62,29 +66,13 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
 
 
 @contextlib.asynccontextmanager
-async def _delivery(
-    settings: Settings, store: Store
-) -> AsyncIterator[tuple[KafkaSink, CursorKeeper]]:
-    """A sink and where cursors are kept: in Kafka, or in the store where the broker forgets."""
+async def open_sink(settings: Settings, producer: AIOKafkaProducer) -> AsyncIterator[KafkaSink]:
+    """A sink over a started producer. Where the broker forgets it is held back by lag, and its
+    receipts resolve when the store has the posts."""
     topics = Topics.of(settings.kafka.prefix)
-    producer = await started_producer(settings.kafka)
-    try:
-        if settings.embedded_broker:
-            async with embedded_sink(settings, producer) as sink:
-                yield sink, StoreCursors(store)
-        else:
-            sender = BatchSender(producer)
-            cursors = KafkaCursors(sender, topics.cursors)
-            await _read_cursors(settings, cursors)
-            yield KafkaSink(sender, posts=topics.posts, dead=topics.dead), cursors
-    finally:
-        await producer.stop()
-
-
-@contextlib.asynccontextmanager
-async def embedded_sink(settings: Settings, producer: AIOKafkaProducer) -> AsyncIterator[KafkaSink]:
-    """A sink held back by lag, whose receipts resolve when the store has the posts."""
-    topics = Topics.of(settings.kafka.prefix)
+    if not settings.embedded_broker:
+        yield KafkaSink(BatchSender(producer), posts=topics.posts, dead=topics.dead)
+        return
     progress = Progress(librdkafka_config(settings.kafka), settings.kafka.group)
     gate = LagGate(progress, topics.posts, settings.pipeline.max_lag_bytes)
     try:
@@ -96,6 +84,15 @@ async def embedded_sink(settings: Settings, producer: AIOKafkaProducer) -> Async
         )
     finally:
         await progress.close()
+
+
+async def _cursors(settings: Settings, store: Store, producer: AIOKafkaProducer) -> CursorKeeper:
+    """Where cursors are kept: in Kafka, or in the store where the broker forgets."""
+    if settings.embedded_broker:
+        return StoreCursors(store)
+    cursors = KafkaCursors(BatchSender(producer), Topics.of(settings.kafka.prefix).cursors)
+    await _read_cursors(settings, cursors)
+    return cursors
 
 
 async def _read_cursors(settings: Settings, cursors: KafkaCursors) -> None:

@@ -23,12 +23,11 @@ LONGEST_REST_SECONDS: Final = 30.0
 
 @dataclass(slots=True)
 class Child:
-    """One part, and how often it had to be started again."""
+    """One part: the command that runs it and, once it is started, its process."""
 
     name: str
     arguments: Sequence[str]
     process: asyncio.subprocess.Process | None = None
-    restarts: int = 0
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
@@ -62,7 +61,6 @@ class Supervisor:
                 return
             lived = asyncio.get_running_loop().time() - started
             rest = FIRST_REST_SECONDS if lived > 60 else min(rest * 2, LONGEST_REST_SECONDS)
-            child.restarts += 1
             self._note(f"{child.name} ended with code {code}; starting it again in {rest:.0f} s")
             await asyncio.sleep(rest)
 

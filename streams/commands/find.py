@@ -25,6 +25,7 @@ from streams.records import LABELS, Mention, SentimentLabel
 from streams.settings import Settings
 from streams.store import open_store
 from streams.store.port import Filter
+from streams.store.rules import tone
 
 PAGE: Final = 500
 COLUMNS: Final = (
@@ -142,7 +143,7 @@ async def _search(settings: Settings, where: Filter, limit: int, *, as_json: boo
         return
     table = Table("when (UTC)", "topic", "", "source", "author", "text", box=None)
     for mention in found:
-        symbol, style = _SYMBOLS[effective_label(mention)]
+        symbol, style = _SYMBOLS[tone(mention)]
         post = mention.post
         table.add_row(
             f"{post.created_at:%Y-%m-%d %H:%M}",
@@ -192,18 +193,13 @@ async def mentions(
         await store.close()
 
 
-def effective_label(mention: Mention) -> SentimentLabel:
-    """The staff's label where there is one, else the computed one."""
-    return (mention.label and mention.label.sentiment) or mention.sentiment.label
-
-
 def flat(mention: Mention) -> list[Any]:
     """The mention as the values of `COLUMNS`."""
     post, author, engagement = mention.post, mention.post.author, mention.post.engagement
     sentiment = mention.sentiment
     return [
         mention.id, mention.topic, post.created_at.isoformat(), post.source, post.kind,
-        mention.lang, effective_label(mention), sentiment.score, sentiment.confidence,
+        mention.lang, tone(mention), sentiment.score, sentiment.confidence,
         author.handle, author.name, author.followers, mention.country, post.title, post.text,
         post.url, engagement.likes, engagement.reposts, engagement.replies, engagement.views,
     ]  # fmt: skip
@@ -213,9 +209,7 @@ def csv_row(values: list[Any]) -> bytes:
     """One line of CSV in UTF-8. A cell that a spreadsheet would run as a formula is quoted
     with an apostrophe."""
     safe = [
-        f"'{value}"
-        if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}
-        else value
+        f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
         for value in values
     ]
     buffer = io.StringIO()

@@ -14,11 +14,10 @@ from rich.table import Table
 
 from connectors import file
 from connectors.base import Step
-from connectors.kafka import BatchSender
 from connectors.kafka_sink import KafkaSink
 from connectors.outbox import to_letter
 from connectors.post import utc_now
-from streams.broker import Topics, ensure_topics, librdkafka_config, started_producer
+from streams.broker import Topics, ensure_topics, librdkafka_config, running_producer
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
@@ -31,7 +30,7 @@ from streams.commands.common import (
     run,
 )
 from streams.commands.up import child_env
-from streams.connect import embedded_sink
+from streams.connect import open_sink
 from streams.durable import Stored
 from streams.errors import ConfigError, VeilleError
 from streams.ledger import Ledger
@@ -205,7 +204,7 @@ async def _through(
     before = await store.states("worker")
     summary = Summary()
     topics = Topics.of(settings.kafka.prefix)
-    async with _sink(settings, topics) as sink:
+    async with running_producer(settings.kafka) as producer, open_sink(settings, producer) as sink:
         with _bars(quiet=quiet) as bars:
             await _push(sink, options, pace, summary, bars)
             await _drain(settings, topics, bars)
@@ -213,19 +212,6 @@ async def _through(
     summary.posts_per_second = round(summary.published / max(summary.seconds, 0.01), 1)
     _account(summary, await _settled(store, before, summary.published))
     return summary
-
-
-@contextlib.asynccontextmanager
-async def _sink(settings: Settings, topics: Topics) -> AsyncIterator[KafkaSink]:
-    producer = await started_producer(settings.kafka)
-    try:
-        if settings.embedded_broker:
-            async with embedded_sink(settings, producer) as sink:
-                yield sink
-        else:
-            yield KafkaSink(BatchSender(producer), posts=topics.posts, dead=topics.dead)
-    finally:
-        await producer.stop()
 
 
 async def _push(

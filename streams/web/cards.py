@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from connectors.post import Engagement, Post, utc_now
 from streams.records import Mention, SentimentLabel, Span
+from streams.store.rules import tone
 
 EXCERPT: Final = 700
 """Characters of a text that the feed shows; the whole is at its source and in the API."""
@@ -59,7 +60,6 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 def card(mention: Mention) -> Card:
     post = mention.post
     start, end = excerpt(post.text, mention.matched)
-    label = mention.label.sentiment if mention.label else None
     return Card(
         id=mention.id,
         at=int(post.created_at.timestamp() * 1000),
@@ -68,10 +68,10 @@ def card(mention: Mention) -> Card:
         title=marked(post.title, mention.matched, "title", end=300),
         text=marked(post.text, mention.matched, "text", start=start, end=end),
         cut=len(post.text) - (end - start),
-        sentiment=label or mention.sentiment.label,
+        sentiment=tone(mention),
         reason=mention.sentiment.reason,
         scored=_scored(mention),
-        corrected=label is not None,
+        corrected=bool(mention.label and mention.label.sentiment),
         author=clip(post.author.name or post.author.handle or post.author.id),
         handle=clip(post.author.handle),
         author_key=post.author.handle or post.author.id,

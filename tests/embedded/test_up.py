@@ -98,7 +98,7 @@ def test_mentions_appear_and_a_failing_source_stops_no_other(up: Up, env: dict[s
     assert b"--port" in other.stderr
 
 
-def test_a_killed_worker_is_started_again_and_loses_nothing(up: Up) -> None:
+def test_a_killed_worker_is_started_again_and_goes_on(up: Up) -> None:
     up.until(lambda: up.total() > 20)
     before = up.children()["worker"]
     os.kill(before, signal.SIGKILL)

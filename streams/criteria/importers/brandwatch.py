@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken, unbalanced
+from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken
 from streams.criteria.importers.ladder import Dialect, Reader
 
 _TOKEN: Final = re.compile(
@@ -33,7 +33,7 @@ _RANGES: Final = {"authorfollowers": "followers", "rating": "rating"}
 
 def translate(query: str) -> Imported:
     """Our query. Raises `QueryError`."""
-    return Reader(query, Dialect(("or", "and", "near"), _tokens, _near, _leaf)).imported()
+    return Reader(query, Dialect(("or", "and", "near"), _TOKEN, _near, _leaf)).imported()
 
 
 def _near(operator: str) -> str:
@@ -85,17 +85,3 @@ def _range(field: str, text: str, written: str, notes: Notes) -> str | None:
         notes.add(written, "left out: not a range of two numbers")
         return None
     return taken(f"({field}:>={bounds[1]} AND {field}:<={bounds[2]})", written, notes)
-
-
-def _tokens(query: str) -> list[Token]:
-    found: list[Token] = []
-    at = 0
-    while not found or found[-1].kind != "end":
-        token = _TOKEN.match(query, at)
-        if token is None or token.lastgroup is None:
-            start = at + len(query[at:]) - len(query[at:].lstrip())
-            raise unbalanced(query, Token("?", query[start : start + 1], start))
-        kind = token.lastgroup
-        found.append(Token(kind, token[kind], token.start(kind)))
-        at = token.end()
-    return found

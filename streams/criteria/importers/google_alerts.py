@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken, unbalanced
+from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken
 from streams.criteria.importers.ladder import Dialect, Reader
 
 _TOKEN: Final = re.compile(
@@ -31,7 +31,7 @@ _MOST_BETWEEN: Final = 5
 
 def translate(query: str) -> Imported:
     """Our query. Raises `QueryError`."""
-    return Reader(query, Dialect(("and", "or", "near"), _tokens, _near, _leaf)).imported()
+    return Reader(query, Dialect(("and", "or", "near"), _TOKEN, _near, _leaf)).imported()
 
 
 def _near(operator: str) -> str:
@@ -71,17 +71,3 @@ def _phrase(sign: str, text: str, written: str, notes: Notes) -> str | None:
     near = f" ONEAR/{_MOST_BETWEEN} ".join(f"{sign}{part}" for part in parts)
     wider = " AND ".join(f"{sign}{part}" for part in parts)
     return taken(f"({near})", written, notes, f"({wider})")
-
-
-def _tokens(query: str) -> list[Token]:
-    found: list[Token] = []
-    at = 0
-    while not found or found[-1].kind != "end":
-        token = _TOKEN.match(query, at)
-        if token is None or token.lastgroup is None:
-            start = at + len(query[at:]) - len(query[at:].lstrip())
-            raise unbalanced(query, Token("?", query[start : start + 1], start))
-        kind = token.lastgroup
-        found.append(Token(kind, token[kind], token.start(kind)))
-        at = token.end()
-    return found

@@ -1,5 +1,6 @@
 """A reader for languages of plain sets: operators in an order of strength, NOT before a clause."""
 
+import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -22,12 +23,13 @@ Rung = Literal["and", "or", "near"]
 class Dialect(NamedTuple):
     """`rungs` from the loosest operator to the tightest.
 
+    `token` matches white space and one token, its group named by kind, `end` at the end;
     `near` turns the text of a proximity operator into ours; `leaf` turns a field's name (or
     nothing) and the token after it into a clause of ours, or nothing.
     """
 
     rungs: tuple[Rung, ...]
-    tokens: Callable[[str], list[Token]]
+    token: re.Pattern[str]
     near: Callable[[str], str]
     leaf: Callable[[str, Token, Notes], str | None]
 
@@ -38,7 +40,7 @@ class Reader:
     def __init__(self, query: str, dialect: Dialect) -> None:
         self._query = query
         self._dialect = dialect
-        self._tokens = dialect.tokens(query)
+        self._tokens = _tokens(query, dialect.token)
         self._at = 0
         self._notes = Notes()
 
@@ -100,3 +102,17 @@ class Reader:
         if token.kind in {"close", "end"}:
             raise unbalanced(self._query, token)
         return self._dialect.leaf(field, token, self._notes)
+
+
+def _tokens(query: str, pattern: re.Pattern[str]) -> list[Token]:
+    found: list[Token] = []
+    at = 0
+    while not found or found[-1].kind != "end":
+        token = pattern.match(query, at)
+        if token is None or token.lastgroup is None:
+            start = at + len(query[at:]) - len(query[at:].lstrip())
+            raise unbalanced(query, Token("?", query[start : start + 1], start))
+        kind = token.lastgroup
+        found.append(Token(kind, token[kind], token.start(kind)))
+        at = token.end()
+    return found
