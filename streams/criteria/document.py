@@ -38,6 +38,7 @@ class Document:
         self.terms = terms
         self._vocabulary = vocabulary
         self._spans: dict[frozenset[Hit], list[Span]] = {}
+        self._stood: dict[Hit, list[Stretch]] = {}
 
     @cached_property
     def _fields(self) -> list[tuple[list[str], list[tuple[int, int]]]]:
@@ -75,18 +76,26 @@ class Document:
         """Whether the words stand one after the other. Linear in the text."""
         return self.terms.issuperset(terms) and f"\0{_BETWEEN.join(terms)}\0" in self._joined
 
-    def spans(self, hits: Iterable[Hit]) -> list[Span]:
+    def spans(self, hits: frozenset[Hit]) -> list[Span]:
         """Where terms, phrases and stretches stand, sorted and merged.
 
         Many topics have the same hits: what was answered is remembered.
         """
-        wanted = frozenset(hits)
-        if wanted not in self._spans:
-            stretches = merged([stretch for hit in wanted for stretch in self._stretches(hit)])
-            self._spans[wanted] = [Span(_NAMES[field], a, b) for field, a, b in stretches]
-        return self._spans[wanted].copy()
+        known = self._spans.get(hits)
+        if known is None:
+            stretches = [stretch for hit in hits for stretch in self._stretches(hit)]
+            if len(stretches) > 1:
+                stretches = merged(stretches)
+            known = self._spans[hits] = [Span(_NAMES[field], a, b) for field, a, b in stretches]
+        return known.copy()
 
-    def _stretches(self, hit: Hit) -> Iterable[Stretch]:
+    def _stretches(self, hit: Hit) -> Sequence[Stretch]:
+        known = self._stood.get(hit)
+        if known is None:
+            known = self._stood[hit] = list(self._found(hit))
+        return known
+
+    def _found(self, hit: Hit) -> Iterable[Stretch]:
         if isinstance(hit, str):
             return self._beginning(hit[:-1]) if hit[-1] == "*" else self._standing(hit)
         if isinstance(hit, Place):

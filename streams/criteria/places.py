@@ -46,9 +46,9 @@ class Somewhere:
             return False
         return self._decided or bool(places(self._leaf, document))
 
-    def hits(self, document: Document) -> set[Hit]:
+    def hits(self, document: Document) -> frozenset[Hit]:
         """Where it stands in title and text."""
-        return set(places(self._leaf, document)) if self._own else set()
+        return frozenset(places(self._leaf, document)) if self._own else frozenset()
 
 
 class Joined:
@@ -65,12 +65,12 @@ class Joined:
         left, right = self._sides
         return left.met(document) and right.met(document) and bool(places(self._node, document))
 
-    def hits(self, document: Document) -> set[Hit]:
+    def hits(self, document: Document) -> frozenset[Hit]:
         """The leaves that stand in a place where the two are together."""
         if area_of(self._node) != "text":
-            return set()
+            return frozenset()
         leaves = [place for leaf in leaves_of(self._node) for place in places(leaf, document)]
-        return set(within(leaves, places(self._node, document)))
+        return frozenset(within(leaves, places(self._node, document)))
 
 
 class Told:
@@ -85,9 +85,9 @@ class Told:
         """Whether the post meets it."""
         return holds(self._fact, document.post, document.language)
 
-    def hits(self, _document: Document) -> set[Hit]:
+    def hits(self, _document: Document) -> frozenset[Hit]:
         """Nothing."""
-        return set()
+        return frozenset()
 
 
 def places(node: Node, document: Document) -> list[Place]:

@@ -1,6 +1,6 @@
 """A query compiled for questions about one post: sets first, phrases last."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from streams.criteria.document import Document, Hit
 from streams.criteria.keys import term_of
@@ -23,13 +23,15 @@ from streams.criteria.syntax import (
     Word,
 )
 
+_NOTHING: Final[frozenset[Hit]] = frozenset()
+
 
 class Plan(Protocol):
     """Asked whether a post meets the query, and what in the post did."""
 
     def met(self, document: Document) -> bool: ...
 
-    def hits(self, document: Document) -> set[Hit]: ...
+    def hits(self, document: Document) -> frozenset[Hit]: ...
 
 
 class AllOf:
@@ -37,7 +39,7 @@ class AllOf:
 
     __slots__ = ("rest", "terms")
 
-    def __init__(self, terms: frozenset[str], rest: tuple[Plan, ...]) -> None:
+    def __init__(self, terms: frozenset[Hit], rest: tuple[Plan, ...]) -> None:
         self.terms = terms
         self.rest = rest
 
@@ -51,10 +53,11 @@ class AllOf:
                 return False
         return True
 
-    def hits(self, document: Document) -> set[Hit]:
+    def hits(self, document: Document) -> frozenset[Hit]:
         """What met it; asked only when it is met."""
-        found: set[Hit] = set(self.terms)
-        return found.union(*(plan.hits(document) for plan in self.rest))
+        if not self.rest:
+            return self.terms
+        return self.terms.union(*[plan.hits(document) for plan in self.rest])
 
 
 class AnyOf:
@@ -62,7 +65,7 @@ class AnyOf:
 
     __slots__ = ("rest", "terms")
 
-    def __init__(self, terms: frozenset[str], rest: tuple[Plan, ...]) -> None:
+    def __init__(self, terms: frozenset[Hit], rest: tuple[Plan, ...]) -> None:
         self.terms = terms
         self.rest = rest
 
@@ -75,11 +78,12 @@ class AnyOf:
                 return True
         return False
 
-    def hits(self, document: Document) -> set[Hit]:
+    def hits(self, document: Document) -> frozenset[Hit]:
         """Everything that met it, not only the first."""
-        found: set[Hit] = set(self.terms & document.terms)
-        met = (plan for plan in self.rest if plan.met(document))
-        return found.union(*(plan.hits(document) for plan in met))
+        found = self.terms & document.terms
+        if not self.rest:
+            return found
+        return found.union(*[plan.hits(document) for plan in self.rest if plan.met(document)])
 
 
 class Adjacent:
@@ -94,9 +98,9 @@ class Adjacent:
         """Whether the post meets it."""
         return document.has_phrase(self.terms)
 
-    def hits(self, _document: Document) -> set[Hit]:
+    def hits(self, _document: Document) -> frozenset[Hit]:
         """The phrase."""
-        return {self.terms}
+        return frozenset([self.terms])
 
 
 class Without:
@@ -111,9 +115,9 @@ class Without:
         """Whether the post meets it."""
         return not self.plan.met(document)
 
-    def hits(self, _document: Document) -> set[Hit]:
+    def hits(self, _document: Document) -> frozenset[Hit]:
         """Nothing."""
-        return set()
+        return _NOTHING
 
 
 def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
@@ -137,7 +141,7 @@ def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
             return Somewhere(node)
 
 
-def _split(children: tuple[Node, ...]) -> tuple[frozenset[str], tuple[Plan, ...]]:
+def _split(children: tuple[Node, ...]) -> tuple[frozenset[Hit], tuple[Plan, ...]]:
     """The terms among the children as one set, and plans for the others, the cheapest first."""
     rest = [c for c in children if not isinstance(c, Word | Prefix | Hashtag)]
     terms = (term_of(c) for c in children if isinstance(c, Word | Prefix | Hashtag))

@@ -18,31 +18,32 @@ class Signals:
     """What of a post is asked for besides its words."""
 
     def __init__(self) -> None:
-        self._kinds: Counter[str] = Counter()
-
-    def __bool__(self) -> bool:
-        return bool(self._kinds)
+        self.kinds: Counter[str] = Counter()
+        """What is asked for, and by how many."""
 
     def add(self, terms: Iterable[str]) -> None:
         """Ask for these terms; those of words are passed over."""
-        self._kinds.update(_kinds(terms))
+        self.kinds.update(_kinds(terms))
 
     def remove(self, terms: Iterable[str]) -> None:
         """Undo `add` with the same terms."""
-        self._kinds -= Counter(_kinds(terms))
+        self.kinds -= Counter(_kinds(terms))
 
     def terms(self, post: Post, lang: str | Callable[[], str]) -> set[str]:
         """The terms of a post of the kinds that are asked for. Linear in its texts."""
         found: set[str] = set()
-        for kind in self._kinds:
+        for kind in self.kinds:
             found.update(f"{kind}={value}" for value in _values(kind, post, lang))
         return found
 
 
+def is_fact(term: str) -> bool:
+    """Whether this is a fact of a post; no word has an equals sign in it."""
+    return "=" in term and term.partition("=")[0] in KINDS
+
+
 def _kinds(terms: Iterable[str]) -> list[str]:
-    """No word has an equals sign in it."""
-    parts = (term.partition("=") for term in terms)
-    return [kind for kind, sign, _ in parts if sign and kind in KINDS]
+    return [term.partition("=")[0] for term in terms if is_fact(term)]
 
 
 KINDS = frozenset({*EQUALS, "site", "author", "bio", "place", "link"})
