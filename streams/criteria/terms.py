@@ -3,6 +3,8 @@
 import re
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from streams.criteria import patterns, regexes, tokens, written
 from streams.criteria.complaint import query_error
 from streams.criteria.fields import mention
@@ -52,7 +54,7 @@ class Reading(NamedTuple):
 def word(reading: Reading, lexeme: Lexeme) -> Node:
     """A bare word: one token, a pattern, a hashtag, or the phrase that its tokens make."""
     if not tokens.is_plain(lexeme.raw):
-        lexeme = lexeme._replace(raw=lexeme.raw.translate(_UNSEEN))
+        lexeme = replace(lexeme, raw=lexeme.raw.translate(_UNSEEN))
         special = _special(reading, lexeme)
         if special is not None:
             return special
@@ -136,7 +138,7 @@ def _special(reading: Reading, lexeme: Lexeme) -> Placed | None:
     if raw[:1] in {"@", "＠"} and len(raw) > 1:
         return _mention(reading, lexeme)
     if raw[:1] == "=" and len(raw) > 1:
-        return exactly(reading, lexeme._replace(raw=raw[1:]))
+        return exactly(reading, replace(lexeme, raw=raw[1:]))
     if len(raw) > 2 and _REGEX.fullmatch(raw):
         return _regex(reading, lexeme)
     _refuse(reading, lexeme)
@@ -147,7 +149,7 @@ def _special(reading: Reading, lexeme: Lexeme) -> Placed | None:
 
 def _mention(reading: Reading, lexeme: Lexeme) -> Placed:
     if reading.field in {"author", "bio"}:
-        return exact(reading, lexeme._replace(raw=lexeme.raw[1:]))
+        return exact(reading, replace(lexeme, raw=lexeme.raw[1:]))
     return mention(reading.query, lexeme, unescape(lexeme.raw))
 
 
@@ -178,7 +180,7 @@ def _fuzzy(reading: Reading, lexeme: Lexeme, literal: str, edits: str) -> Placed
     if not edits:  # as Elasticsearch's AUTO
         edits = str((len(folded) > 2) + (len(folded) > 5))
     if edits == "0":
-        return exact(reading, lexeme._replace(raw=literal))
+        return exact(reading, replace(lexeme, raw=literal))
     least = {"1": 3, "2": 5}.get(edits, 0)
     if [folded] != folded_words(literal) or not least <= len(folded) <= patterns.MAX_FUZZY:
         least = least or 3
@@ -199,7 +201,7 @@ def _wildcard(reading: Reading, lexeme: Lexeme) -> Placed:
     first = _WILDCARD.search(raw)
     at_end = first is not None and first.end() == len(raw) and first[0] == "*"
     if at_end and tokens.is_spaceless(unescape(raw[:-1])):
-        return exact(reading, lexeme._replace(raw=raw[:-1]))  # each character is a word there
+        return exact(reading, replace(lexeme, raw=raw[:-1]))  # each character is a word there
     parts = _WILD_PARTS.split(raw)
     literals = [unescape(part) for part in parts[::2]]
     letters = sum(len(fold(literal)) for literal in literals)
