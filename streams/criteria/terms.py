@@ -53,12 +53,23 @@ class Reading(NamedTuple):
 
 def word(reading: Reading, lexeme: Lexeme) -> Node:
     """A bare word: one token, a pattern, a hashtag, or the phrase that its tokens make."""
-    if not tokens.is_plain(lexeme.raw):
+    if tokens.is_plain(lexeme.raw):
+        return _forms(reading, lexeme, Word(fold(lexeme.raw)))
+    special = _plain_but_for_a_sign(lexeme.raw)
+    if special is None:
         lexeme = replace(lexeme, raw=lexeme.raw.translate(_UNSEEN))
         special = _special(reading, lexeme)
-        if special is not None:
-            return special
-    return _forms(reading, lexeme, exact(reading, lexeme))
+    return special or _forms(reading, lexeme, exact(reading, lexeme))
+
+
+def _plain_but_for_a_sign(raw: str) -> Placed | None:
+    """The leaf of `#tag` and `prefix*` when no more than letters is beside the sign."""
+    if raw[:1] == "#" and tokens.is_plain(raw[1:]):
+        return Hashtag(fold(raw[1:]))
+    if raw[-1:] == "*" and tokens.is_plain(raw[:-1]):
+        start = fold(raw[:-1])
+        return Prefix(start) if MIN_PREFIX <= len(start) <= MAX_PREFIX else None
+    return None
 
 
 def phrase(reading: Reading, lexeme: Lexeme, slop: Lexeme | None = None) -> Placed:
@@ -89,12 +100,18 @@ def exactly(reading: Reading, lexeme: Lexeme) -> Placed:
 
 def exact(reading: Reading, lexeme: Lexeme) -> Placed:
     """A word or a phrase; where signs stand in it, as it is written."""
+    if tokens.is_plain(lexeme.raw.replace(" ", "")):
+        return _unsigned([fold(word) for word in lexeme.raw.split()])
     text = unescape(lexeme.raw).translate(_UNSEEN)
     terms = folded_words(text)
     if not terms:
         raise _no_word(reading, lexeme)
     if written.has_signs(text):
         return Written(tuple(terms), text, exact=False, signs=True)
+    return _unsigned(terms)
+
+
+def _unsigned(terms: list[str]) -> Word | Phrase:
     return Word(terms[0]) if len(terms) == 1 else Phrase(tuple(terms))
 
 
@@ -119,7 +136,10 @@ def hashtag(reading: Reading, lexeme: Lexeme, tag: str) -> Hashtag:
 
 def _forms(reading: Reading, lexeme: Lexeme, leaf: Placed) -> Node:
     """The word, with its other forms where the topic or `stem:` asks for them."""
-    if not isinstance(leaf, Word) or tokens.is_spaceless(lexeme.raw):
+    stem = reading.stem or reading.style.stem
+    if not (stem or reading.style.elision) or not isinstance(leaf, Word):
+        return leaf
+    if tokens.is_spaceless(lexeme.raw):
         return leaf
     text = unescape(lexeme.raw)
     found: Placed = leaf
