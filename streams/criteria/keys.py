@@ -4,8 +4,11 @@ A query is met only by posts that carry at least one key of each of its `Cover`s
 cover places the topic in the index, the next one guards it.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Final
+
+import msgspec
 
 from streams.criteria.syntax import (
     And,
@@ -35,7 +38,7 @@ Frequency = Callable[[str], float]
 """The share of posts that carry a term, in [0, 1]."""
 
 
-class Cover(NamedTuple):
+class Cover(msgspec.Struct, frozen=True, gc=False):
     """Terms one of which every post that meets the query carries; `cost` is their frequency."""
 
     keys: frozenset[str]
@@ -44,7 +47,11 @@ class Cover(NamedTuple):
 
 def covers(node: Node, frequency: Frequency) -> list[Cover]:
     """The query's covers, cheapest first; none if some posts without any of its words meet it."""
-    return sorted(_required(node, frequency, negated=False), key=lambda cover: cover.cost)
+    return sorted(_required(node, frequency, negated=False), key=_cost)
+
+
+def _cost(cover: Cover) -> float:
+    return cover.cost
 
 
 def term_of(leaf: Word | Prefix | Pattern | Hashtag | Mention) -> str:
@@ -104,14 +111,17 @@ def _required(  # noqa: PLR0911 (one line for each kind of node)
     node: Node, frequency: Frequency, *, negated: bool
 ) -> list[Cover]:
     match node:
+        case And(children) | Or(children):
+            parts = (_required(child, frequency, negated=negated) for child in children)
+            conjunction = isinstance(node, And) is not negated
+            return list(chain.from_iterable(parts)) if conjunction else _union(parts)
         case Not(child):
             return _required(child, frequency, negated=not negated)
-        case And(children) | Or(children):
-            parts = [_required(child, frequency, negated=negated) for child in children]
-            conjunction = isinstance(node, And) is not negated
-            return [cover for part in parts for cover in part] if conjunction else _union(parts)
         case _ if negated:
             return []
+        case Word() | Prefix() | Pattern() | Hashtag() | Mention():
+            term = term_of(node)
+            return [Cover(frozenset((term,)), frequency(term))]
         case Near(left, right) | Beside(left, right):
             return [
                 *_required(left, frequency, negated=False),
@@ -129,13 +139,17 @@ def _required(  # noqa: PLR0911 (one line for each kind of node)
             return [Cover(frozenset(t), sum(map(frequency, t))) for t in terms_of(node)]
 
 
-def _union(parts: list[list[Cover]]) -> list[Cover]:
+def _union(parts: Iterable[list[Cover]]) -> list[Cover]:
     """One cover of a disjunction: the cheapest of each part, or none if a part has none."""
-    if not all(parts):
-        return []
-    cheapest = [min(part, key=lambda cover: cover.cost) for part in parts]
-    keys = frozenset[str]().union(*(cover.keys for cover in cheapest))
-    return [Cover(keys, sum(cover.cost for cover in cheapest))]
+    keys: set[str] = set()
+    cost = 0.0
+    for part in parts:
+        if not part:
+            return []
+        cheapest = part[0] if len(part) == 1 else min(part, key=_cost)
+        keys |= cheapest.keys
+        cost += cheapest.cost
+    return [Cover(frozenset(keys), cost)]
 
 
 _OF_FACTS: Final = 0.9
