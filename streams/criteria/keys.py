@@ -14,8 +14,8 @@ from streams.criteria.syntax import (
     And,
     Beside,
     Equals,
-    Flag,
     Hashtag,
+    Leaf,
     Mention,
     Near,
     Node,
@@ -24,7 +24,6 @@ from streams.criteria.syntax import (
     Pattern,
     Phrase,
     Prefix,
-    Range,
     Site,
     Sloppy,
     Stem,
@@ -72,6 +71,8 @@ def prefixes(node: Node) -> set[str]:
     found: set[str] = set()
     for part in nodes(node):
         match part:
+            case Word():
+                pass  # the usual case
             case Prefix(start) | Stem(_, start):
                 found.add(start)
             case Pattern(term):
@@ -107,9 +108,7 @@ def _elsewhere(field: str, leaf: Node) -> list[set[str]]:
             return [{f"{field}=*"}]
 
 
-def _required(  # noqa: PLR0911 (one line for each kind of node)
-    node: Node, frequency: Frequency, *, negated: bool
-) -> list[Cover]:
+def _required(node: Node, frequency: Frequency, *, negated: bool) -> list[Cover]:
     match node:
         case And(children) | Or(children):
             parts = (_required(child, frequency, negated=negated) for child in children)
@@ -119,20 +118,26 @@ def _required(  # noqa: PLR0911 (one line for each kind of node)
             return _required(child, frequency, negated=not negated)
         case _ if negated:
             return []
-        case Word() | Prefix() | Pattern() | Hashtag() | Mention():
-            term = term_of(node)
-            return [Cover(frozenset((term,)), frequency(term))]
         case Near(left, right) | Beside(left, right):
             return [
                 *_required(left, frequency, negated=False),
                 *_required(right, frequency, negated=False),
             ]
+        case _:
+            return _of_leaf(node, frequency)
+
+
+def _of_leaf(node: Leaf, frequency: Frequency) -> list[Cover]:
+    match node:
+        case Word() | Prefix() | Pattern() | Hashtag() | Mention():
+            term = term_of(node)
+            return [Cover(frozenset((term,)), frequency(term))]
+        case Phrase(terms):
+            return [Cover(frozenset((t,)), frequency(t)) for t in dict.fromkeys(terms)]
         case Equals(field, value):
             return [Cover(frozenset([f"{field}={value}"]), _OF_FACTS)]
         case Site(host):
             return [Cover(frozenset([f"site={host}"]), _OF_FACTS)]
-        case Range() | Flag():
-            return []
         case Within(field) if field not in {"title", "text"}:
             return [Cover(frozenset(terms), _OF_FACTS) for terms in terms_of(node)]
         case _:
