@@ -188,6 +188,8 @@ def nodes(tree: Node) -> list[Node]:
     found = [tree]
     for node in found:  # which grows meanwhile
         match node:
+            case Word() | Phrase():
+                pass  # the usual case
             case And(children) | Or(children):
                 found.extend(children)
             case Near(left, right) | Beside(left, right):
