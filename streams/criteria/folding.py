@@ -33,6 +33,8 @@ def fold(word: str) -> str:
     lower = word.lower()
     if word.isascii() or _SIMPLE.fullmatch(lower):
         return intern(lower)
+    if _LATIN.fullmatch(lower):
+        return intern(lower.translate(_BARE_LATIN))
     return intern(_folded(word))
 
 
@@ -46,3 +48,7 @@ def _bare(part: str) -> str:
     if _KEPT.fullmatch(part):
         return part
     return normalize("NFC", _DROPPED.sub("", normalize("NFD", part)))
+
+
+_LATIN: Final = re.compile("[a-z0-9ß-öø-ſ]+")  # each letter folds by itself
+_BARE_LATIN: Final = {ord(letter): _folded(letter) for letter in map(chr, range(0xDF, 0x180))}

@@ -4,15 +4,18 @@ A query is met only by posts that carry at least one key of each of its `Cover`s
 cover places the topic in the index, the next one guards it.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Final
+
+import msgspec
 
 from streams.criteria.syntax import (
     And,
     Beside,
     Equals,
-    Flag,
     Hashtag,
+    Leaf,
     Mention,
     Near,
     Node,
@@ -21,7 +24,6 @@ from streams.criteria.syntax import (
     Pattern,
     Phrase,
     Prefix,
-    Range,
     Site,
     Sloppy,
     Stem,
@@ -35,7 +37,7 @@ Frequency = Callable[[str], float]
 """The share of posts that carry a term, in [0, 1]."""
 
 
-class Cover(NamedTuple):
+class Cover(msgspec.Struct, frozen=True, gc=False):
     """Terms one of which every post that meets the query carries; `cost` is their frequency."""
 
     keys: frozenset[str]
@@ -44,7 +46,11 @@ class Cover(NamedTuple):
 
 def covers(node: Node, frequency: Frequency) -> list[Cover]:
     """The query's covers, cheapest first; none if some posts without any of its words meet it."""
-    return sorted(_required(node, frequency, negated=False), key=lambda cover: cover.cost)
+    return sorted(_required(node, frequency, negated=False), key=_cost)
+
+
+def _cost(cover: Cover) -> float:
+    return cover.cost
 
 
 def term_of(leaf: Word | Prefix | Pattern | Hashtag | Mention) -> str:
@@ -65,6 +71,8 @@ def prefixes(node: Node) -> set[str]:
     found: set[str] = set()
     for part in nodes(node):
         match part:
+            case Word():
+                pass  # the usual case
             case Prefix(start) | Stem(_, start):
                 found.add(start)
             case Pattern(term):
@@ -100,16 +108,14 @@ def _elsewhere(field: str, leaf: Node) -> list[set[str]]:
             return [{f"{field}=*"}]
 
 
-def _required(  # noqa: PLR0911 (one line for each kind of node)
-    node: Node, frequency: Frequency, *, negated: bool
-) -> list[Cover]:
+def _required(node: Node, frequency: Frequency, *, negated: bool) -> list[Cover]:
     match node:
+        case And(children) | Or(children):
+            parts = (_required(child, frequency, negated=negated) for child in children)
+            conjunction = isinstance(node, And) is not negated
+            return list(chain.from_iterable(parts)) if conjunction else _union(parts)
         case Not(child):
             return _required(child, frequency, negated=not negated)
-        case And(children) | Or(children):
-            parts = [_required(child, frequency, negated=negated) for child in children]
-            conjunction = isinstance(node, And) is not negated
-            return [cover for part in parts for cover in part] if conjunction else _union(parts)
         case _ if negated:
             return []
         case Near(left, right) | Beside(left, right):
@@ -117,25 +123,38 @@ def _required(  # noqa: PLR0911 (one line for each kind of node)
                 *_required(left, frequency, negated=False),
                 *_required(right, frequency, negated=False),
             ]
+        case _:
+            return _of_leaf(node, frequency)
+
+
+def _of_leaf(node: Leaf, frequency: Frequency) -> list[Cover]:
+    match node:
+        case Word() | Prefix() | Pattern() | Hashtag() | Mention():
+            term = term_of(node)
+            return [Cover(frozenset((term,)), frequency(term))]
+        case Phrase(terms):
+            return [Cover(frozenset((t,)), frequency(t)) for t in dict.fromkeys(terms)]
         case Equals(field, value):
             return [Cover(frozenset([f"{field}={value}"]), _OF_FACTS)]
         case Site(host):
             return [Cover(frozenset([f"site={host}"]), _OF_FACTS)]
-        case Range() | Flag():
-            return []
         case Within(field) if field not in {"title", "text"}:
             return [Cover(frozenset(terms), _OF_FACTS) for terms in terms_of(node)]
         case _:
             return [Cover(frozenset(t), sum(map(frequency, t))) for t in terms_of(node)]
 
 
-def _union(parts: list[list[Cover]]) -> list[Cover]:
+def _union(parts: Iterable[list[Cover]]) -> list[Cover]:
     """One cover of a disjunction: the cheapest of each part, or none if a part has none."""
-    if not all(parts):
-        return []
-    cheapest = [min(part, key=lambda cover: cover.cost) for part in parts]
-    keys = frozenset[str]().union(*(cover.keys for cover in cheapest))
-    return [Cover(keys, sum(cover.cost for cover in cheapest))]
+    keys: set[str] = set()
+    cost = 0.0
+    for part in parts:
+        if not part:
+            return []
+        cheapest = part[0] if len(part) == 1 else min(part, key=_cost)
+        keys |= cheapest.keys
+        cost += cheapest.cost
+    return [Cover(frozenset(keys), cost)]
 
 
 _OF_FACTS: Final = 0.9

@@ -1,7 +1,9 @@
 """A query to lexemes: brackets, operators, signs, fields, words, phrases."""
 
 import re
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+import msgspec
 
 from streams.criteria.complaint import query_error
 from streams.errors import QueryError
@@ -23,7 +25,7 @@ LexemeKind = Literal[
 ]
 
 
-class Lexeme(NamedTuple):
+class Lexeme(msgspec.Struct, frozen=True, gc=False):
     """`raw` is as written (a phrase without its quotes); `start` is its offset in the query.
 
     `exact` is a phrase with a `=` before it, `slop` the `~n` after one, `field` a `name:`.
@@ -59,6 +61,7 @@ _CLOSING: Final = {'"': '"', "“": "”", "„": "“”", "«": "»", "”": "
 _QUOTES: Final = '"“”„«»'
 _UNSEEN: Final = "\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _MARKS: Final = "".join(chr(c) for c in range(0x200B, 0x2070) if re.match(f"[{_UNSEEN}]", chr(c)))
+_USUAL: Final = re.compile(r'(?:(#?\w++\*?)(?=[\s)]|\Z)|([()])|"([^"\\]*)") *')
 _BLANK: Final = re.compile(rf"(?:[\s{_UNSEEN}]|#(?=\s|\Z)[^\n]*)*")
 _SYMBOL: Final = re.compile(r"&&|\|\||[()+!-]")
 _WORD: Final = re.compile(rf"(?:\\.|(?!&&|\|\|)[^\s()\\{_QUOTES}])+", re.DOTALL)
@@ -82,15 +85,26 @@ def lexemes(query: str) -> list[Lexeme]:
     Marks of writing direction and other unseen characters between lexemes count as white space.
     """
     found: list[Lexeme] = []
-    at = _skip(query, 0)
+    at = 0
     while at < len(query):
-        lexeme, at = _next(query, at, found)
-        found.append(lexeme)
-        if query.startswith(" ", at):  # the usual case, without a search
-            at += 1
-        if at < len(query) and ((char := query[at]) == "#" or char.isspace() or char in _MARKS):
-            at = _skip(query, at)
+        if usual := _USUAL.match(query, at):
+            found.append(_usual(usual))
+            at = usual.end()
+        elif (beyond := _skip(query, at)) > at:
+            at = beyond
+        else:
+            lexeme, at = _next(query, at, found)
+            found.append(lexeme)
     return [*found, Lexeme("end", "", len(query.rstrip()))]
+
+
+def _usual(found: re.Match[str]) -> Lexeme:
+    """A word, a bracket or a phrase with nothing odd in or beside it: nearly all lexemes are."""
+    if found.lastindex == 1:
+        return _plain(found[1], found.start())
+    if found.lastindex == 2:
+        return _symbol(found.string, found[2], found.start())
+    return Lexeme("phrase", found[3], found.start())
 
 
 def _skip(query: str, at: int) -> int:
@@ -102,8 +116,6 @@ def _next(  # noqa: PLR0911 (one line for each kind of lexeme)
     query: str, at: int, before: list[Lexeme]
 ) -> tuple[Lexeme, int]:
     char = query[at]
-    if char.isalnum() and not _FIELD.match(query, at):
-        return _word(query, at)  # the usual case
     if char in _QUOTES:
         return _phrase(query, at)
     if char in "()&|+!-" and (symbol := _SYMBOL.match(query, at)):

@@ -48,6 +48,7 @@ class _Parser:
         self._inside = inside
         self._lexemes = lexer.lexemes(self._query)
         self._at = 0
+        self._next = self._lexemes[0]
         self._depth = inside.depth
         inside.count(self._query, len(self._lexemes))
 
@@ -63,13 +64,12 @@ class _Parser:
             )
         return node
 
-    @property
-    def _next(self) -> Lexeme:
-        return self._lexemes[self._at]
-
     def _take(self) -> Lexeme:
+        """The next lexeme, which is never the `end`; the one after it becomes the next."""
+        taken = self._next
         self._at += 1
-        return self._lexemes[self._at - 1]
+        self._next = self._lexemes[self._at]
+        return taken
 
     def _disjunction(self) -> Node:
         """Clauses joined by OR; with OR as the default, `+a` and `-a` hold for all of them."""
@@ -107,10 +107,15 @@ class _Parser:
         return _negation(node) if negated else node
 
     def _operand(self) -> Node:
+        if self._next.kind == "field":
+            return self._fielded()
+        return self._group() if self._next.kind == "(" else self._leaf()
+
+    def _fielded(self) -> Node:
         outer = self._reading
-        while (kind := self._next.kind) == "field":
+        while self._next.kind == "field":
             self._enter(self._take())
-        node = self._group() if kind == "(" else self._leaf()
+        node = self._operand()
         self._reading = outer
         return node
 

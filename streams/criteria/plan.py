@@ -2,6 +2,8 @@
 
 from typing import Final, Protocol
 
+import msgspec
+
 from streams.criteria.document import Document, Hit
 from streams.criteria.keys import term_of
 from streams.criteria.places import Joined, Somewhere, Told
@@ -24,6 +26,8 @@ from streams.criteria.syntax import (
 )
 
 _NOTHING: Final[frozenset[Hit]] = frozenset()
+_FEW: Final = 16
+"""A tuple of so many terms is a quarter of a set of them, and asked about as quickly."""
 
 
 class Plan(Protocol):
@@ -34,18 +38,29 @@ class Plan(Protocol):
     def hits(self, document: Document) -> frozenset[Hit]: ...
 
 
-class AllOf:
-    """All terms, and all the rest."""
+class Has(msgspec.Struct, frozen=True, gc=False):
+    """One term."""
 
-    __slots__ = ("rest", "terms")
-
-    def __init__(self, terms: frozenset[Hit], rest: tuple[Plan, ...]) -> None:
-        self.terms = terms
-        self.rest = rest
+    term: str
 
     def met(self, document: Document) -> bool:
         """Whether the post meets it."""
-        if not self.terms <= document.terms:
+        return self.term in document.terms
+
+    def hits(self, _document: Document) -> frozenset[Hit]:
+        """The term."""
+        return frozenset([self.term])
+
+
+class AllOf(msgspec.Struct, frozen=True, gc=False):
+    """All terms, and all the rest."""
+
+    terms: tuple[str, ...]
+    rest: tuple[Plan, ...]
+
+    def met(self, document: Document) -> bool:
+        """Whether the post meets it."""
+        if not document.terms.issuperset(self.terms):
             return False
         # A loop: a generator for `all` costs more than most of what it would ask.
         for plan in self.rest:  # noqa: SIM110
@@ -53,46 +68,41 @@ class AllOf:
                 return False
         return True
 
-    def hits(self, document: Document) -> frozenset[Hit]:
+    def hits(self, document: Document) -> set[Hit]:
         """What met it; asked only when it is met."""
+        found: frozenset[Hit] = frozenset(self.terms)
         if not self.rest:
-            return self.terms
-        return self.terms.union(*[plan.hits(document) for plan in self.rest])
+            return found
+        return found.union(*[plan.hits(document) for plan in self.rest])
 
 
-class AnyOf:
+class AnyOf(msgspec.Struct, frozen=True, gc=False):
     """One of the terms, or one of the rest."""
 
-    __slots__ = ("rest", "terms")
-
-    def __init__(self, terms: frozenset[Hit], rest: tuple[Plan, ...]) -> None:
-        self.terms = terms
-        self.rest = rest
+    terms: tuple[str, ...] | frozenset[str]
+    rest: tuple[Plan, ...]
 
     def met(self, document: Document) -> bool:
         """Whether the post meets it."""
-        if not self.terms.isdisjoint(document.terms):
+        if not document.terms.isdisjoint(self.terms):
             return True
         for plan in self.rest:  # noqa: SIM110 (as above)
             if plan.met(document):
                 return True
         return False
 
-    def hits(self, document: Document) -> frozenset[Hit]:
+    def hits(self, document: Document) -> set[Hit]:
         """Everything that met it, not only the first."""
-        found = self.terms & document.terms
+        found: frozenset[Hit] = frozenset(document.terms.intersection(self.terms))
         if not self.rest:
             return found
         return found.union(*[plan.hits(document) for plan in self.rest if plan.met(document)])
 
 
-class Adjacent:
+class Adjacent(msgspec.Struct, frozen=True, gc=False):
     """A phrase."""
 
-    __slots__ = ("terms",)
-
-    def __init__(self, terms: tuple[str, ...]) -> None:
-        self.terms = terms
+    terms: tuple[str, ...]
 
     def met(self, document: Document) -> bool:
         """Whether the post meets it."""
@@ -103,13 +113,10 @@ class Adjacent:
         return frozenset([self.terms])
 
 
-class Without:
+class Without(msgspec.Struct, frozen=True, gc=False):
     """Not met by what meets the plan. Nothing in a post shows that something is missing."""
 
-    __slots__ = ("plan",)
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    plan: Plan
 
     def met(self, document: Document) -> bool:
         """Whether the post meets it."""
@@ -123,16 +130,17 @@ class Without:
 def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
     """The plan of a tree."""
     match node:
-        case Not(child):
-            return Without(plan(child))
+        case Word() | Prefix() | Hashtag():
+            return Has(term_of(node))
         case Phrase(terms):
             return Adjacent(terms)
         case And(children):
             return AllOf(*_split(children))
         case Or(children):
-            return AnyOf(*_split(children))
-        case Word() | Prefix() | Hashtag():
-            return AllOf(frozenset([term_of(node)]), ())
+            terms, rest = _split(children)
+            return AnyOf(terms if len(terms) <= _FEW else frozenset(terms), rest)
+        case Not(child):
+            return Without(plan(child))
         case Near(left, right) | Beside(left, right):
             return Joined(node, (plan(left), plan(right)))
         case Site() | Equals() | Range() | Flag():
@@ -141,11 +149,21 @@ def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
             return Somewhere(node)
 
 
-def _split(children: tuple[Node, ...]) -> tuple[frozenset[Hit], tuple[Plan, ...]]:
-    """The terms among the children as one set, and plans for the others, the cheapest first."""
-    rest = [c for c in children if not isinstance(c, Word | Prefix | Hashtag)]
-    terms = (term_of(c) for c in children if isinstance(c, Word | Prefix | Hashtag))
-    return frozenset(terms), tuple(plan(c) for c in sorted(rest, key=_effort))
+def _split(children: tuple[Node, ...]) -> tuple[tuple[str, ...], tuple[Plan, ...]]:
+    """The different terms among the children, and plans for the others, the cheapest first."""
+    terms: dict[str, None] = {}
+    rest: list[Node] = []
+    for child in children:
+        if isinstance(child, _TERMS):
+            terms[term_of(child)] = None
+        else:
+            rest.append(child)
+    if len(rest) > 1:
+        rest.sort(key=_effort)
+    return tuple(terms), tuple(map(plan, rest))
+
+
+_TERMS: Final = (Word, Prefix, Hashtag)
 
 
 def _effort(node: Node) -> int:

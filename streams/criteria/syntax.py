@@ -17,19 +17,19 @@ MeasureField: TypeAlias = Literal[
 ]
 
 
-class Word(msgspec.Struct, frozen=True):
+class Word(msgspec.Struct, frozen=True, gc=False):
     """One folded word."""
 
     term: str
 
 
-class Prefix(msgspec.Struct, frozen=True):
+class Prefix(msgspec.Struct, frozen=True, gc=False):
     """Any word that begins with the folded letters."""
 
     start: str
 
 
-class Pattern(msgspec.Struct, frozen=True):
+class Pattern(msgspec.Struct, frozen=True, gc=False):
     """Any word that fits, `term` being as in `Vocabulary.terms`, in one of four forms:
 
     `in?x*` (wildcards), `word~2` (edits), `/regex/`, and `'eau` (a part beside an apostrophe).
@@ -38,32 +38,32 @@ class Pattern(msgspec.Struct, frozen=True):
     term: str
 
 
-class Hashtag(msgspec.Struct, frozen=True):
+class Hashtag(msgspec.Struct, frozen=True, gc=False):
     """A folded hashtag, without its sign."""
 
     tag: str
 
 
-class Mention(msgspec.Struct, frozen=True):
+class Mention(msgspec.Struct, frozen=True, gc=False):
     """A folded handle that the text names, without its sign."""
 
     handle: str
 
 
-class Phrase(msgspec.Struct, frozen=True):
+class Phrase(msgspec.Struct, frozen=True, gc=False):
     """At least two folded words, one straight after the other in one field."""
 
     terms: tuple[str, ...]
 
 
-class Sloppy(msgspec.Struct, frozen=True):
+class Sloppy(msgspec.Struct, frozen=True, gc=False):
     """A phrase whose words may be moved by `slop` places in all, as in Lucene."""
 
     terms: tuple[str, ...]
     slop: int
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """Words as they are written: with their signs (`C++`), or letter by letter (`=Apple`).
 
     `terms` are the folded words, `text` is what has to stand there; `exact` compares the letters
@@ -76,7 +76,7 @@ class Written(msgspec.Struct, frozen=True):
     signs: bool
 
 
-class Stem(msgspec.Struct, frozen=True):
+class Stem(msgspec.Struct, frozen=True, gc=False):
     """Words that begin with `start` and have the stem of `word` in the language of the post.
 
     `stems` holds it by language; `guess` lets posts of an unknown language try each of them.
@@ -91,27 +91,27 @@ class Stem(msgspec.Struct, frozen=True):
 Placed: TypeAlias = Word | Prefix | Pattern | Hashtag | Mention | Phrase | Sloppy | Written | Stem
 
 
-class Within(msgspec.Struct, frozen=True):
+class Within(msgspec.Struct, frozen=True, gc=False):
     """The leaf, in one field alone."""
 
     field: TextField
     leaf: Placed
 
 
-class Site(msgspec.Struct, frozen=True):
+class Site(msgspec.Struct, frozen=True, gc=False):
     """A link, in the text or of the post, to the host or to one below it."""
 
     host: str
 
 
-class Equals(msgspec.Struct, frozen=True):
+class Equals(msgspec.Struct, frozen=True, gc=False):
     """A field of the post with exactly this value."""
 
     field: EqualField
     value: str
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True, gc=False):
     """A number of the post between two bounds, both included; times are seconds since 1970."""
 
     field: MeasureField
@@ -119,7 +119,7 @@ class Range(msgspec.Struct, frozen=True):
     high: float
 
 
-class Flag(msgspec.Struct, frozen=True):
+class Flag(msgspec.Struct, frozen=True, gc=False):
     """What a post has or is: `has:media`, `is:reply`."""
 
     name: str
@@ -128,7 +128,7 @@ class Flag(msgspec.Struct, frozen=True):
 Fact: TypeAlias = Site | Equals | Range | Flag
 
 
-class Near(msgspec.Struct, frozen=True):
+class Near(msgspec.Struct, frozen=True, gc=False):
     """Both sides in one text, apart from each other, with at most `most` words between them."""
 
     left: "Node"
@@ -137,7 +137,7 @@ class Near(msgspec.Struct, frozen=True):
     ordered: bool
 
 
-class Beside(msgspec.Struct, frozen=True):
+class Beside(msgspec.Struct, frozen=True, gc=False):
     """Both sides in one sentence or paragraph, apart from each other."""
 
     left: "Node"
@@ -145,19 +145,19 @@ class Beside(msgspec.Struct, frozen=True):
     unit: Literal["sentence", "paragraph"]
 
 
-class Not(msgspec.Struct, frozen=True):
+class Not(msgspec.Struct, frozen=True, gc=False):
     """All posts but those of `child`."""
 
     child: "Node"
 
 
-class And(msgspec.Struct, frozen=True):
+class And(msgspec.Struct, frozen=True, gc=False):
     """The posts that all children meet; at least two children."""
 
     children: tuple["Node", ...]
 
 
-class Or(msgspec.Struct, frozen=True):
+class Or(msgspec.Struct, frozen=True, gc=False):
     """The posts that any child meets; at least two children."""
 
     children: tuple["Node", ...]
@@ -185,18 +185,17 @@ def either(children: Sequence[Node]) -> Node:
 
 def nodes(tree: Node) -> list[Node]:
     """The tree and everything in it, in no particular order."""
-    found: list[Node] = []
-    waiting: list[Node] = [tree]
-    while waiting:
-        node = waiting.pop()
-        found.append(node)
+    found = [tree]
+    for node in found:  # which grows meanwhile
         match node:
+            case Word() | Phrase():
+                pass  # the usual case
             case And(children) | Or(children):
-                waiting.extend(children)
+                found.extend(children)
             case Near(left, right) | Beside(left, right):
-                waiting.extend((left, right))
+                found.extend((left, right))
             case Not(child) | Within(_, child):
-                waiting.append(child)
+                found.append(child)
             case _:
                 pass
     return found

@@ -3,6 +3,8 @@
 import re
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from streams.criteria import patterns, regexes, tokens, written
 from streams.criteria.complaint import query_error
 from streams.criteria.fields import mention
@@ -51,12 +53,23 @@ class Reading(NamedTuple):
 
 def word(reading: Reading, lexeme: Lexeme) -> Node:
     """A bare word: one token, a pattern, a hashtag, or the phrase that its tokens make."""
-    if not tokens.is_plain(lexeme.raw):
-        lexeme = lexeme._replace(raw=lexeme.raw.translate(_UNSEEN))
+    if tokens.is_plain(lexeme.raw):
+        return _forms(reading, lexeme, Word(fold(lexeme.raw)))
+    special = _plain_but_for_a_sign(lexeme.raw)
+    if special is None:
+        lexeme = replace(lexeme, raw=lexeme.raw.translate(_UNSEEN))
         special = _special(reading, lexeme)
-        if special is not None:
-            return special
-    return _forms(reading, lexeme, exact(reading, lexeme))
+    return special or _forms(reading, lexeme, exact(reading, lexeme))
+
+
+def _plain_but_for_a_sign(raw: str) -> Placed | None:
+    """The leaf of `#tag` and `prefix*` when no more than letters is beside the sign."""
+    if raw[:1] == "#" and tokens.is_plain(raw[1:]):
+        return Hashtag(fold(raw[1:]))
+    if raw[-1:] == "*" and tokens.is_plain(raw[:-1]):
+        start = fold(raw[:-1])
+        return Prefix(start) if MIN_PREFIX <= len(start) <= MAX_PREFIX else None
+    return None
 
 
 def phrase(reading: Reading, lexeme: Lexeme, slop: Lexeme | None = None) -> Placed:
@@ -87,12 +100,18 @@ def exactly(reading: Reading, lexeme: Lexeme) -> Placed:
 
 def exact(reading: Reading, lexeme: Lexeme) -> Placed:
     """A word or a phrase; where signs stand in it, as it is written."""
+    if tokens.is_plain(lexeme.raw.replace(" ", "")):
+        return _unsigned([fold(word) for word in lexeme.raw.split()])
     text = unescape(lexeme.raw).translate(_UNSEEN)
     terms = folded_words(text)
     if not terms:
         raise _no_word(reading, lexeme)
     if written.has_signs(text):
         return Written(tuple(terms), text, exact=False, signs=True)
+    return _unsigned(terms)
+
+
+def _unsigned(terms: list[str]) -> Word | Phrase:
     return Word(terms[0]) if len(terms) == 1 else Phrase(tuple(terms))
 
 
@@ -117,7 +136,10 @@ def hashtag(reading: Reading, lexeme: Lexeme, tag: str) -> Hashtag:
 
 def _forms(reading: Reading, lexeme: Lexeme, leaf: Placed) -> Node:
     """The word, with its other forms where the topic or `stem:` asks for them."""
-    if not isinstance(leaf, Word) or tokens.is_spaceless(lexeme.raw):
+    stem = reading.stem or reading.style.stem
+    if not (stem or reading.style.elision) or not isinstance(leaf, Word):
+        return leaf
+    if tokens.is_spaceless(lexeme.raw):
         return leaf
     text = unescape(lexeme.raw)
     found: Placed = leaf
@@ -136,7 +158,7 @@ def _special(reading: Reading, lexeme: Lexeme) -> Placed | None:
     if raw[:1] in {"@", "＠"} and len(raw) > 1:
         return _mention(reading, lexeme)
     if raw[:1] == "=" and len(raw) > 1:
-        return exactly(reading, lexeme._replace(raw=raw[1:]))
+        return exactly(reading, replace(lexeme, raw=raw[1:]))
     if len(raw) > 2 and _REGEX.fullmatch(raw):
         return _regex(reading, lexeme)
     _refuse(reading, lexeme)
@@ -147,7 +169,7 @@ def _special(reading: Reading, lexeme: Lexeme) -> Placed | None:
 
 def _mention(reading: Reading, lexeme: Lexeme) -> Placed:
     if reading.field in {"author", "bio"}:
-        return exact(reading, lexeme._replace(raw=lexeme.raw[1:]))
+        return exact(reading, replace(lexeme, raw=lexeme.raw[1:]))
     return mention(reading.query, lexeme, unescape(lexeme.raw))
 
 
@@ -178,7 +200,7 @@ def _fuzzy(reading: Reading, lexeme: Lexeme, literal: str, edits: str) -> Placed
     if not edits:  # as Elasticsearch's AUTO
         edits = str((len(folded) > 2) + (len(folded) > 5))
     if edits == "0":
-        return exact(reading, lexeme._replace(raw=literal))
+        return exact(reading, replace(lexeme, raw=literal))
     least = {"1": 3, "2": 5}.get(edits, 0)
     if [folded] != folded_words(literal) or not least <= len(folded) <= patterns.MAX_FUZZY:
         least = least or 3
@@ -199,7 +221,7 @@ def _wildcard(reading: Reading, lexeme: Lexeme) -> Placed:
     first = _WILDCARD.search(raw)
     at_end = first is not None and first.end() == len(raw) and first[0] == "*"
     if at_end and tokens.is_spaceless(unescape(raw[:-1])):
-        return exact(reading, lexeme._replace(raw=raw[:-1]))  # each character is a word there
+        return exact(reading, replace(lexeme, raw=raw[:-1]))  # each character is a word there
     parts = _WILD_PARTS.split(raw)
     literals = [unescape(part) for part in parts[::2]]
     letters = sum(len(fold(literal)) for literal in literals)

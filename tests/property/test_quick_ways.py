@@ -1,0 +1,29 @@
+"""What is quick for the usual words and queries gives what the long way gives."""
+
+from unicodedata import normalize
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.criteria.folding import fold
+from streams.criteria.parser import parse
+
+latin = st.text(st.characters(max_codepoint=0x17F, categories=["L", "Nd"]), min_size=1)
+cyrillic = st.text("абвгдежзийклмнопрстуфхцчшщъыьэюяёієґў", min_size=1)
+words = st.one_of(latin, cyrillic).map(str.lower)
+
+
+@given(latin)
+def test_latin_letters_fold_as_they_do_when_taken_apart(word: str) -> None:
+    assert fold(word) == fold(normalize("NFD", word))
+
+
+@given(st.lists(words, min_size=1, max_size=3), st.sampled_from(["{}", "{}ab*", '"{}"', "({} x)"]))
+def test_a_backslash_before_a_letter_changes_nothing(some: list[str], shape: str) -> None:
+    plain, escaped = (shape.format(" ".join(f"{sign}{w}" for w in some)) for sign in ("", "\\"))
+    assert parse(plain) == parse(escaped)
+
+
+@given(words)
+def test_a_hashtag_is_the_same_with_its_field(tag: str) -> None:
+    assert parse(f"#{tag}") == parse(f"hashtag:{tag}")
