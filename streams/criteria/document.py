@@ -97,26 +97,36 @@ class Document:
 
     def _found(self, hit: Hit) -> Iterable[Stretch]:
         if isinstance(hit, str):
-            return self._beginning(hit[:-1]) if hit[-1] == "*" else self._standing(hit)
+            return self._standing(hit)
         if isinstance(hit, Place):
             return [(hit.text, hit.start, hit.end)]
         return self._phrase(hit)
 
     def _standing(self, term: str) -> Iterable[Stretch]:
-        """Where a word or hashtag stands. Most posts carry it once: then only the pieces that do
-        are looked for, at a tenth of the cost of finding all words."""
-        if term[0] == "#" or "_where" in self.__dict__:
-            return self._where[term]
+        """Where a term stands. Most posts carry it once: then only the pieces that do are looked
+        for, at a tenth of the cost of finding all words."""
         found: list[Stretch] = []
         for field, text in enumerate((self.post.title, self.post.text)):
             pieces = self._vocabulary.carriers(term, text)
             if len(pieces) > _FEW:
-                return self._where[term]
+                return self._everywhere(term)
             for piece in pieces:
-                places = [(a, b) for word, a, b in self._vocabulary.tokens(piece) if word == term]
+                places = self._vocabulary.places(term, piece)
                 for at in alone(piece, text):
                     found += [(field, at + a, at + b) for a, b in places]
-        return found
+        return found if found or term[0] != "#" else self._listed(term)
+
+    def _everywhere(self, term: str) -> Iterable[Stretch]:
+        if term[-1] != "*" or len(term) == 1:
+            return self._where[term]
+        start = term[:-1]
+        words = (word for word in self._where if word.startswith(start) and word[0] not in "#")
+        return [stretch for word in words for stretch in self._where[word]]
+
+    def _listed(self, term: str) -> Iterable[Stretch]:
+        """A hashtag that stands in the source's list alone."""
+        tags = enumerate(self.post.hashtags)
+        return [(2, at, at + 1) for at, tag in tags if hashtag_term(tag) == term]
 
     @cached_property
     def _where(self) -> dict[str, list[Stretch]]:
@@ -125,24 +135,9 @@ class Document:
         for field, (words, bounds) in enumerate(self._fields):
             for word, (start, end) in zip(words, bounds, strict=True):
                 where[word].append((field, start, end))
-        if any(term[0] == "#" for term in self.terms):
-            self._add_hashtags(where)
-        return where
-
-    def _beginning(self, start: str) -> Iterator[Stretch]:
-        for word, stretches in self._where.items():
-            if word.startswith(start):
-                yield from stretches
-
-    def _add_hashtags(self, where: dict[str, list[Stretch]]) -> None:
-        in_text: set[str] = set()
-        for field, text in enumerate((self.post.title, self.post.text)):
-            for tag, start, end in tokens.hashtags(text):
-                in_text.add(hashtag_term(tag))
+            for tag, start, end in tokens.hashtags((self.post.title, self.post.text)[field]):
                 where[hashtag_term(tag)].append((field, start, end))
-        for at, tag in enumerate(self.post.hashtags):
-            if hashtag_term(tag) not in in_text:
-                where[hashtag_term(tag)].append((2, at, at + 1))
+        return where
 
     def _phrase(self, terms: tuple[str, ...]) -> Iterator[Stretch]:
         for field, (words, bounds) in enumerate(self._fields):

@@ -1,5 +1,6 @@
 """A query compiled for questions about one post: sets first, phrases last."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -53,14 +54,16 @@ class Has(msgspec.Struct, frozen=True, gc=False):
 
 
 class AllOf(msgspec.Struct, frozen=True, gc=False):
-    """All terms, and all the rest."""
+    """All terms, none of some others, and all the rest."""
 
     terms: tuple[str, ...]
+    none: tuple[str, ...] | frozenset[str]
     rest: tuple[Plan, ...]
 
     def met(self, document: Document) -> bool:
         """Whether the post meets it."""
-        if not document.terms.issuperset(self.terms):
+        terms = document.terms
+        if not terms.issuperset(self.terms) or not terms.isdisjoint(self.none):
             return False
         # A loop: a generator for `all` costs more than most of what it would ask.
         for plan in self.rest:  # noqa: SIM110
@@ -68,7 +71,7 @@ class AllOf(msgspec.Struct, frozen=True, gc=False):
                 return False
         return True
 
-    def hits(self, document: Document) -> set[Hit]:
+    def hits(self, document: Document) -> frozenset[Hit]:
         """What met it; asked only when it is met."""
         found: frozenset[Hit] = frozenset(self.terms)
         if not self.rest:
@@ -91,7 +94,7 @@ class AnyOf(msgspec.Struct, frozen=True, gc=False):
                 return True
         return False
 
-    def hits(self, document: Document) -> set[Hit]:
+    def hits(self, document: Document) -> frozenset[Hit]:
         """Everything that met it, not only the first."""
         found: frozenset[Hit] = frozenset(document.terms.intersection(self.terms))
         if not self.rest:
@@ -135,10 +138,12 @@ def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
         case Phrase(terms):
             return Adjacent(terms)
         case And(children):
-            return AllOf(*_split(children))
+            wanted, unwanted = _parted(children)
+            terms, rest = _split(wanted)
+            return AllOf(terms, _few(unwanted), rest)
         case Or(children):
             terms, rest = _split(children)
-            return AnyOf(terms if len(terms) <= _FEW else frozenset(terms), rest)
+            return AnyOf(_few(terms), rest)
         case Not(child):
             return Without(plan(child))
         case Near(left, right) | Beside(left, right):
@@ -149,7 +154,7 @@ def plan(node: Node) -> Plan:  # noqa: PLR0911 (one line for each kind of node)
             return Somewhere(node)
 
 
-def _split(children: tuple[Node, ...]) -> tuple[tuple[str, ...], tuple[Plan, ...]]:
+def _split(children: Sequence[Node]) -> tuple[tuple[str, ...], tuple[Plan, ...]]:
     """The different terms among the children, and plans for the others, the cheapest first."""
     terms: dict[str, None] = {}
     rest: list[Node] = []
@@ -161,6 +166,25 @@ def _split(children: tuple[Node, ...]) -> tuple[tuple[str, ...], tuple[Plan, ...
     if len(rest) > 1:
         rest.sort(key=_effort)
     return tuple(terms), tuple(map(plan, rest))
+
+
+def _parted(children: tuple[Node, ...]) -> tuple[list[Node], list[str]]:
+    """What has to hold, and the terms that a post must not have."""
+    wanted: list[Node] = []
+    unwanted: list[str] = []
+    for child in children:
+        match child:
+            case Not(Or(some)) if all(isinstance(one, _TERMS) for one in some):
+                unwanted += [term_of(one) for one in some if isinstance(one, _TERMS)]
+            case Not(Word() | Prefix() | Hashtag() as one):
+                unwanted.append(term_of(one))
+            case _:
+                wanted.append(child)
+    return wanted, unwanted
+
+
+def _few(terms: Sequence[str]) -> tuple[str, ...] | frozenset[str]:
+    return tuple(terms) if len(terms) <= _FEW else frozenset(terms)
 
 
 _TERMS: Final = (Word, Prefix, Hashtag)

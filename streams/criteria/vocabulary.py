@@ -63,6 +63,18 @@ class Vocabulary:
         """The different pieces of a text that carry the term."""
         return [piece for piece in set(text.split()) if term in self._pieces[piece]]
 
+    def places(self, term: str, piece: str) -> list[tuple[int, int]]:
+        """Where a word, a `#tag` or a `prefix*` stands in a piece."""
+        if term[0] == "#" and len(term) > 1:
+            tags = tokens.hashtags(piece)
+            return [(start, end) for tag, start, end in tags if hashtag_term(tag) == term]
+        begins = term[:-1] if term[-1] == "*" and len(term) > 1 else None
+        return [
+            (start, end)
+            for word, start, end in self.tokens(piece)
+            if word == term or (begins is not None and word.startswith(begins))
+        ]
+
     def tokens(self, piece: str) -> tuple[Token, ...]:
         """The words of a piece of text without white space, in order."""
         known = self._tokens.get(piece)
