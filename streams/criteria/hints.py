@@ -5,8 +5,21 @@ from difflib import get_close_matches
 from typing import Final
 
 from connectors.post import Post
+from streams.criteria import links
 from streams.criteria.describe import children
-from streams.criteria.syntax import Hashtag, Node, Phrase, Prefix, Word
+from streams.criteria.facts import EQUALS, MEASURES
+from streams.criteria.syntax import (
+    Equals,
+    Fact,
+    Flag,
+    Hashtag,
+    Node,
+    Phrase,
+    Prefix,
+    Range,
+    Site,
+    Word,
+)
 from streams.criteria.terms import folded_words
 
 _MOST_WORDS: Final = 2_000
@@ -21,6 +34,24 @@ def hint(node: Node, post: Post) -> str:
         if found := _near_miss(leaf, words):
             return f"; {found}"
     return ""
+
+
+def told(fact: Fact, post: Post, language: str) -> str:
+    """What the post says instead of the fact that it does not meet."""
+    match fact:
+        case Range("created"):
+            return f"the post is of {post.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        case Range(field):
+            number = MEASURES[field](post)
+            return f"the source tells no {field}" if number is None else f"it is {number:,.10g}"
+        case Equals(field):
+            value = EQUALS[field](post, language)
+            return f"the post's is {value}" if value else f"the post tells no {field}"
+        case Flag(name):
+            return f"the post is not {name}" if name.startswith("is:") else "the post has none"
+        case Site():
+            hosts = list(dict.fromkeys(map(links.host_of, links.post_links(post))))
+            return f"it links to {', '.join(hosts[:3])}" if hosts else "it links to nothing"
 
 
 def _leaves(node: Node) -> list[Node]:
