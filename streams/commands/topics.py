@@ -283,17 +283,18 @@ def import_(
     translate = _importer(dialect, operator)
     found, failed = [], 0
     for number, (name, query) in enumerate(split_queries(_read_queries(file), dialect), 1):
+        lost: list[str] = []
         try:
             imported = translate(query)
+            lost = imported.lost
             topic = Topic(id=f"imported-{number}", name=name, query=imported.query)
             anchored(topic)
+            found.append(topic)
         except QueryError as error:
             failed += 1
             err.print(Text(printable(f"query {number}: {error}"), "red"), soft_wrap=True)
-            continue
-        for lost in imported.lost:
-            err.print(Text(printable(f"query {number}: {lost}"), "yellow"), soft_wrap=True)
-        found.append(topic)
+        for sentence in lost:
+            err.print(Text(printable(f"query {number}: {sentence}"), "yellow"), soft_wrap=True)
     sys.stdout.buffer.write(topics_file(found, as_json=as_json))
     sys.stdout.flush()
     err.print(f"{len(found)} topics; {failed} queries could not be carried over")
