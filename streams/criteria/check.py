@@ -6,6 +6,7 @@ mentions, advice is what an experienced person would ask about. `docs/topics-che
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -22,7 +23,20 @@ from streams.criteria.keys import COMMON_WORDS, covers, guessed_frequency, term_
 from streams.criteria.languages import primary
 from streams.criteria.lexer import Lexeme, unescape
 from streams.criteria.matcher import anchored
-from streams.criteria.syntax import Equals, Hashtag, Node, Not, Phrase, Prefix, Sloppy, Word
+from streams.criteria.parser import parse
+from streams.criteria.syntax import (
+    Equals,
+    Flag,
+    Hashtag,
+    Node,
+    Not,
+    Phrase,
+    Prefix,
+    Range,
+    Site,
+    Sloppy,
+    Word,
+)
 from streams.criteria.terms import folded_words
 from streams.criteria.topics import Topic
 from streams.criteria.wording import Weak, mixed, topic_setting, weak_words
@@ -38,6 +52,7 @@ _CYRILLIC_LANGUAGES: Final = frozenset("ru uk be bg sr mk kk ky mn tg".split()) 
 _HARMLESS: Final = frozenset({"subsumed", "idle", "apostrophe", "mixed"})
 _MOST_OF_A_KIND: Final = 5
 _MOST_FORMS: Final = 3
+_ALIKE: Final = 0.75
 
 Severity = Literal["error", "warning", "advice"]
 
@@ -60,10 +75,13 @@ class _Subject(NamedTuple):
     lexemes: list[Lexeme]
     sample: Sample | None
     places: dict[tuple[str, ...], int]
+    facts: dict[Node, int]
     written: dict[str, str]
 
     def at(self, node: Node) -> int:
         """The offset of the clause in the query; 0 where it can't be told."""
+        if node in self.facts:
+            return self.facts[node]
         wanted = _first_words(node)
         return self.places.get(wanted, self.places.get(wanted[:1], 0))
 
@@ -79,7 +97,28 @@ def _subject(topic: Topic, tree: Node, sample: Sample | None) -> _Subject:
             places.setdefault(words, lexeme.start)
             if lexeme.kind == "word" and len(words) == 1:
                 written.setdefault(words[0], "" if lexeme.raw.isupper() else lexeme.raw.lower())
-    return _Subject(topic, tree, lexemes, sample, places, written)
+    return _Subject(topic, tree, lexemes, sample, places, _facts(lexemes), written)
+
+
+def _facts(lexemes: list[Lexeme]) -> dict[Node, int]:
+    """The offsets of `lang:fr`, `rating:<2` and the like; of twins, the later one."""
+    found: dict[Node, int] = {}
+    field: Lexeme | None = None
+    depth = 0
+    for lexeme in lexemes:
+        if lexeme.kind == "field":
+            field, depth = lexeme, 0
+        depth += (lexeme.kind == "(") - (lexeme.kind == ")")
+        if field and lexeme.kind == "word":
+            try:
+                node = parse(f"{field.raw}{lexeme.raw}")
+            except QueryError:
+                node = None
+            if isinstance(node, Equals | Range | Flag | Site):
+                found[node] = lexeme.start if depth else field.start
+        if field and depth <= 0 and lexeme.kind != "field":
+            field = None
+    return found
 
 
 def check(
@@ -90,11 +129,12 @@ def check(
     With a sample of posts, words are counted in it instead of guessed about. `advice` adds what
     does no harm, but may be told better or find more.
     """
-    found = (finding for topic in topics for finding in _check(topic, sample))
+    names = {name for topic in topics for name in topic.queries}
+    found = (finding for topic in topics for finding in _check(topic, sample, names))
     return [finding for finding in found if advice or finding.severity != "advice"]
 
 
-def _check(topic: Topic, sample: Sample | None) -> Iterator[Finding]:
+def _check(topic: Topic, sample: Sample | None, names: set[str]) -> Iterator[Finding]:
     try:
         tree, _ = anchored(topic)
     except QueryError as error:
@@ -105,6 +145,24 @@ def _check(topic: Topic, sample: Sample | None) -> Iterator[Finding]:
         yield Finding(topic.id, "error", problem, topic.line or None, "sample")
     for severity, one in _weak(subject):
         yield _finding(subject, severity, one)
+    for one in _unnamed(subject, names):
+        yield _finding(subject, "warning", one)
+
+
+def _unnamed(subject: _Subject, names: set[str]) -> Iterator[Weak]:
+    """A handle that is nearly the name of a sub-query: surely a slip, and it finds nothing."""
+    for lexeme in subject.lexemes if names else ():
+        handle = lexeme.raw[1:]
+        if lexeme.kind != "word" or lexeme.raw[:1] != "@" or handle in names:
+            continue
+        if near := get_close_matches(handle, names, 1, _ALIKE):
+            yield Weak(
+                lexeme.start,
+                "handle",
+                f"{lexeme.raw} is no sub-query, and is searched for as a handle",
+                f"a name that stands under queries: {', '.join(sorted(names)[:5])}",
+                f"write @{near[0]}, or mention:{handle} if you mean the handle",
+            )
 
 
 def _weak(subject: _Subject) -> Iterator[tuple[Severity, Weak]]:
