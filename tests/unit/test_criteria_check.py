@@ -150,6 +150,16 @@ def test_a_word_of_a_whole_page_is_checked_soon() -> None:
     assert time.process_time() - start < 1
 
 
+def test_patterns_and_facts_are_counted_in_the_sample() -> None:
+    texts = [f"zebra number{n} {'gnu' if n < 3 else ''}" for n in range(100)]
+    sample = Sample([post(text, lang="en" if "gnu" in text else "fr") for text in texts])
+    queries = ["*nu", "gnus~1", "/gn./", "lang:en", "source:test", "lang:en OR number7"]
+    found = costs([Topic(id=query, query=query) for query in queries], sample)
+    assert [cost.tried for cost in found] == [0.03, 0.03, 0.03, 0.03, 1, 0.04]
+    assert [cost.met for cost in found] == [0.03, 0.03, 0.03, 0.03, 1, 0.04]
+    assert codes("/zeb.*/ OR gnu*", sample) == ["common"]
+
+
 def test_forms() -> None:
     assert "банков" in russian_forms("банк")
     assert "банкей" not in russian_forms("банк")
