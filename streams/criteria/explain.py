@@ -14,12 +14,12 @@ import msgspec
 from connectors.post import Post
 from streams.criteria.describe import children, describe, kind, shortened
 from streams.criteria.document import Document
-from streams.criteria.hints import hint, told
+from streams.criteria.hints import apart, hint, told
 from streams.criteria.keys import prefixes
 from streams.criteria.languages import admits, primary
 from streams.criteria.matcher import anchored
 from streams.criteria.plan import plan
-from streams.criteria.syntax import And, Equals, Flag, Node, Not, Or, Range, Site
+from streams.criteria.syntax import And, Equals, Flag, Near, Node, Not, Or, Range, Site
 from streams.criteria.topics import Topic
 from streams.criteria.vocabulary import Vocabulary
 from streams.records import Span
@@ -165,7 +165,9 @@ def _failure(clause: _Clause, depth: int, document: Document) -> Failure:
             reason = f"none of these {len(alternatives)} is in the post"
             return Failure(written, reason + hint(clause.node, document.post), [], depth)
         case node if clause.children:
+            sides = [child.spans for child in clause.children]
             reason = "its parts are in the post, but not placed as it wants them"
+            reason += apart(sides[0], sides[1], document.post) if isinstance(node, Near) else ""
             if not all(child.met for child in clause.children):
                 reason = "a part of it is missing"
             return Failure(describe(node, WHOLE), reason, [], depth)

@@ -1,6 +1,6 @@
 """What in a post comes close to a clause that it does not meet: for who says "but it is there"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -21,10 +21,12 @@ from streams.criteria.syntax import (
     Word,
 )
 from streams.criteria.terms import folded_words
+from streams.records import Span
 
 _MOST_WORDS: Final = 2_000
 _MOST_LEAVES: Final = 20
 _ALIKE: Final = 0.75
+_MOST_PLACES: Final = 100
 
 
 def hint(node: Node, post: Post) -> str:
@@ -34,6 +36,23 @@ def hint(node: Node, post: Post) -> str:
         if found := _near_miss(leaf, words):
             return f"; {found}"
     return ""
+
+
+def apart(left: Sequence[Span], right: Sequence[Span], post: Post) -> str:
+    """How many words stand between the nearest two places of the sides; at most 100 of each."""
+    fields = {"title": post.title, "text": post.text}
+    gaps = [
+        (max(a.start, b.start) - min(a.end, b.end), min(a.end, b.end), a.field, a.start < b.start)
+        for a in left[:_MOST_PLACES]
+        for b in right[:_MOST_PLACES]
+        if a.field == b.field and a.field in fields
+    ]
+    if not gaps:
+        return ": they are in different fields" if left and right else ""
+    size, start, field, in_order = min(gaps)
+    words = len(folded_words(fields[field][start : start + max(0, size)]))
+    turned = "" if in_order else ", the second side first"
+    return f": {words} words stand between the nearest two{turned}"
 
 
 def told(fact: Fact, post: Post, language: str) -> str:

@@ -125,6 +125,19 @@ def test_a_fact_that_fails_is_told_with_what_the_post_says(
     assert failure.reason.startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("query", "text", "reason"),
+    [
+        ("bank NEAR/1 fee", "bank a b fee x y z bank", ": 2 words stand between the nearest two"),
+        ("bank ONEAR/9 fee", "a fee of the bank", ": 2 words stand between the nearest two, the"),
+        ("bank SENTENCE fee", "A bank. A fee.", "not placed as it wants them"),
+    ],
+)
+def test_what_is_not_near_enough_is_told_how_far(query: str, text: str, reason: str) -> None:
+    (failure,) = told(query, text).failed
+    assert reason in failure.reason
+
+
 @pytest.mark.parametrize("query", ["stem:refund", "lang:en", "stem:refund NEAR/3 bank"])
 def test_the_language_of_the_post_counts(query: str) -> None:
     assert told(query, "refunded by the bank", "en").met
