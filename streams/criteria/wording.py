@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from unicodedata import name as name_of_character
 
 from streams.criteria.describe import describe, shortened
+from streams.criteria.fields import ALL_FIELDS
 from streams.criteria.lexer import Lexeme, unescape
 from streams.criteria.parser import parse
 from streams.criteria.syntax import Node, Phrase, Word
@@ -28,10 +29,7 @@ _NEARLY: Final = re.compile(r"(O?NEAR)[/:~]?(\d{1,3})", re.IGNORECASE)
 _OPERANDS: Final = frozenset({"word", "phrase", "exact"})
 _ELIDED: Final = re.compile(r"(?:[ldjmtsnc]|qu|jusqu|lorsqu|puisqu)['’](.+)", re.IGNORECASE)
 _JOINED: Final = re.compile(r"\w+['’]\w+")
-_FIELDS: Final = re.compile(
-    "title|text|author|bio|lang|source|kind|country|place|hashtag|mention|link|site|rating|"
-    "followers|likes|has|is|created|url"
-)
+_FIELDS: Final = frozenset({*ALL_FIELDS, "url"})
 
 
 class Weak(NamedTuple):
@@ -133,7 +131,7 @@ def _near_apart(raw: str) -> str:
 
 def _field_apart(lexeme: Lexeme) -> Iterator[Weak]:
     name = lexeme.raw.rstrip(":").lower()
-    if lexeme.raw.endswith(":") and _FIELDS.fullmatch(name):
+    if lexeme.raw.endswith(":") and name in _FIELDS:
         yield Weak(
             lexeme.start,
             "field",

@@ -39,6 +39,7 @@ def codes(query: str, sample: Sample | None = None, **fields: object) -> list[st
         ("#zebra", ["tags"]),
         ("zebra OR #zebra", []),
         ("zebra title: quagga", ["field"]),
+        ("zebra views: quagga", ["field"]),
         ("zebra and", []),
         ("zebra AND (quagga or gnu)", ["spoken"]),
         ("zebra\u200bgnu", ["unseen"]),
