@@ -24,8 +24,9 @@ import org.apache.lucene.search.IndexSearcher;
 /**
  * Posts a second through Apache Lucene's Monitor, one thread.
  *
- * <p>Arguments: a file of queries and a file of posts, one a line, and the batch sizes to try. Each
- * presearcher and batch size is warmed up with one whole round, then the best of two rounds counts.
+ * <p>Arguments: a file of queries and a file of posts, one a line, a file to write, and the batch
+ * sizes to try. Each presearcher and batch size is warmed up with one whole round, then the best of
+ * two rounds counts. Writes who met what, a line "post query" each, by their places in the files.
  * Prints one JSON object.
  */
 public final class MonitorBenchmark {
@@ -36,7 +37,7 @@ public final class MonitorBenchmark {
     List<String> queries = Files.readAllLines(Path.of(arguments[0]), StandardCharsets.UTF_8);
     List<Document> posts = posts(Path.of(arguments[1]));
     int[] batches =
-        Arrays.stream(arguments).skip(2).mapToInt(Integer::parseInt).toArray();
+        Arrays.stream(arguments).skip(3).mapToInt(Integer::parseInt).toArray();
     Analyzer analyzer = new StandardAnalyzer();
     List<String> lines = new ArrayList<>();
     for (boolean multipass : new boolean[] {false, true}) {
@@ -48,6 +49,9 @@ public final class MonitorBenchmark {
         double compiled = (System.nanoTime() - start) / 1e9;
         for (int batch : batches) {
           lines.add(measured(monitor, posts, batch, multipass, compiled));
+        }
+        if (multipass) {
+          Files.write(Path.of(arguments[2]), pairs(monitor, posts, batches[0]));
         }
       }
     }
@@ -87,6 +91,22 @@ public final class MonitorBenchmark {
     return matches;
   }
 
+  private static List<String> pairs(Monitor monitor, List<Document> posts, int batch)
+      throws IOException {
+    List<String> found = new ArrayList<>();
+    for (int at = 0; at < posts.size(); at += batch) {
+      List<Document> some = posts.subList(at, Math.min(posts.size(), at + batch));
+      MultiMatchingQueries<QueryMatch> matches =
+          monitor.match(some.toArray(new Document[0]), QueryMatch.SIMPLE_MATCHER);
+      for (int number = 0; number < some.size(); number++) {
+        for (QueryMatch match : matches.getMatches(number)) {
+          found.add((at + number) + " " + match.getQueryId());
+        }
+      }
+    }
+    return found;
+  }
+
   private static List<Document> posts(Path path) throws IOException {
     List<Document> posts = new ArrayList<>();
     for (String line : Files.readAllLines(path, StandardCharsets.UTF_8)) {
@@ -103,7 +123,7 @@ public final class MonitorBenchmark {
     parser.setDefaultOperator(QueryParser.Operator.AND);
     List<MonitorQuery> some = new ArrayList<>();
     for (int number = 0; number < queries.size(); number++) {
-      some.add(new MonitorQuery("q" + number, parser.parse(queries.get(number))));
+      some.add(new MonitorQuery("" + number, parser.parse(queries.get(number))));
       if (some.size() == 1000 || number == queries.size() - 1) {
         monitor.register(some);
         some.clear();

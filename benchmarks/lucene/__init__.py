@@ -14,11 +14,15 @@ _BATCHES: Final = ("500", "2000")
 
 
 class Run(NamedTuple):
-    """Lucene's best setting: posts a second, matches, and what the setting was."""
+    """Lucene's best setting: posts a second, matches, and what the setting was.
+
+    `pairs` are the places of a post and of a query that it met.
+    """
 
     rate: float
     matches: int
     setting: str
+    pairs: set[tuple[int, int]]
 
 
 def missing() -> str:
@@ -30,16 +34,18 @@ def missing() -> str:
 def best(queries: Iterable[str], posts: Iterable[str]) -> Run:
     """Compile and warm up the driver, try both presearchers and several batch sizes."""
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder, name) for name in ("queries", "posts")]
-        for path, lines in zip(files, (queries, posts), strict=True):
+        files = [Path(folder, name) for name in ("queries", "posts", "pairs")]
+        for path, lines in zip(files, (queries, posts, ()), strict=True):
             one_line = (" ".join(line.split()) + "\n" for line in lines)
             path.write_text("".join(one_line), encoding="utf-8")
         # The serial collector: one thread is what is compared.
         command = ["java", "-XX:+UseSerialGC", "-Xmx3g", "-cp", _class_path(), "MonitorBenchmark"]
         answer = _run([*command, *map(str, files), *_BATCHES])
+        lines = files[-1].read_text(encoding="utf-8").splitlines()
     run = max(json.loads(answer)["runs"], key=lambda run: run["rate"])
     presearcher = "multipass" if run["multipass"] else "one pass"
-    return Run(run["rate"], run["matches"], f"{presearcher}, batches of {run['batch']}")
+    pairs = {(int(post), int(query)) for post, _, query in (line.partition(" ") for line in lines)}
+    return Run(run["rate"], run["matches"], f"{presearcher}, batches of {run['batch']}", pairs)
 
 
 def _class_path() -> str:

@@ -1,8 +1,9 @@
 """`veille topics`: check the criteria, try posts against them, explain, bring queries in."""
 
+import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,8 @@ from streams.errors import ConfigError, QueryError
 from streams.sentiment.language import identify
 from streams.store import open_store
 
+_LANGUAGE = re.compile("lang:|stem:", re.IGNORECASE)
+
 topics = typer.Typer(help="Thematic criteria: check them, try them.", no_args_is_help=True)
 
 TopicsOption = Annotated[
@@ -76,7 +79,7 @@ def check(
     """
     path = _path(file, config)
     loaded = load_topics(path)
-    measured = Sample(_sample_posts(sample)) if sample else None
+    measured = Sample(_in_their_language(_sample_posts(sample), loaded)) if sample else None
     findings = check_topics(loaded, measured, advice=True)
     for finding in findings:
         if as_json:
@@ -131,6 +134,14 @@ def _sample_posts(path: Path) -> Iterator[Post]:
                 bad += 1
     if bad:
         err.print(f"{path}: {bad} lines are no posts", style="yellow", markup=False)
+
+
+def _in_their_language(posts: Iterator[Post], loaded: Sequence[Topic]) -> Iterator[Post]:
+    """The posts with their language identified, if a topic asks for it: that takes a while."""
+    asked = any(t.languages or t.stem or _LANGUAGE.search(t.query) for t in loaded)
+    for post in posts:
+        lang = identify(post.text or post.title, post.lang).code if asked else post.lang
+        yield msgspec.structs.replace(post, lang=lang)
 
 
 @topics.command()
@@ -283,17 +294,18 @@ def import_(
     translate = _importer(dialect, operator)
     found, failed = [], 0
     for number, (name, query) in enumerate(split_queries(_read_queries(file), dialect), 1):
+        lost: list[str] = []
         try:
             imported = translate(query)
+            lost = imported.lost
             topic = Topic(id=f"imported-{number}", name=name, query=imported.query)
             anchored(topic)
+            found.append(topic)
         except QueryError as error:
             failed += 1
             err.print(Text(printable(f"query {number}: {error}"), "red"), soft_wrap=True)
-            continue
-        for lost in imported.lost:
-            err.print(Text(printable(f"query {number}: {lost}"), "yellow"), soft_wrap=True)
-        found.append(topic)
+        for sentence in lost:
+            err.print(Text(printable(f"query {number}: {sentence}"), "yellow"), soft_wrap=True)
     sys.stdout.buffer.write(topics_file(found, as_json=as_json))
     sys.stdout.flush()
     err.print(f"{len(found)} topics; {failed} queries could not be carried over")

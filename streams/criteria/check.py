@@ -6,12 +6,12 @@ mentions, advice is what an experienced person would ask about. `docs/topics-che
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from difflib import get_close_matches
+from typing import Any, Final, Literal
 
 import msgspec
 
 from connectors.post import Post, utc_now
-from streams.criteria import lexer
 from streams.criteria.clauses import flaws
 from streams.criteria.complaint import query_error
 from streams.criteria.cost import Sample
@@ -20,10 +20,18 @@ from streams.criteria.explain import explain, texts
 from streams.criteria.forms import common_start, french_forms, missing_forms, russian_forms
 from streams.criteria.keys import COMMON_WORDS, covers, guessed_frequency, term_of
 from streams.criteria.languages import primary
-from streams.criteria.lexer import Lexeme, unescape
 from streams.criteria.matcher import anchored
-from streams.criteria.syntax import Equals, Hashtag, Node, Not, Phrase, Prefix, Sloppy, Word
-from streams.criteria.terms import folded_words
+from streams.criteria.subject import Subject, first_words
+from streams.criteria.subject import subject as make_subject
+from streams.criteria.syntax import (
+    Equals,
+    Hashtag,
+    Node,
+    Not,
+    Pattern,
+    Prefix,
+    Word,
+)
 from streams.criteria.topics import Topic
 from streams.criteria.wording import Weak, mixed, topic_setting, weak_words
 from streams.errors import QueryError
@@ -38,6 +46,7 @@ _CYRILLIC_LANGUAGES: Final = frozenset("ru uk be bg sr mk kk ky mn tg".split()) 
 _HARMLESS: Final = frozenset({"subsumed", "idle", "apostrophe", "mixed"})
 _MOST_OF_A_KIND: Final = 5
 _MOST_FORMS: Final = 3
+_ALIKE: Final = 0.75
 
 Severity = Literal["error", "warning", "advice"]
 
@@ -52,36 +61,6 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str = ""
 
 
-class _Subject(NamedTuple):
-    """A topic that parses, and what the checks share about it."""
-
-    topic: Topic
-    tree: Node
-    lexemes: list[Lexeme]
-    sample: Sample | None
-    places: dict[tuple[str, ...], int]
-    written: dict[str, str]
-
-    def at(self, node: Node) -> int:
-        """The offset of the clause in the query; 0 where it can't be told."""
-        wanted = _first_words(node)
-        return self.places.get(wanted, self.places.get(wanted[:1], 0))
-
-
-def _subject(topic: Topic, tree: Node, sample: Sample | None) -> _Subject:
-    """With the folded words of each operand to its offset, and to how it is written."""
-    lexemes = lexer.lexemes(topic.query)
-    places: dict[tuple[str, ...], int] = {}
-    written: dict[str, str] = {}
-    for lexeme in lexemes:
-        if lexeme.kind in {"word", "phrase", "exact"}:
-            words = tuple(folded_words(unescape(lexeme.raw)))
-            places.setdefault(words, lexeme.start)
-            if lexeme.kind == "word" and len(words) == 1:
-                written.setdefault(words[0], "" if lexeme.raw.isupper() else lexeme.raw.lower())
-    return _Subject(topic, tree, lexemes, sample, places, written)
-
-
 def check(
     topics: Sequence[Topic], sample: Sample | None = None, *, advice: bool = False
 ) -> list[Finding]:
@@ -90,25 +69,44 @@ def check(
     With a sample of posts, words are counted in it instead of guessed about. `advice` adds what
     does no harm, but may be told better or find more.
     """
-    found = (finding for topic in topics for finding in _check(topic, sample))
+    names = {name for topic in topics for name in topic.queries}
+    found = (finding for topic in topics for finding in _check(topic, sample, names))
     return [finding for finding in found if advice or finding.severity != "advice"]
 
 
-def _check(topic: Topic, sample: Sample | None) -> Iterator[Finding]:
+def _check(topic: Topic, sample: Sample | None, names: set[str]) -> Iterator[Finding]:
     try:
         tree, _ = anchored(topic)
     except QueryError as error:
         yield Finding(topic.id, "error", str(error), topic.line or None, "query")
         return
-    subject = _subject(topic, tree, sample)
+    subject = make_subject(topic, tree, sample)
     for problem in _broken_samples(topic):
         yield Finding(topic.id, "error", problem, topic.line or None, "sample")
     for severity, one in _weak(subject):
         yield _finding(subject, severity, one)
+    for one in _unnamed(subject, names):
+        yield _finding(subject, "warning", one)
 
 
-def _weak(subject: _Subject) -> Iterator[tuple[Severity, Weak]]:
-    warnings: list[Callable[[_Subject], Iterator[Weak]]] = [
+def _unnamed(subject: Subject, names: set[str]) -> Iterator[Weak]:
+    """A handle that is nearly the name of a sub-query: surely a slip, and it finds nothing."""
+    for lexeme in subject.lexemes if names else ():
+        handle = lexeme.raw[1:]
+        if lexeme.kind != "word" or lexeme.raw[:1] != "@" or handle in names:
+            continue
+        if near := get_close_matches(handle, names, 1, _ALIKE):
+            yield Weak(
+                lexeme.start,
+                "handle",
+                f"{lexeme.raw} is no sub-query, and is searched for as a handle",
+                f"a name that stands under queries: {', '.join(sorted(names)[:5])}",
+                f"write @{near[0]}, or mention:{handle} if you mean the handle",
+            )
+
+
+def _weak(subject: Subject) -> Iterator[tuple[Severity, Weak]]:
+    warnings: list[Callable[[Subject], Iterator[Weak]]] = [
         _words, _mixed, _flaws, _common, _short, _languages, _wrong_script,
     ]  # fmt: skip
     for look in warnings:
@@ -127,7 +125,7 @@ def _few(found: Iterator[Weak]) -> Iterator[Weak]:
             yield one
 
 
-def _finding(subject: _Subject, severity: Severity, weak: Weak) -> Finding:
+def _finding(subject: Subject, severity: Severity, weak: Weak) -> Finding:
     error = query_error(
         subject.topic.query, weak.at, weak.problem, expected=weak.expected, remedy=weak.remedy
     )
@@ -176,26 +174,26 @@ def _sample_failed(topic: Topic, post: Post, *, wanted: bool) -> str:
     )
 
 
-def _words(subject: _Subject) -> Iterator[Weak]:
+def _words(subject: Subject) -> Iterator[Weak]:
     return weak_words(subject.topic, subject.lexemes)
 
 
-def _mixed(subject: _Subject) -> Iterator[Weak]:
+def _mixed(subject: Subject) -> Iterator[Weak]:
     return mixed(subject.topic, subject.lexemes, subject.tree)
 
 
-def _flaws(subject: _Subject) -> Iterator[Weak]:
+def _flaws(subject: Subject) -> Iterator[Weak]:
     for node, code, problem, expected, remedy in flaws(subject.tree):
         yield Weak(subject.at(node), code, problem, expected, remedy)
 
 
-def _common(subject: _Subject) -> Iterator[Weak]:
+def _common(subject: Subject) -> Iterator[Weak]:
     """Words that have the topic tried on too many posts; with a sample, all that are common."""
     sample = subject.sample
     frequency = sample.frequency if sample else guessed_frequency
     keys = covers(subject.tree, frequency)[0].keys
     for node in _wanted(subject.tree):
-        if not isinstance(node, Word | Prefix | Hashtag):
+        if not isinstance(node, Word | Prefix | Hashtag | Pattern):
             continue
         term, share = term_of(node), frequency(term_of(node))
         if sample and share > TOO_COMMON:
@@ -213,7 +211,7 @@ def _common(subject: _Subject) -> Iterator[Weak]:
         )
 
 
-def _short(subject: _Subject) -> Iterator[Weak]:
+def _short(subject: Subject) -> Iterator[Weak]:
     for node in _wanted(subject.tree):
         if isinstance(node, Prefix) and len(node.start) < 3 and not subject.sample:
             yield Weak(
@@ -225,7 +223,7 @@ def _short(subject: _Subject) -> Iterator[Weak]:
             )
 
 
-def _languages(subject: _Subject) -> Iterator[Weak]:
+def _languages(subject: Subject) -> Iterator[Weak]:
     languages = {primary(language) for language in subject.topic.languages}
     for language in subject.topic.languages:
         if not _LANGUAGE.fullmatch(language) or len(primary(language)) != 2:
@@ -250,12 +248,12 @@ def _languages(subject: _Subject) -> Iterator[Weak]:
             )
 
 
-def _wrong_script(subject: _Subject) -> Iterator[Weak]:
+def _wrong_script(subject: Subject) -> Iterator[Weak]:
     languages = {primary(language) for language in subject.topic.languages}
     if not languages or languages & _CYRILLIC_LANGUAGES:
         return
     for node in _wanted(subject.tree):
-        words = _first_words(node)
+        words = first_words(node)
         if words and _CYRILLIC.match(words[0]):
             yield Weak(
                 subject.at(node),
@@ -268,7 +266,7 @@ def _wrong_script(subject: _Subject) -> Iterator[Weak]:
             return
 
 
-def _forms(subject: _Subject) -> Iterator[Weak]:
+def _forms(subject: Subject) -> Iterator[Weak]:
     """Other forms of Russian and French words, a few words in one go."""
     if topic_setting(subject.topic, "stem"):
         return
@@ -308,12 +306,12 @@ def _term(node: Node) -> str:
     return node.term if isinstance(node, Word) else ""
 
 
-def _as_written(subject: _Subject, term: str) -> str:
+def _as_written(subject: Subject, term: str) -> str:
     """The word in small letters with its accents; empty for ACRONYMS, which have no forms."""
     return subject.written.get(term, "")
 
 
-def _only_tags(subject: _Subject) -> Iterator[Weak]:
+def _only_tags(subject: Subject) -> Iterator[Weak]:
     wanted = [node for node in _wanted(subject.tree) if not isinstance(node, Equals)]
     tags = [node for node in wanted if type(node).__name__ in {"Hashtag", "Mention"}]
     if tags and len(tags) == len(wanted):
@@ -338,20 +336,3 @@ def _wanted(tree: Node) -> Iterator[Node]:
         waiting += reversed(parts)
         if not parts:
             yield node
-
-
-def _first_words(node: Node) -> tuple[str, ...]:
-    """The folded words of the first leaf, as the query has them."""
-    while parts := children(node):
-        node = parts[0]
-    match node:
-        case Word(term):
-            return (term,)
-        case Prefix(start):
-            return (start,)
-        case Hashtag(tag):
-            return (tag,)
-        case Phrase(terms) | Sloppy(terms, _):
-            return terms
-        case _:
-            return tuple(folded_words(describe(node)))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from streams.criteria.describe import children, describe
+from streams.criteria.facts import SCALE
 from streams.criteria.syntax import (
     And,
     Equals,
@@ -165,11 +166,22 @@ def _clashing_facts(parts: Sequence[Node]) -> Iterator[Flaw]:
             if before.value != part.value:
                 yield _clash(part, before)
         if isinstance(part, Range):
-            if part.low > part.high:
-                yield _clash(part, part)
+            if part.field == "rating" and (part.low > SCALE or part.high < 0):
+                yield _off_scale(part)
             other = ranges.setdefault(part.field, part)
             if max(part.low, other.low) > min(part.high, other.high):
                 yield _clash(part, other)
+
+
+def _off_scale(part: Range) -> Flaw:
+    return Flaw(
+        part,
+        "never",
+        f"{describe(part)} never holds: ratings are on a scale from 0 to {SCALE:g}, whatever the "
+        "source's own",
+        f"a rating of at most {SCALE:g}",
+        "write the bound on that scale: 8 of 10 is 4",
+    )
 
 
 def _clash(part: Equals | Range, before: Equals | Range) -> Flaw:

@@ -10,6 +10,8 @@ import msgspec
 from connectors.post import Post
 from streams.criteria.keys import covers, guessed_frequency
 from streams.criteria.matcher import Matcher, anchored
+from streams.criteria.patterns import fits, is_pattern
+from streams.criteria.signals import Signals
 from streams.criteria.syntax import Node
 from streams.criteria.terms import folded_words
 from streams.criteria.topics import Topic
@@ -44,9 +46,10 @@ class Sample:
             for term in _terms(post):
                 self._where.setdefault(term, set()).add(number)
         self._words = sorted(self._where)
+        self._kinds: set[str] = set()
 
     def frequency(self, term: str) -> float:
-        """The share of posts that carry a word, a `#tag` or a `prefix*`; a guess for the rest."""
+        """The share of posts that carry a word, a `#tag`, a pattern or a fact (`source=rss`)."""
         if not self.posts:
             return guessed_frequency(term)
         return len(self._carrying(term)) / len(self.posts)
@@ -58,7 +61,25 @@ class Sample:
     def _carrying(self, term: str) -> set[int]:
         if len(term) > 2 and term.endswith("*") and not set("?*") & set(term[:-1]):
             return set[int]().union(*(self._where[word] for word in self._starting(term[:-1])))
+        if term not in self._where:
+            if is_pattern(term):
+                met = (self._where[word] for word in self._words if fits(term, word))
+                self._where[term] = set[int]().union(*met)
+            elif term.partition("=")[1]:
+                self._learn(term)
         return self._where.get(term, set())
+
+    def _learn(self, fact: str) -> None:
+        """Which posts carry facts of this kind; a kind is looked for once."""
+        kind = fact.partition("=")[0]
+        if kind in self._kinds:
+            return
+        self._kinds.add(kind)
+        signals = Signals()
+        signals.add([fact])
+        for number, post in enumerate(self.posts):
+            for term in signals.terms(post, post.lang):
+                self._where.setdefault(term, set()).add(number)
 
     def _starting(self, start: str) -> Iterator[str]:
         for at in range(bisect_left(self._words, start), len(self._words)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import inf
+from math import inf, nextafter
 from typing import Final
 from unicodedata import category
 
@@ -123,9 +123,16 @@ def _short(node: Node) -> str:  # noqa: PLR0911 (one line for each kind of leaf)
 
 
 def _range(field: str, low: float, high: float) -> str:
-    bounds = [(">=", low)] if low > -inf else []
-    bounds += [("<=", high)] if high < inf else []
+    if low == high:
+        return f"{field}:{_bound(field, low)}"
+    bounds = [_edge(">", low, nextafter(low, -inf))] if low > -inf else []
+    bounds += [_edge("<", high, nextafter(high, inf))] if high < inf else []
     return " ".join(f"{field}:{sign}{_bound(field, value)}" for sign, value in bounds)
+
+
+def _edge(sign: str, bound: float, beside: float) -> tuple[str, float]:
+    """A bound left out is kept as the number beside it: the shorter of the two is meant."""
+    return (sign, beside) if len(repr(beside)) < len(repr(bound)) else (f"{sign}=", bound)
 
 
 def _bound(field: str, value: float) -> str:

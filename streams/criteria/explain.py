@@ -14,12 +14,12 @@ import msgspec
 from connectors.post import Post
 from streams.criteria.describe import children, describe, kind, shortened
 from streams.criteria.document import Document
-from streams.criteria.hints import hint
+from streams.criteria.hints import apart, hint, told
 from streams.criteria.keys import prefixes
 from streams.criteria.languages import admits, primary
 from streams.criteria.matcher import anchored
 from streams.criteria.plan import plan
-from streams.criteria.syntax import And, Node, Not, Or
+from streams.criteria.syntax import And, Equals, Flag, Near, Node, Not, Or, Range, Site
 from streams.criteria.topics import Topic
 from streams.criteria.vocabulary import Vocabulary
 from streams.records import Span
@@ -76,7 +76,7 @@ def explain(topic: Topic, post: Post, lang: str = "") -> Explanation:
     Raises `QueryError` for a query that the matcher refuses.
     """
     tree, _ = anchored(topic)
-    document = _document(tree, post)
+    document = _document(tree, post, primary(lang))
     root = _Clause(tree, document)
     admitted = admits(frozenset(map(primary, topic.languages)), primary(lang))
     failed = [] if root.met else list(root.failures(0))
@@ -97,11 +97,11 @@ def explain(topic: Topic, post: Post, lang: str = "") -> Explanation:
     )
 
 
-def _document(tree: Node, post: Post) -> Document:
+def _document(tree: Node, post: Post, language: str) -> Document:
     vocabulary = Vocabulary()
     for start in prefixes(tree):
         vocabulary.add_prefix(start)
-    return Document(post, vocabulary.terms(post), vocabulary)
+    return Document(post, vocabulary.terms(post), vocabulary, language)
 
 
 class _Clause:
@@ -165,10 +165,14 @@ def _failure(clause: _Clause, depth: int, document: Document) -> Failure:
             reason = f"none of these {len(alternatives)} is in the post"
             return Failure(written, reason + hint(clause.node, document.post), [], depth)
         case node if clause.children:
+            sides = [child.spans for child in clause.children]
             reason = "its parts are in the post, but not placed as it wants them"
+            reason += apart(sides[0], sides[1], document.post) if isinstance(node, Near) else ""
             if not all(child.met for child in clause.children):
                 reason = "a part of it is missing"
             return Failure(describe(node, WHOLE), reason, [], depth)
+        case Range() | Equals() | Flag() | Site() as fact:
+            return Failure(written, told(fact, document.post, document.language), [], depth)
         case node:
             return Failure(written, "not in the post" + hint(node, document.post), [], depth)
 

@@ -128,7 +128,13 @@ def _expected(field: str) -> str:
         return "a number, with <, <=, >, >= before it, or a range: 1..3, [1 TO 3]"
     if field in {"has", "is"}:
         return f"one of {', '.join(flag for flag in FLAGS if flag.startswith(field))}"
-    known = {"kind": f"one of {', '.join(KINDS)}", "lang": "a language of two letters"}
+    known = {
+        "kind": f"one of {', '.join(KINDS)}",
+        "lang": "a language of two letters",
+        "country": "a country of two letters, as in ISO 3166",
+        "site": "the name of a host: example.com, or a part of the web below it",
+        "source": "the name of a source, as veille sources lists them",
+    }
     return known.get(field, f"what {field}: is to be")
 
 
@@ -224,6 +230,8 @@ def _end(value: Value, written: str, *, first: bool) -> float:
         number = _NUMBER.fullmatch(written)
         if number is None:
             problem = f"{value.field}: is a number, and {written[:40]} is none"
+            if written.strip("<>=") == "":
+                problem = f"the number that {value.field}: is compared with is missing"
             raise _refused(value, problem, f"{value.field}:>=3")
         digits = written.rstrip("kKmM").replace("_", "")
         return float(digits) * _MANY[number[1].lower()]

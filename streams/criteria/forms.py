@@ -11,6 +11,7 @@ from typing import Final
 _CYRILLIC: Final = re.compile("[а-яё]+")
 _VOWELS: Final = "аеёиоуыэюя"
 _SHORTEST: Final = 4
+_LONGEST: Final = 40  # longer ones are no words, and cost the square of their length
 
 _RUSSIAN: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("ия", ("ии", "ию", "ией", "ий", "иям")),
@@ -29,6 +30,7 @@ _RUSSIAN: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 _NO_FORMS: Final = ("е", "ё", "и", "у", "ы", "э", "ю")  # метро-like names, plurals, verbs: no guess
 _AFTER_CONSONANT: Final = ("а", "у", "ом", "е", "ы", "ов")
 _AFTER_HUSHING: Final = ("а", "у", "ом", "е", "и", "ей")
+_AFTER_VELAR: Final = ("а", "у", "ом", "е", "и", "ов")
 
 _FRENCH: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("eau", ("eaux",)),
@@ -38,6 +40,10 @@ _FRENCH: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("er", ("é", "ée", "és", "ées")),
     ("é", ("ée", "és", "ées")),
     ("e", ("es",)),
+)
+_NOUNS_IN_AL: Final = re.compile(
+    "animal|arsenal|canal|cheval|général|hôpital|journal|local|mal|métal|signal|terminal|tribunal|"
+    "capital|cristal|idéal|littoral|maréchal|minéral|rival|total|végétal"
 )
 _FRENCH_WORD: Final = re.compile("[a-zà-öø-ÿœ]+")
 
@@ -49,8 +55,10 @@ def russian_forms(word: str) -> list[str]:
     for ending, others in _RUSSIAN:
         if word.endswith(ending):
             return [word[: -len(ending)] + other for other in others]
-    if word[-1] in "гкхжчшщ":
+    if word[-1] in "жчшщ":
         return [word + other for other in _AFTER_HUSHING]
+    if word[-1] in "гкх":
+        return [word + other for other in _AFTER_VELAR]
     return [word + other for other in _AFTER_CONSONANT]
 
 
@@ -58,6 +66,8 @@ def french_forms(word: str) -> list[str]:
     """`remboursement` → remboursements; empty for short words and those with -s, -x, -z."""
     if len(word) < _SHORTEST or not _FRENCH_WORD.fullmatch(word):
         return []
+    if _NOUNS_IN_AL.fullmatch(word):
+        return [f"{word[:-1]}ux"]
     for ending, others in _FRENCH:
         if word.endswith(ending):
             return [word[: -len(ending)] + other for other in others]
@@ -86,6 +96,7 @@ def missing_forms(
     words: list[str], starts: set[str], forms_of: Callable[[str], list[str]]
 ) -> Iterator[tuple[str, list[str]]]:
     """Words of which no other form is asked for, by word or by beginning; with their forms."""
+    words = [word for word in words if len(word) <= _LONGEST]
     begun = Counter(word[:length] for word in set(words) for length in range(3, len(word) + 1))
     for word in dict.fromkeys(words):
         forms = forms_of(word)

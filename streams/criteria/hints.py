@@ -1,17 +1,32 @@
 """What in a post comes close to a clause that it does not meet: for who says "but it is there"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
 from connectors.post import Post
+from streams.criteria import links
 from streams.criteria.describe import children
-from streams.criteria.syntax import Hashtag, Node, Phrase, Prefix, Word
+from streams.criteria.facts import EQUALS, MEASURES
+from streams.criteria.syntax import (
+    Equals,
+    Fact,
+    Flag,
+    Hashtag,
+    Node,
+    Phrase,
+    Prefix,
+    Range,
+    Site,
+    Word,
+)
 from streams.criteria.terms import folded_words
+from streams.records import Span
 
 _MOST_WORDS: Final = 2_000
 _MOST_LEAVES: Final = 20
 _ALIKE: Final = 0.75
+_MOST_PLACES: Final = 100
 
 
 def hint(node: Node, post: Post) -> str:
@@ -21,6 +36,41 @@ def hint(node: Node, post: Post) -> str:
         if found := _near_miss(leaf, words):
             return f"; {found}"
     return ""
+
+
+def apart(left: Sequence[Span], right: Sequence[Span], post: Post) -> str:
+    """How many words stand between the nearest two places of the sides; at most 100 of each."""
+    fields = {"title": post.title, "text": post.text}
+    gaps = [
+        (max(a.start, b.start) - min(a.end, b.end), min(a.end, b.end), a.field, a.start < b.start)
+        for a in left[:_MOST_PLACES]
+        for b in right[:_MOST_PLACES]
+        if a.field == b.field and a.field in fields
+    ]
+    if not gaps:
+        return ": they are in different fields" if left and right else ""
+    size, start, field, in_order = min(gaps)
+    words = len(folded_words(fields[field][start : start + max(0, size)]))
+    turned = "" if in_order else ", the second side first"
+    return f": {words} words stand between the nearest two{turned}"
+
+
+def told(fact: Fact, post: Post, language: str) -> str:
+    """What the post says instead of the fact that it does not meet."""
+    match fact:
+        case Range("created"):
+            return f"the post is of {post.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        case Range(field):
+            number = MEASURES[field](post)
+            return f"the source tells no {field}" if number is None else f"it is {number:,.10g}"
+        case Equals(field):
+            value = EQUALS[field](post, language)
+            return f"the post's is {value}" if value else f"the post tells no {field}"
+        case Flag(name):
+            return f"the post is not {name}" if name.startswith("is:") else "the post has none"
+        case Site():
+            hosts = list(dict.fromkeys(map(links.host_of, links.post_links(post))))
+            return f"it links to {', '.join(hosts[:3])}" if hosts else "it links to nothing"
 
 
 def _leaves(node: Node) -> list[Node]:

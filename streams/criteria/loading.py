@@ -153,9 +153,12 @@ def _topic(path: Path, line: int, value: Any, queries: dict[str, Subquery]) -> T
             near = get_close_matches(str(name), _FIELDS, n=1)
             remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(_FIELDS)}"
             fail(path, line, f"unknown field {name!r}", remedy)
-    for name in ("id", "query"):
-        if value.get(name) is None or value[name] == "":
-            fail(path, line, f"a topic has no {name}", f"add {name}: …")
+    if value.get("id") is None or value["id"] == "":
+        fail(path, line, "a topic has no id", "add id: …")
+    if "query" not in value:
+        fail(path, line, "a topic has no query", "add query: …")
+    if value["query"] is None:
+        value = {**value, "query": ""}  # it looks for nothing: this topic alone is disabled
     try:
         topic = msgspec.convert({**value, "line": line}, Topic)
     except msgspec.ValidationError as error:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _END: Final = re.compile(r"[.!?…。！？؟।]+[\"'»”’)\]]*(?=\s)|[。！？]|\n")
+_SURE: Final = "。！？।"  # signs of scripts without small letters
 _AFTER: Final = re.compile(r"\s*[\"'«“‘(\[¿¡–—-]*\s*(.)?", re.DOTALL)
 _WORD_BEFORE: Final = re.compile(r"[\w.&-]*\Z")
 _LOOK_BACK: Final = 24
@@ -28,13 +29,16 @@ def sentences(text: str) -> list[int]:
     """The offsets at which sentences begin, 0 first.
 
     A sentence ends at `.`, `!`, `?`, `…` before white space, and at the end of a line, unless a
-    small letter follows; a stop after an abbreviation or an initial ends nothing.
+    small letter follows; at `。`, `！`, `？` even without the space. A stop after an abbreviation
+    or an initial ends nothing.
     """
     starts = [0]
     for end in _END.finditer(text):
         after = _AFTER.match(text, end.end())
         follows = after[1] if after else None
-        if follows is None or follows.islower() or follows in ",;:":
+        if follows is None:
+            continue
+        if end[0][0] not in _SURE and (follows.islower() or follows in ",;:"):
             continue
         if end[0][0] == "." and _is_abbreviation(text, end.start(), end[0]):
             continue

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from unicodedata import name as name_of_character
 
 from streams.criteria.describe import describe, shortened
+from streams.criteria.fields import ALL_FIELDS
 from streams.criteria.lexer import Lexeme, unescape
 from streams.criteria.parser import parse
 from streams.criteria.syntax import Node, Phrase, Word
@@ -16,6 +17,7 @@ from streams.errors import QueryError
 _LATIN: Final = re.compile("[A-Za-z\u00c0-\u024f]")
 _OTHER: Final = re.compile("[\u0370-\u03ff\u0400-\u052f]")
 _UNSEEN: Final = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_STAR: Final = re.compile(r"\w[*?]|[*?]\w")
 _SIGNS: Final = re.compile(r"[+&@$%€£]")
 _SPOKEN: Final = {
     **dict.fromkeys(("and", "et", "и"), "AND"),
@@ -23,13 +25,11 @@ _SPOKEN: Final = {
     **dict.fromkeys(("not", "sauf", "не"), "NOT"),
     "near": "NEAR/5",
 }
+_NEARLY: Final = re.compile(r"(O?NEAR)[/:~]?(\d{1,3})", re.IGNORECASE)
 _OPERANDS: Final = frozenset({"word", "phrase", "exact"})
 _ELIDED: Final = re.compile(r"(?:[ldjmtsnc]|qu|jusqu|lorsqu|puisqu)['’](.+)", re.IGNORECASE)
 _JOINED: Final = re.compile(r"\w+['’]\w+")
-_FIELDS: Final = re.compile(
-    "title|text|author|bio|lang|source|kind|country|place|hashtag|mention|link|site|rating|"
-    "followers|likes|has|is|created|url"
-)
+_FIELDS: Final = frozenset({*ALL_FIELDS, "url"})
 
 
 class Weak(NamedTuple):
@@ -50,6 +50,8 @@ def weak_words(topic: Topic, lexemes: Sequence[Lexeme]) -> Iterator[Weak]:
         yield from _look_alikes(lexeme)
         yield from _unseen(lexeme)
         yield from _spoken(lexemes, number)
+        if number and lexemes[number - 1].raw.lower() == "stem:" and lexeme.kind == "phrase":
+            yield _unstemmed(lexeme)
         if lexeme.kind == "word":
             yield from _field_apart(lexeme)
             yield from _apostrophe(topic, lexeme, lexemes)
@@ -86,7 +88,8 @@ def _unseen(lexeme: Lexeme) -> Iterator[Weak]:
         yield Weak(
             lexeme.start + found.start(),
             "unseen",
-            f"an invisible character (U+{ord(found[0]):04X}) stands in {shortened(lexeme.raw)}",
+            f"an invisible character (U+{ord(found[0]):04X}) stands in "
+            + shortened(_UNSEEN.sub("�", lexeme.raw)),
             "letters that can be seen",
             "type the word again: the character came with a copied text",
         )
@@ -95,21 +98,40 @@ def _unseen(lexeme: Lexeme) -> Iterator[Weak]:
 def _spoken(lexemes: Sequence[Lexeme], number: int) -> Iterator[Weak]:
     """A small `or` between two clauses; at the ends of a query it may well be a word."""
     lexeme = lexemes[number]
-    operator = _SPOKEN.get(lexeme.raw.lower())
+    operator = _SPOKEN.get(lexeme.raw.lower()) or _near_apart(lexeme.raw)
     between = 0 < number < len(lexemes) - 1 and lexemes[number + 1].kind != "end"
     if lexeme.kind == "word" and operator and between:
         yield Weak(
             lexeme.start,
             "spoken",
-            f"“{lexeme.raw}” is searched for as a word here, for it is not in capitals",
+            f"“{lexeme.raw}” is searched for as a word here, for "
+            + ("it is not in capitals" if lexeme.raw.islower() else f"the operator is {operator}"),
             "operators in capitals",
             f'write {operator}, or "{lexeme.raw}" in quotes if you mean the word',
         )
 
 
+def _unstemmed(lexeme: Lexeme) -> Weak:
+    words = shortened(unescape(lexeme.raw))
+    each = " ONEAR/0 ".join(f"stem:{word}" for word in words.split())
+    return Weak(
+        lexeme.start,
+        "stem",
+        f'stem: counts for nothing before "{words}": what is quoted is searched for as it stands',
+        "one word without quotes after stem:",
+        f"write {each}",
+    )
+
+
+def _near_apart(raw: str) -> str:
+    """The operator that `near/5`, `NEAR5` and the like were meant to be, or nothing."""
+    meant = _NEARLY.fullmatch(raw)
+    return f"{meant[1].upper()}/{meant[2]}" if meant else ""
+
+
 def _field_apart(lexeme: Lexeme) -> Iterator[Weak]:
     name = lexeme.raw.rstrip(":").lower()
-    if lexeme.raw.endswith(":") and _FIELDS.fullmatch(name):
+    if lexeme.raw.endswith(":") and name in _FIELDS:
         yield Weak(
             lexeme.start,
             "field",
@@ -141,7 +163,16 @@ def _apostrophe(topic: Topic, lexeme: Lexeme, lexemes: Sequence[Lexeme]) -> Iter
 
 def _lost(lexeme: Lexeme) -> Iterator[Weak]:
     written = unescape(lexeme.raw)
-    if lexeme.kind == "phrase" and re.search(r"\w\*", lexeme.raw):
+    if lexeme.kind == "exact" or lexeme.raw[:1] == "=":
+        if _STAR.search(lexeme.raw):
+            yield Weak(
+                lexeme.start,
+                "star",
+                f"the * in {shortened(lexeme.raw)} counts for nothing: = takes the word as it is",
+                "a whole word after =",
+                "join the forms by OR, or drop the = and keep the *",
+            )
+    elif lexeme.kind == "phrase" and _STAR.search(lexeme.raw):
         yield Weak(
             lexeme.start,
             "star",

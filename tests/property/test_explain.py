@@ -8,6 +8,7 @@ from streams.criteria.explain import Part, explain
 from streams.criteria.matcher import Match
 from streams.criteria.topics import Topic
 from streams.errors import QueryError
+from tests.property import test_criteria_language as language
 from tests.property.test_criteria import languages, posts, some_topics
 
 
@@ -34,6 +35,18 @@ def true_to_itself(part: Part) -> bool:
     inner = [child.met for child in part.children]
     said = {"and": all(inner), "or": any(inner), "not": not any(inner)}.get(part.kind, part.met)
     return part.met == said and all(map(true_to_itself, part.children))
+
+
+@given(language.some_topics, language.posts, language.languages)
+def test_the_explanation_of_fields_stems_and_places_is_the_oracles(
+    topics: list[Topic], post: Post, lang: str
+) -> None:
+    for topic in topics:
+        try:
+            told = explain(topic, post, lang)
+        except QueryError:
+            continue
+        assert told.met == bool(match_brute([topic], post, lang))
 
 
 @given(some_topics, posts, languages)

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from connectors.post import Author, Rating
 from streams.criteria.explain import Explanation, Failure, explain, marked, tree_lines
 from streams.criteria.topics import Topic
 from streams.errors import QueryError
@@ -98,6 +99,49 @@ def test_hashtags_of_the_list_are_shown() -> None:
     answer = explain(Topic(id="t", query="#acme"), subject)
     assert marked(subject, answer.spans) == "nothing\n«#acme»"
     assert list(tree_lines(answer, subject)) == ["✓ #acme  “#acme” in hashtags"]
+
+
+@pytest.mark.parametrize(
+    ("query", "fields", "reason"),
+    [
+        ("acme followers:>1000", {"author": Author(followers=5)}, "it is 5"),
+        ("acme likes:>1000", {}, "the source tells no likes"),
+        ("acme rating:>3", {"rating": Rating(4, 10)}, "it is 2"),
+        ("acme lang:fr", {}, "the post's is en"),
+        ("acme country:fr", {}, "the post tells no country"),
+        ("acme is:reply", {}, "the post is not is:reply"),
+        ("acme has:media", {}, "the post has none"),
+        ("acme site:example.com", {"url": "https://a.example.org/1"}, "it links to a.example.org"),
+        ("acme site:example.com", {}, "it links to nothing"),
+        ("acme created:>2026-12-31T23:00:00Z", {}, "the post is of 2026-01-01 00:00:00"),
+    ],
+)
+def test_a_fact_that_fails_is_told_with_what_the_post_says(
+    query: str, fields: dict[str, object], reason: str
+) -> None:
+    answer = explain(Topic(id="t", query=query), post("acme", **fields), "en")
+    (failure,) = answer.failed
+    assert query == f"acme {failure.query}"
+    assert failure.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "reason"),
+    [
+        ("bank NEAR/1 fee", "bank a b fee x y z bank", ": 2 words stand between the nearest two"),
+        ("bank ONEAR/9 fee", "a fee of the bank", ": 2 words stand between the nearest two, the"),
+        ("bank SENTENCE fee", "A bank. A fee.", "not placed as it wants them"),
+    ],
+)
+def test_what_is_not_near_enough_is_told_how_far(query: str, text: str, reason: str) -> None:
+    (failure,) = told(query, text).failed
+    assert reason in failure.reason
+
+
+@pytest.mark.parametrize("query", ["stem:refund", "lang:en", "stem:refund NEAR/3 bank"])
+def test_the_language_of_the_post_counts(query: str) -> None:
+    assert told(query, "refunded by the bank", "en").met
+    assert not told(query, "refunded by the bank", "fr").met
 
 
 def test_a_refused_query_is_refused_here_too() -> None:

@@ -91,15 +91,51 @@ def test_google_alerts(query: str, found: str, missed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("translate", "query", "ours"),
+    [
+        (brandwatch.translate, '"late deliver*" AND acme', "(late ONEAR/0 deliver*) AND acme"),
+        (brandwatch.translate, "“late fee” OR acme", '"late fee" OR acme'),
+        (brandwatch.translate, "author:@acme OR @acme", "author:acme OR @acme"),
+        (
+            google_alerts.translate,
+            "allintitle: acme fee -job",
+            "title:acme AND title:fee AND (NOT title:job)",
+        ),
+        (google_alerts.translate, "#acme @acme $TSLA C++", "#acme AND @acme AND $TSLA AND C++"),
+        (query_string.translate, "zebra~", "zebra~"),
+        (query_string.translate, "zebra~0.7", "zebra~1"),
+        (query_string.translate, "acme~0.8", "acme"),
+    ],
+)
+def test_what_both_languages_have_is_carried_over_in_silence(
+    translate: Callable[[str], Imported], query: str, ours: str
+) -> None:
+    assert translate(query) == Imported(ours)
+
+
+@pytest.mark.parametrize("translate", [brandwatch.translate, google_alerts.translate])
+def test_an_operator_without_its_operand_is_named_so(
+    translate: Callable[[str], Imported],
+) -> None:
+    with pytest.raises(QueryError, match="the query ends where something to look for is missing"):
+        translate("(acme OR")
+
+
+@pytest.mark.parametrize(
     ("translate", "query", "said"),
     [
         (query_string.translate, "acme^2 refund", "acme^2: weight dropped"),
         (query_string.translate, "acme AND refund OR late", "late: left out, for beside"),
-        (query_string.translate, "acme AND status:active", "status:: left out with its value"),
-        (query_string.translate, "message:acme", "message:: read as title and text"),
+        (query_string.translate, "acme AND status:active", "status:active: left out"),
+        (query_string.translate, "message:acme", "message: read as title and text"),
         (query_string.translate, "wi-fi", "2 words joined by OR there"),
         (query_string.translate, "acme AND *:*", "*:*: left out"),
         (query_string.translate, "acme OR [a TO b]", "[a TO b]: left out"),
+        (query_string.translate, "acme OR C++", "C++: its signs do not count there: read as C"),
+        (brandwatch.translate, "$TSLA OR acme", "$TSLA: its signs do not count there"),
+        (brandwatch.translate, "acme NEAR bank", "NEAR: searched for as a word"),
+        (brandwatch.translate, '"late deliver*"~3', "the 3 is counted between each two words"),
+        (google_alerts.translate, "acme AND NOT job", "NOT: searched for as a word"),
         (brandwatch.translate, "acme AND engagingWith:apex", "engagingWith:apex: left out"),
         (brandwatch.translate, 'raw:"C++"', "the signs that we look for"),
         (brandwatch.translate, "acme OR authorFollowers:many", "authorFollowers:many: left out"),

@@ -44,6 +44,7 @@ def meets(query: str, subject: Post, lang: str = "en") -> bool:
         ("a NEAR/1 b", "a x b, far away a", ["a", "b"]),
         ('(a OR "c d") NEAR/0 b', "b c d x a", ["b", "c d"]),
         ("a SENTENCE b", "a. B! A or b", ["A", "b"]),
+        ("a SENTENCE b", "东 a。b 东！a, b", ["a", "b"]),
         ("b*k", "Bank bark", ["Bank", "bark"]),
         ("=Bank", "bank Bank", ["Bank"]),
         ("c++", "C C++ c", ["C++"]),

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from streams.criteria.loading import load_topics
+from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Subquery
 from streams.errors import ConfigError
+from tests.support.posts import post
 
 GOOD = "topics:\n  - id: a\n    query: apple\n  - id: b\n    query: 'x OR y'\n    languages: [fr]\n"
 
@@ -28,6 +30,15 @@ def test_yaml_and_json_tell_the_same(tmp_path: Path) -> None:
     text = json.dumps({"topics": two}, indent=1)
     found = load_topics(write(tmp_path, text, "topics.json"))
     assert [(t.id, t.line) for t in found] == [("a", 3), ("b", 7)]
+
+
+@pytest.mark.parametrize("empty", ["query:", "query: ''", "query: ' '"])
+def test_an_empty_query_disables_its_topic_alone(tmp_path: Path, empty: str) -> None:
+    path = write(tmp_path, f"topics:\n  - id: a\n    {empty}\n  - id: b\n    query: acme\n")
+    matcher = compile_topics(load_topics(path))
+    assert list(matcher.disabled) == ["a"]
+    assert "the query is empty" in matcher.disabled["a"]
+    assert [match.topic for match in matcher.match(post("acme"), "")] == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,14 @@
 import re
 from typing import Final
 
-from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken
+from streams.criteria.importers.imported import (
+    Imported,
+    Notes,
+    Token,
+    phrase,
+    signs_dropped,
+    taken,
+)
 from streams.criteria.importers.ladder import Dialect, Reader
 
 _TOKEN: Final = re.compile(
@@ -11,11 +18,14 @@ _TOKEN: Final = re.compile(
       (?P<open>\() | (?P<close>\)) | (?P<and>AND(?![^\s()])) | (?P<or>OR(?![^\s()])) |
       (?P<not>NOT(?![^\s()])|-(?=[\w"(])) | (?P<near>NEAR/\d+f?(?![^\s()])) |
       (?P<field>[A-Za-z_]+):\s*(?=[^\s)]) | (?P<range>\[[^\]]*\]) | (?P<exact>\{[^}]*\}) |
-      (?P<phrase>"[^"]*"(?:~\d+)?) | (?P<word>[^\s()"{}\[\]]+) | (?P<end>\Z)
+      (?P<phrase>["“”][^"“”]*["“”](?:~\d+)?) | (?P<word>[^\s()"“”{}\[\]]+) | (?P<end>\Z)
     )""",
     re.VERBOSE | re.DOTALL,
 )
 _RANGE: Final = re.compile(r"\[\s*(\S+)\s+TO\s+(\S+)\s*\]")
+_WILD: Final = re.compile(r"\w[*?]|[*?]\w")
+_PIECE: Final = re.compile(r"[\w*?]+(?:['’.]\w+)*")
+_OPERATOR: Final = re.compile(r"O?NEAR(?:/\d+)?|W/\d+")
 _FIELDS: Final = {
     "title": "title:",
     "author": "author:",
@@ -67,16 +77,36 @@ def _text(sign: str, token: Token, written: str, notes: Notes) -> str | None:
         quoted = words if words and words.startswith('"') else f'"{words}"'
         return taken(f"{sign}={quoted}", written, notes, words) if words else None
     if token.kind == "phrase":
-        inner, _, slop = text.rpartition('"')
+        inner, _, slop = text.replace("“", '"').replace("”", '"').rpartition('"')
+        if _WILD.search(inner):
+            return _wild_phrase(sign, inner[1:], slop, written, notes)
         words = phrase(inner[1:])
         slop = slop if words and words.startswith('"') else ""
         return taken(f"{sign}{words}{slop}", written, notes, words) if words else None
     if re.search(r"[*?]", text) or sign in {"site:", "link:", "country:", "lang:"}:
         return taken(f"{sign}{text}", written, notes)
-    if text[0] in "#@":
+    if sign and text[0] in "#@":
+        text = text[1:]
+    if text[0:1] in {"#", "@"}:
         return taken(text, written, notes, phrase(text))
     words = phrase(text)
+    signs_dropped(text, words, notes)
+    if _OPERATOR.fullmatch(text):
+        notes.add(text, "searched for as a word: an operator of distance is NEAR/5 or NEAR/5f")
     return taken(f"{sign}{words}", written, notes, words) if words else None
+
+
+def _wild_phrase(sign: str, text: str, slop: str, written: str, notes: Notes) -> str | None:
+    """A phrase with `*` or `?` in it: the words one after the other, or near for `~5`."""
+    parts = [part for part in _PIECE.findall(text) if part.strip("*?")]
+    pieces = [f"{sign}{part if _WILD.search(part) else phrase(part)}" for part in parts]
+    if len(pieces) < 2:
+        return taken(pieces[0], written, notes) if pieces else None
+    if slop:
+        notes.add(written, f"the {slop[1:]} is counted between each two words here")
+    near = f" NEAR/{slop[1:]} " if slop else " ONEAR/0 "
+    wider = " AND ".join(pieces)
+    return taken(f"({near.join(pieces)})", written, notes, f"({wider})")
 
 
 def _range(field: str, text: str, written: str, notes: Notes) -> str | None:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken
+from streams.criteria.importers.imported import Imported, Notes, Token, phrase, taken, with_signs
 from streams.criteria.importers.ladder import Dialect, Reader
 
 _TOKEN: Final = re.compile(
@@ -15,12 +15,11 @@ _TOKEN: Final = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_REST: Final = re.compile(r"\ballin(title|text|url):\s*([^()]*[^()\s])", re.IGNORECASE)
 _FIELDS: Final = {
     "site": "site:",
     "intitle": "title:",
-    "allintitle": "title:",
     "intext": "",
-    "allintext": "",
     "inurl": "link:",
     "location": "place:",
     "before": "created:<=",
@@ -31,6 +30,7 @@ _MOST_BETWEEN: Final = 5
 
 def translate(query: str) -> Imported:
     """Our query. Raises `QueryError`."""
+    query = _REST.sub(r"in\1:(\2)", query)
     return Reader(query, Dialect(("and", "or", "near"), _TOKEN, _near, _leaf)).imported()
 
 
@@ -56,7 +56,9 @@ def _leaf(field: str, token: Token, notes: Notes) -> str | None:
         return None
     if ".." in text.strip("."):
         notes.add(written, "a range of numbers: read as its two ends, one after the other")
-    words = phrase(text)
+    if text == "NOT":
+        notes.add(text, "searched for as a word, as there: to exclude, write - before the word")
+    words = (None if sign else with_signs(text.lstrip("+~"))) or phrase(text)
     return taken(f"{sign}{words}", written, notes, words) if words else None
 
 

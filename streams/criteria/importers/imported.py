@@ -11,6 +11,7 @@ from streams.criteria.complaint import query_error
 from streams.criteria.describe import shortened
 from streams.criteria.lexer import OPERATORS
 from streams.criteria.parser import MAX_DEPTH, parse
+from streams.criteria.syntax import Hashtag, Mention, Written
 from streams.errors import QueryError
 
 _PLAIN: Final = re.compile(r"[^\W_]+")
@@ -138,6 +139,36 @@ def deeper(depth: int, query: str, token: Token) -> int:
             remedy="take out those that are not needed",
         )
     return depth + 1
+
+
+def nothing_here(query: str, token: Token) -> QueryError:
+    """The complaint about an operator, a field or a bracket that nothing follows."""
+    where = "the query ends" if token.kind == "end" else f"this {token.text} stands"
+    return query_error(
+        query,
+        token.at,
+        f"{where} where something to look for is missing",
+        expected="a word, a phrase or a group",
+        remedy="complete or delete what stands before it",
+    )
+
+
+def signs_dropped(text: str, found: str | None, notes: Notes) -> None:
+    """A note if our language would look for signs that the other one passes over: C++, $TSLA."""
+    if found and found.strip('"') != text and _keeps_signs(text):
+        notes.add(text, f"its signs do not count there: read as {found}; write {text} for them")
+
+
+def with_signs(text: str) -> str | None:
+    """The word as it stands, if our language looks for its signs, its # or its @."""
+    return text if _keeps_signs(text) else None
+
+
+def _keeps_signs(text: str) -> bool:
+    try:
+        return isinstance(parse(text), Written | Hashtag | Mention)
+    except QueryError:
+        return False
 
 
 def unbalanced(query: str, token: Token) -> QueryError:

@@ -13,6 +13,7 @@ from streams.criteria.importers.imported import (
     deeper,
     finished,
     none_of,
+    nothing_here,
     taken,
     unbalanced,
 )
@@ -100,7 +101,7 @@ class Reader:
             self._take()
             return clause
         if token.kind in {"close", "end"}:
-            raise unbalanced(self._query, token)
+            raise nothing_here(self._query, token)
         return self._dialect.leaf(field, token, self._notes)
 
 

@@ -18,6 +18,7 @@ from streams.criteria.importers.imported import (
     finished,
     none_of,
     phrase,
+    signs_dropped,
     taken,
     unbalanced,
     words,
@@ -135,13 +136,14 @@ class _Reader:
     def _fielded(self, token: Token, depth: int) -> str | None:
         ours = _OURS.get(token.text)
         if ours == "" and token.text not in {"", "text", "*", "_all"}:
-            self._notes.add(f"{token.text}:", "read as title and text")
+            self._notes.add(token.text, "read as title and text")
         if ours is not None:
             return self._operand(ours, depth)
         notes, self._notes = self._notes, Notes()  # what is said of the operand is void
         self._operand("", depth)
         self._notes = notes
-        self._notes.add(f"{token.text}:", "left out with its value: we have no such field")
+        written = self._query[token.at : self._tokens[self._at].at].strip()
+        self._notes.add(written, "left out: we have no such field")
         return None
 
     def _leaf(self, token: Token, field: str) -> str | None:
@@ -178,7 +180,8 @@ class _Reader:
             return all_of(found) if self._operator == "AND" else any_of(found)
         edits = ""
         if suffix:
-            edits = suffix if suffix in {"~1", "~2"} else "~2"
+            edits = _edits(suffix, text)
+        signs_dropped(text, parts[0] if parts else None, self._notes)
         return self._said(field, parts[0] if parts else None, edits, written)
 
     def _wild(self, text: str, field: str) -> str | None:
@@ -186,6 +189,18 @@ class _Reader:
             self._notes.add(text, "left out: it holds for every post")
             return None
         return taken(field + text, text, self._notes)
+
+
+def _edits(suffix: str, text: str) -> str:
+    """`~` alone is AUTO in both languages; a fraction is a likeness, as Lucene once counted."""
+    if suffix == "~":
+        return suffix
+    try:
+        number = float(suffix[1:])
+    except ValueError:
+        return "~2"
+    edits = min(int(number) if number >= 1 else int((1 - number) * len(text)), 2)
+    return f"~{edits}" if edits and number else ""
 
 
 def _tokens(query: str) -> list[Token]:
