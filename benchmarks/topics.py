@@ -1,7 +1,7 @@
 """Made-up topics and posts for benchmarks: Zipf-distributed words of three invented languages.
 
-Topics look like those people write: a brand with exclusions, phrases, prefixes, hashtags, theme
-words joined by OR. The same seed gives the same set everywhere.
+Topics look like those people write: a brand with exclusions, phrases, words near to each other,
+prefixes, hashtags, theme words joined by OR. The same seed gives the same set everywhere.
 """
 
 import random
@@ -60,7 +60,7 @@ class Lexicon:
 
 
 def topics(count: int, seed: int = 1) -> list[Topic]:
-    """Topics in three languages, of seven shapes."""
+    """Topics in three languages, of eight shapes."""
     lexicons = _lexicons(seed)
     return [_topic(number, lexicons[number % len(lexicons)]) for number in range(count)]
 
@@ -82,7 +82,7 @@ def _topic(number: int, lexicon: Lexicon) -> Topic:
 
 def _query(number: int, lexicon: Lexicon) -> Iterator[str]:
     brand, theme = lexicon.brand, lexicon.theme
-    match lexicon.random.randrange(7):
+    match lexicon.random.randrange(8):
         case 0:
             yield f"{brand()} AND NOT ({theme()} OR {theme()} OR job*)"
         case 1:
@@ -94,6 +94,8 @@ def _query(number: int, lexicon: Lexicon) -> Iterator[str]:
         case 4:
             yield f'{theme()} AND {theme()} AND "{theme()} {theme()}"'
         case 5:
+            yield f'"{brand()} {theme()}"~4 OR ({brand()} AND "{theme()} {theme()}"~2)'
+        case 6:
             yield f"#{brand()}{number % 50} OR {brand()}{number}"
         case _:
             yield f'({brand()} OR {brand()}) AND ({theme()} OR "{theme()} {theme()}")'
