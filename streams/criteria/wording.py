@@ -50,8 +50,6 @@ def weak_words(topic: Topic, lexemes: Sequence[Lexeme]) -> Iterator[Weak]:
         yield from _look_alikes(lexeme)
         yield from _unseen(lexeme)
         yield from _spoken(lexemes, number)
-        if number and lexemes[number - 1].raw.lower() == "stem:" and lexeme.kind == "phrase":
-            yield _unstemmed(lexeme)
         if lexeme.kind == "word":
             yield from _field_apart(lexeme)
             yield from _apostrophe(topic, lexeme, lexemes)
@@ -109,18 +107,6 @@ def _spoken(lexemes: Sequence[Lexeme], number: int) -> Iterator[Weak]:
             "operators in capitals",
             f'write {operator}, or "{lexeme.raw}" in quotes if you mean the word',
         )
-
-
-def _unstemmed(lexeme: Lexeme) -> Weak:
-    words = shortened(unescape(lexeme.raw))
-    each = " ONEAR/0 ".join(f"stem:{word}" for word in words.split())
-    return Weak(
-        lexeme.start,
-        "stem",
-        f'stem: counts for nothing before "{words}": what is quoted is searched for as it stands',
-        "one word without quotes after stem:",
-        f"write {each}",
-    )
 
 
 def _near_apart(raw: str) -> str:
