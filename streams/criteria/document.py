@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeGuard
 from connectors.post import Post
 from streams.criteria import tokens
 from streams.criteria.facts import field_texts
-from streams.criteria.positions import Area, Place, Words, read
+from streams.criteria.positions import Area, Place, Words, beginning, read
 from streams.criteria.vocabulary import Vocabulary, hashtag_term
 from streams.records import Span
 
@@ -25,6 +25,7 @@ Hit = str | tuple[str, ...] | Place
 _NAMES: Final[tuple[Literal["title", "text", "hashtags"], ...]] = ("title", "text", "hashtags")
 _PIECE: Final = re.compile(r"\S+")
 _BETWEEN: Final = "\0"  # in no folded word
+_MANY: Final = 16
 _FEW: Final = 4
 """Different pieces that carry one word: with more, finding all words at once is quicker."""
 
@@ -42,6 +43,7 @@ class Document:
         self.terms = terms
         self._vocabulary = vocabulary
         self._spans: dict[frozenset[Hit], list[Span]] = {}
+        self._asked = 0
         self._stood: dict[str | tuple[str, ...], list[Stretch]] = {}
 
     @cached_property
@@ -108,7 +110,10 @@ class Document:
 
     def _standing(self, term: str) -> Iterable[Stretch]:
         """Where a term stands. Most posts carry it once: then only the pieces that do are looked
-        for, at a tenth of the cost of finding all words."""
+        for, at a tenth of the cost of finding all words, unless many terms are asked for."""
+        self._asked += 1
+        if self._asked > _MANY:
+            return self._everywhere(term) or self._listed(term)
         found: list[Stretch] = []
         for field, text in enumerate((self.post.title, self.post.text)):
             pieces = self._vocabulary.carriers(term, text)
@@ -120,17 +125,20 @@ class Document:
                     found += [(field, at + a, at + b) for a, b in places]
         return found if found or term[0] != "#" else self._listed(term)
 
-    def _everywhere(self, term: str) -> Iterable[Stretch]:
+    def _everywhere(self, term: str) -> list[Stretch]:
         if term[-1] != "*" or len(term) == 1:
-            return self._where[term]
-        start = term[:-1]
-        words = (word for word in self._where if word.startswith(start) and word[0] not in "#")
+            return self._where.get(term, [])
+        words = beginning(term[:-1], self._sorted)
         return [stretch for word in words for stretch in self._where[word]]
 
     def _listed(self, term: str) -> Iterable[Stretch]:
         """A hashtag that stands in the source's list alone."""
         tags = enumerate(self.post.hashtags)
         return [(2, at, at + 1) for at, tag in tags if hashtag_term(tag) == term]
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._where)
 
     @cached_property
     def _where(self) -> dict[str, list[Stretch]]:
@@ -141,7 +149,7 @@ class Document:
                 where[word].append((field, start, end))
             for tag, start, end in tokens.hashtags((self.post.title, self.post.text)[field]):
                 where[hashtag_term(tag)].append((field, start, end))
-        return where
+        return dict(where)
 
     def _phrase(self, terms: tuple[str, ...]) -> Iterator[Stretch]:
         for field, words in enumerate(self._fields):
@@ -167,7 +175,14 @@ def starts(pieces: Sequence[str], text: str) -> Iterator[int]:
 
 def alone(piece: str, text: str) -> Iterator[int]:
     """Where a piece stands with white space, or nothing, on both sides."""
-    return map(re.Match.start, re.finditer(rf"(?<!\S){re.escape(piece)}(?!\S)", text))
+    at = text.find(piece)
+    while at >= 0:
+        end = at + len(piece)
+        if (not at or text[at - 1].isspace()) and (end == len(text) or text[end].isspace()):
+            yield at
+            at = text.find(piece, end)
+        else:
+            at = text.find(piece, at + 1)
 
 
 def occurrences(words: Sequence[str], phrase: Sequence[str]) -> Iterator[int]:

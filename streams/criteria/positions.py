@@ -52,6 +52,14 @@ A plain tuple: a thousand of them, with names, would take as long as finding the
 """
 
 
+def beginning(start: str, ordered: Sequence[str]) -> Sequence[str]:
+    """The words that begin so, of sorted ones. Linear in those found alone."""
+    first = last = bisect_left(ordered, start)
+    while last < len(ordered) and ordered[last].startswith(start):
+        last += 1
+    return ordered[first:last]
+
+
 def read(text: str) -> Words:
     """The words of a text."""
     bounds = tokens.spans(text)
@@ -87,7 +95,7 @@ class Area:
             case Word(term):
                 return islice(self._spots(term), MAX_PLACES)
             case Prefix(start):
-                return self._standing(self._beginning(start))
+                return self._standing(beginning(start, self._sorted))
             case Pattern(term):
                 words = dict.fromkeys(word for where in self._where for word in where)
                 return self._standing([word for word in words if patterns.fits(term, word)])
@@ -122,13 +130,6 @@ class Area:
         """All words, each once, so that those with one beginning are side by side."""
         return sorted({word for where in self._where for word in where})
 
-    def _beginning(self, start: str) -> list[str]:
-        """The words that begin so. Linear in those alone."""
-        first = last = bisect_left(self._sorted, start)
-        while last < len(self._sorted) and self._sorted[last].startswith(start):
-            last += 1
-        return self._sorted[first:last]
-
     def _place(self, text: int, first: int, last: int) -> Place:
         words = self._words[text]
         return text, first, last, words.starts[first], words.ends[last]
@@ -148,7 +149,7 @@ class Area:
 
     def _stems(self, leaf: Stem) -> Iterator[Place]:
         for text, where in enumerate(self._where):
-            words = [word for word in self._beginning(leaf.start) if word in where]
+            words = [word for word in beginning(leaf.start, self._sorted) if word in where]
             for at in sorted(at for word in words for at in where[word]):
                 place = self._place(text, at, at)
                 as_written = self._texts[text][place[3] : place[4]]
