@@ -75,6 +75,7 @@ class Area:
         self._words = words
         self._language = language
         self._starts: dict[tuple[Unit, int], list[int]] = {}
+        self._stemmed: dict[str, dict[str, list[Place]]] = {}
 
     def places(self, leaf: Placed) -> list[Place]:
         """The first `MAX_PLACES`, sorted. Linear in the texts, but for the logarithms."""
@@ -86,7 +87,7 @@ class Area:
             case Written():
                 return list(islice(self._as_written(leaf), MAX_PLACES))
             case Stem():
-                return list(islice(self._stems(leaf), MAX_PLACES))
+                return sorted(self._stems(leaf))[:MAX_PLACES]
             case _:
                 return [self._place(*run) for run in self._ordered(leaf)]
 
@@ -147,14 +148,37 @@ class Area:
             found += [(text, at, at) for at in sorted(at for some in spots for at in some)]
         return found[:MAX_PLACES]
 
-    def _stems(self, leaf: Stem) -> Iterator[Place]:
+    def _stems(self, leaf: Stem) -> Iterable[Place]:
+        if self._language not in stems.NAMES:
+            return (
+                place
+                for word in beginning(leaf.start, self._sorted)
+                for as_written, place in self._forms(word)
+                if stems.fits(leaf, as_written, word, self._language)
+            )
+        found = {place for _, place in self._forms(leaf.word)}
+        for language, stem in leaf.stems:
+            if language == self._language:
+                found.update(self._with_stem(leaf.start).get(stem, ()))
+        return found
+
+    def _with_stem(self, start: str) -> dict[str, list[Place]]:
+        """The places of the words that begin so, by their stem: once for all leaves."""
+        known = self._stemmed.get(start)
+        if known is None:
+            places: defaultdict[str, list[Place]] = defaultdict(list)
+            for word in beginning(start, self._sorted):
+                for as_written, place in self._forms(word):
+                    places[stems.stem(self._language, as_written)].append(place)
+            known = self._stemmed[start] = dict(places)
+        return known
+
+    def _forms(self, word: str) -> Iterator[tuple[str, Place]]:
+        """Each place of a folded word, with how it is written there."""
         for text, where in enumerate(self._where):
-            words = [word for word in beginning(leaf.start, self._sorted) if word in where]
-            for at in sorted(at for word in words for at in where[word]):
+            for at in where.get(word, ()):
                 place = self._place(text, at, at)
-                as_written = self._texts[text][place[3] : place[4]]
-                if stems.fits(leaf, as_written, self._words[text].folded[at], self._language):
-                    yield place
+                yield self._texts[text][place[3] : place[4]], place
 
     def _marked(
         self,
