@@ -55,6 +55,9 @@ TopicsOption = Annotated[
 ]
 
 
+FileArgument = Annotated[Path | None, typer.Argument(help="The same as --topics.")]
+
+
 class Matched(msgspec.Struct, omit_defaults=True):
     """One line of `veille topics match`."""
 
@@ -65,6 +68,7 @@ class Matched(msgspec.Struct, omit_defaults=True):
 
 @topics.command()
 def check(
+    named: FileArgument = None,
     *,
     file: TopicsOption = None,
     sample: Annotated[
@@ -75,9 +79,9 @@ def check(
 ) -> None:
     """Check every query and its samples; exit code 1 when something is wrong.
 
-    [bold]Example[/bold]: veille topics check --topics my-topics.yaml --sample posts.jsonl
+    [bold]Example[/bold]: veille topics check my-topics.yaml --sample posts.jsonl
     """
-    path = _path(file, config)
+    path = _path(_one(named, file), config)
     loaded = load_topics(path)
     measured = Sample(_in_their_language(_sample_posts(sample), loaded)) if sample else None
     findings = check_topics(loaded, measured, advice=True)
@@ -145,14 +149,16 @@ def _in_their_language(posts: Iterator[Post], loaded: Sequence[Topic]) -> Iterat
 
 
 @topics.command()
-def match(*, file: TopicsOption = None, config: ConfigOption = None) -> None:
+def match(
+    named: FileArgument = None, *, file: TopicsOption = None, config: ConfigOption = None
+) -> None:
     """Read posts as JSON lines from standard input; print the topics each one meets.
 
     One line a post, in order: {"id": …, "topics": […]}.
 
-    [bold]Example[/bold]: veille topics match --topics topics.yaml < posts.jsonl
+    [bold]Example[/bold]: veille topics match topics.yaml < posts.jsonl
     """
-    matcher = compile_topics(load_topics(_path(file, config)))
+    matcher = compile_topics(load_topics(_path(_one(named, file), config)))
     for topic, reason in matcher.disabled.items():
         err.print(f"{topic}: disabled: {reason}", style="red", markup=False, highlight=False)
     failures = [len(matcher.disabled)]
@@ -334,6 +340,13 @@ def _read_queries(file: str) -> str:
         return raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {error}. Remedy: name a file in UTF-8, or -") from None
+
+
+def _one(named: Path | None, file: Path | None) -> Path | None:
+    """The topics file, which may be given in two ways. Raises `ConfigError` for two files."""
+    if named and file and named != file:
+        raise ConfigError(f"Which topics: {named} or {file}? Remedy: name one file")
+    return named or file
 
 
 def _path(file: Path | None, config: Path | None) -> Path:

@@ -320,11 +320,11 @@ def _fits(term: str, word: str) -> bool:
         return word.find("'") >= 0 and term[1:] in word.split("'")
     asked, tilde, edits = term.rpartition("~")
     if tilde and term[0] != "/":
-        return _edits(asked, word) <= int(edits)
+        return counted_edits(asked, word) <= int(edits)
     return meets(term, word)
 
 
-def _edits(one: str, other: str) -> int:
+def counted_edits(one: str, other: str) -> int:
     """How many letters are added, left out, changed or swapped; a table, filled row by row."""
     table = [[i + j for j in range(len(other) + 1)] for i in range(len(one) + 1)]
     for i in range(1, len(one) + 1):

@@ -33,7 +33,7 @@ from streams.criteria.syntax import (
     Word,
 )
 from streams.criteria.topics import Topic
-from streams.criteria.wording import Weak, mixed, topic_setting, weak_words
+from streams.criteria.wording import Weak, in_other_letters, mixed, topic_setting, weak_words
 from streams.errors import QueryError
 
 TOO_COMMON: Final = 0.05
@@ -175,7 +175,8 @@ def _sample_failed(topic: Topic, post: Post, *, wanted: bool) -> str:
 
 
 def _words(subject: Subject) -> Iterator[Weak]:
-    return weak_words(subject.topic, subject.lexemes)
+    yield from weak_words(subject.topic, subject.lexemes)
+    yield from in_other_letters(subject.lexemes)
 
 
 def _mixed(subject: Subject) -> Iterator[Weak]:

@@ -45,6 +45,7 @@ def flaws(tree: Node) -> Iterator[Flaw]:
         if isinstance(node, And):
             yield from _clashing_facts(parts)
             yield from _contradictions(parts if small else parts[:MOST_NODES])
+        yield from _off_scale(parts)
         if small:
             yield from _idle(node, list(dict.fromkeys(parts)))
         elif isinstance(node, Or):
@@ -166,14 +167,28 @@ def _clashing_facts(parts: Sequence[Node]) -> Iterator[Flaw]:
             if before.value != part.value:
                 yield _clash(part, before)
         if isinstance(part, Range):
-            if part.field == "rating" and (part.low > SCALE or part.high < 0):
-                yield _off_scale(part)
             other = ranges.setdefault(part.field, part)
             if max(part.low, other.low) > min(part.high, other.high):
                 yield _clash(part, other)
 
 
-def _off_scale(part: Range) -> Flaw:
+def _off_scale(parts: Sequence[Node]) -> Iterator[Flaw]:
+    for part in parts:
+        if not isinstance(part, Range) or part.field == "created":
+            continue
+        if part.field == "rating" and (part.low > SCALE or part.high < 0):
+            yield _no_rating(part)
+        elif part.high < 0:
+            yield Flaw(
+                part,
+                "never",
+                f"{describe(part)} never holds: no post has fewer than 0 {part.field}",
+                "a number from 0 on",
+                f"delete it, or write {part.field}:0 for posts with none",
+            )
+
+
+def _no_rating(part: Range) -> Flaw:
     return Flaw(
         part,
         "never",

@@ -1,14 +1,17 @@
 """A post as seen by the topics that may meet it: positions are computed once, when first needed."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Final, Literal
+from itertools import accumulate, chain
+from operator import add, itemgetter
+from typing import Final, Literal, TypeGuard
 
 from connectors.post import Post
 from streams.criteria import tokens
 from streams.criteria.facts import field_texts
-from streams.criteria.positions import Area, Place, read
+from streams.criteria.positions import Area, Place, Words, beginning, read
 from streams.criteria.vocabulary import Vocabulary, hashtag_term
 from streams.records import Span
 
@@ -20,7 +23,9 @@ Hit = str | tuple[str, ...] | Place
 """A term or a phrase that a post carries, or a place in it."""
 
 _NAMES: Final[tuple[Literal["title", "text", "hashtags"], ...]] = ("title", "text", "hashtags")
+_PIECE: Final = re.compile(r"\S+")
 _BETWEEN: Final = "\0"  # in no folded word
+_MANY: Final = 16
 _FEW: Final = 4
 """Different pieces that carry one word: with more, finding all words at once is quicker."""
 
@@ -38,25 +43,26 @@ class Document:
         self.terms = terms
         self._vocabulary = vocabulary
         self._spans: dict[frozenset[Hit], list[Span]] = {}
-        self._stood: dict[Hit, list[Stretch]] = {}
+        self._asked = 0
+        self._stood: dict[str | tuple[str, ...], list[Stretch]] = {}
 
     @cached_property
-    def _fields(self) -> list[tuple[list[str], list[tuple[int, int]]]]:
-        """The folded words of title and text, and where they stand."""
+    def _fields(self) -> list[Words]:
+        """The words of title and text."""
         return [self._field(self.post.title), self._field(self.post.text)]
 
-    def _field(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
-        words: list[str] = []
-        where: list[tuple[int, int]] = []
-        find, end = text.find, 0
-        for piece in text.split():
-            # Only white space lies between: the first occurrence is the piece itself.
-            start = find(piece, end)
-            end = start + len(piece)
-            for word, first, last in self._vocabulary.tokens(piece):
-                words.append(word)
-                where.append((start + first, start + last))
-        return words, where
+    def _field(self, text: str) -> Words:
+        pieces = text.split()
+        each = {piece: self._vocabulary.tokens(piece) for piece in set(pieces)}
+        found = list(chain.from_iterable(map(each.__getitem__, pieces)))
+        origins = list(starts(pieces, text))
+        if any(len(some) != 1 for some in each.values()):
+            origins = [at for at, piece in zip(origins, pieces, strict=True) for _ in each[piece]]
+        return Words(
+            list(map(itemgetter(0), found)),
+            list(map(add, origins, map(itemgetter(1), found))),
+            list(map(add, origins, map(itemgetter(2), found))),
+        )
 
     def area(self, field: str = "text") -> Area:
         """Where leaves stand: in title and text together, or in a field that is neither."""
@@ -70,7 +76,7 @@ class Document:
     @cached_property
     def _joined(self) -> str:
         """All words in order, so that a phrase is a substring; no phrase crosses the fields."""
-        return "".join(f"\0{_BETWEEN.join(words)}\0" for words, _ in self._fields)
+        return "".join(f"\0{_BETWEEN.join(words.folded)}\0" for words in self._fields)
 
     def has_phrase(self, terms: Sequence[str]) -> bool:
         """Whether the words stand one after the other. Linear in the text."""
@@ -83,28 +89,31 @@ class Document:
         """
         known = self._spans.get(hits)
         if known is None:
-            stretches = [stretch for hit in hits for stretch in self._stretches(hit)]
+            stretches = [(hit[0], hit[3], hit[4]) for hit in hits if _is_place(hit)]
+            for hit in filter(_is_said, hits):
+                stretches += self._stretches(hit)
             if len(stretches) > 1:
                 stretches = merged(stretches)
             known = self._spans[hits] = [Span(_NAMES[field], a, b) for field, a, b in stretches]
         return known.copy()
 
-    def _stretches(self, hit: Hit) -> Sequence[Stretch]:
+    def _stretches(self, hit: str | tuple[str, ...]) -> Sequence[Stretch]:
         known = self._stood.get(hit)
         if known is None:
             known = self._stood[hit] = list(self._found(hit))
         return known
 
-    def _found(self, hit: Hit) -> Iterable[Stretch]:
+    def _found(self, hit: str | tuple[str, ...]) -> Iterable[Stretch]:
         if isinstance(hit, str):
             return self._standing(hit)
-        if isinstance(hit, Place):
-            return [(hit.text, hit.start, hit.end)]
         return self._phrase(hit)
 
     def _standing(self, term: str) -> Iterable[Stretch]:
         """Where a term stands. Most posts carry it once: then only the pieces that do are looked
-        for, at a tenth of the cost of finding all words."""
+        for, at a tenth of the cost of finding all words, unless many terms are asked for."""
+        self._asked += 1
+        if self._asked > _MANY:
+            return self._everywhere(term) or self._listed(term)
         found: list[Stretch] = []
         for field, text in enumerate((self.post.title, self.post.text)):
             pieces = self._vocabulary.carriers(term, text)
@@ -116,11 +125,10 @@ class Document:
                     found += [(field, at + a, at + b) for a, b in places]
         return found if found or term[0] != "#" else self._listed(term)
 
-    def _everywhere(self, term: str) -> Iterable[Stretch]:
+    def _everywhere(self, term: str) -> list[Stretch]:
         if term[-1] != "*" or len(term) == 1:
-            return self._where[term]
-        start = term[:-1]
-        words = (word for word in self._where if word.startswith(start) and word[0] not in "#")
+            return self._where.get(term, [])
+        words = beginning(term[:-1], self._sorted)
         return [stretch for word in words for stretch in self._where[word]]
 
     def _listed(self, term: str) -> Iterable[Stretch]:
@@ -129,20 +137,40 @@ class Document:
         return [(2, at, at + 1) for at, tag in tags if hashtag_term(tag) == term]
 
     @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._where)
+
+    @cached_property
     def _where(self) -> dict[str, list[Stretch]]:
         """Each word and hashtag of the post to where it stands."""
         where: defaultdict[str, list[Stretch]] = defaultdict(list)
-        for field, (words, bounds) in enumerate(self._fields):
-            for word, (start, end) in zip(words, bounds, strict=True):
+        for field, words in enumerate(self._fields):
+            for word, start, end in zip(*words, strict=True):
                 where[word].append((field, start, end))
             for tag, start, end in tokens.hashtags((self.post.title, self.post.text)[field]):
                 where[hashtag_term(tag)].append((field, start, end))
-        return where
+        return dict(where)
 
     def _phrase(self, terms: tuple[str, ...]) -> Iterator[Stretch]:
-        for field, (words, bounds) in enumerate(self._fields):
-            for last in occurrences(words, terms):
-                yield field, bounds[last - len(terms) + 1][0], bounds[last][1]
+        for field, words in enumerate(self._fields):
+            for last in occurrences(words.folded, terms):
+                yield field, words.starts[last - len(terms) + 1], words.ends[last]
+
+
+def _is_place(hit: Hit) -> TypeGuard[Place]:
+    return isinstance(hit[0], int)
+
+
+def _is_said(hit: Hit) -> TypeGuard[str | tuple[str, ...]]:
+    return isinstance(hit[0], str)
+
+
+def starts(pieces: Sequence[str], text: str) -> Iterator[int]:
+    """Where the pieces between white space start."""
+    lengths = list(map(len, pieces))
+    if sum(lengths) + len(pieces) - 1 == len(text):  # one character between any two
+        return accumulate(lengths[:-1], lambda at, length: at + length + 1, initial=0)
+    return map(re.Match.start, _PIECE.finditer(text))
 
 
 def alone(piece: str, text: str) -> Iterator[int]:

@@ -42,6 +42,7 @@ _COMPARED: Final = re.compile(r"(<=|>=|<|>|=)?(.+)", re.DOTALL)
 _BETWEEN: Final = re.compile(r"([\[{])\s*(\S+)\s+TO\s+(\S+?)\s*([\]}])")
 _DOTS: Final = re.compile(r"(.*?)\.\.(.*)")
 _NUMBER: Final = re.compile(r"[+-]?\d[\d_]*(?:\.\d+)?([kKmM]?)")
+_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[.,]\d{3})+")
 _MANY: Final = {"": 1, "k": 1_000, "m": 1_000_000}
 _MONTH: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -228,12 +229,16 @@ def _end(value: Value, written: str, *, first: bool) -> float:
     """A bound; a day, a month or a year has a first moment and a last one."""
     if value.field != "created":
         number = _NUMBER.fullmatch(written)
+        if number is None and value.field != "rating" and _GROUPED.fullmatch(written):
+            raise _grouped(value, written)
         if number is None:
             problem = f"{value.field}: is a number, and {written[:40]} is none"
             if written.strip("<>=") == "":
                 problem = f"the number that {value.field}: is compared with is missing"
             raise _refused(value, problem, f"{value.field}:>=3")
         digits = written.rstrip("kKmM").replace("_", "")
+        if value.field != "rating" and _GROUPED.fullmatch(written):
+            raise _grouped(value, written)
         return float(digits) * _MANY[number[1].lower()]
     try:
         begin, end = _moments(written)
@@ -241,6 +246,14 @@ def _end(value: Value, written: str, *, first: bool) -> float:
         problem = f"{written[:40]} is not a time"
         raise _refused(value, problem, "it as 2026-01-31 or 2026-01-31T12:00Z") from None
     return begin.timestamp() if first else end.timestamp()
+
+
+def _grouped(value: Value, written: str) -> QueryError:
+    """`10.000` is ten thousand to half of Europe, and ten to the other."""
+    many = int(re.sub(r"[.,]", "", written))
+    short = f" or {many // 1000}k" if many % 1000 == 0 else ""
+    problem = f"{written[:40]} may mean {many} or {written.replace(',', '.').partition('.')[0]}"
+    return _refused(value, problem, f"{many}{short}, without a sign between the digits")
 
 
 def _moments(written: str) -> tuple[datetime, datetime]:

@@ -71,6 +71,7 @@ _BOUNDS: Final = re.compile(r"[\[{][^\]}\n\"()]*[\]}]")
 _REGEX: Final = re.compile(r"/(?:\\[^\s]|\[(?:\\[^\s]|[^\]\s\\])+\]|[^/\s\\\[])+/(?=[\s)]|\Z)")
 _SLOP: Final = re.compile(r"~[^\s()]*")
 _NEAR: Final = re.compile(r"O?NEAR(?:/\d*)?")
+_MEANT: Final = re.compile(r'\s+("[^"\n]{1,40}"|[^\s()]{1,40})(?=[\s)]|\Z)')
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -169,12 +170,14 @@ def _plain(raw: str, at: int) -> Lexeme:
 def _symbol(query: str, symbol: str, at: int) -> Lexeme:
     after = query[at + 1 : at + 2]
     if symbol in {"+", "-", "!"} and (not after or after.isspace() or after == ")"):
+        meant = _MEANT.match(query, at + 1)
+        shown = meant[1] if meant else "word"
         raise query_error(
             query,
             at,
             f"a lone {symbol}",
             expected=f"the word, phrase or ( straight after the {symbol}",
-            remedy=f"close the gap ({symbol}word), or delete the {symbol}",
+            remedy=f"close the gap ({symbol}{shown}), or delete the {symbol}",
         )
     return Lexeme(OPERATORS[symbol], symbol, at)
 

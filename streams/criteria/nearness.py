@@ -24,7 +24,7 @@ DEFAULT_NEAR: Final = 10
 """Words that may stand between the sides of a NEAR that gives no number."""
 
 MAX_NEAR: Final = 1000
-MAX_CHAIN: Final = 20
+MAX_CHAIN: Final = 10
 """Most of these operators one inside the other: `a NEAR b NEAR c` are two."""
 
 _NOWHERE: Final = (And, Not, Site, Equals, Range, Flag)

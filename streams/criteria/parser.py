@@ -54,9 +54,7 @@ class _Parser:
 
     def tree(self) -> Node:
         if self._next.kind == "end":
-            raise self._error(
-                "the query is empty", expected=_OPERAND, remedy="say what to look for"
-            )
+            raise self._empty()
         node = self._disjunction()
         if self._next.kind == ")":
             raise self._error(
@@ -138,6 +136,8 @@ class _Parser:
             return fields.fact(fields.Value(self._query, field, lexeme))
         if lexeme.kind == "word":
             return self._word(lexeme)
+        if self._reading.stem:
+            raise terms.unstemmed(self._reading, lexeme)
         slop = self._take() if self._next.kind == "slop" else None
         read = terms.exactly if lexeme.kind == "exact" else None
         leaf = read(self._reading, lexeme) if read else terms.phrase(self._reading, lexeme, slop)
@@ -147,7 +147,21 @@ class _Parser:
         name = lexeme.raw[1:] if lexeme.raw[:1] in {"@", "＠"} else ""
         if name in self._reading.style.queries:
             return self._subquery(lexeme)
+        if lexeme.raw[-1:] == ":" and lexeme.raw[:-1].lower() in fields.ALL_FIELDS:
+            self._refuse_empty(lexeme)
         return _scoped(terms.word(self._reading, lexeme), self._reading.field)
+
+    def _refuse_empty(self, lexeme: Lexeme) -> None:
+        """A field with a word after the gap is one, and a warning of `check`: this has none."""
+        if self._next.kind in {"end", ")", "and", "or", "near"}:
+            name = lexeme.raw[:-1]
+            raise query_error(
+                self._query,
+                lexeme.start,
+                f"nothing stands after {lexeme.raw}",
+                expected=f"a value straight after the colon: {name}:value",
+                remedy=f'complete or delete it, or write "{name}" to search for the word',
+            )
 
     def _subquery(self, lexeme: Lexeme) -> Node:
         if self._depth == MAX_DEPTH:
@@ -175,6 +189,20 @@ class _Parser:
         self._take()
         self._depth -= 1
         return node
+
+    def _empty(self) -> QueryError:
+        sign = self._query.find("#")
+        if sign < 0:
+            return self._error(
+                "the query is empty", expected=_OPERAND, remedy="say what to look for"
+            )
+        return query_error(
+            self._query,
+            sign,
+            "the query is empty: a # with nothing straight after it begins a comment",
+            expected=_OPERAND,
+            remedy="write #tag without a gap, or say what to look for on a line of its own",
+        )
 
     def _too_deep(self) -> QueryError:
         return self._error(

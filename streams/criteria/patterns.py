@@ -5,12 +5,19 @@ stand together in them, edits by what two words have in common when letters are 
 """
 
 from collections import Counter, defaultdict
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from streams.criteria.regexes import meets
 
 MAX_FUZZY: Final = 40
 """Longest word, in letters, that is looked for with edits."""
+
+_LONGEST: Final = 42
+_FEW: Final = 16
+"""So many patterns are asked one by one; of more, those that share letters with the word."""
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 Kind = str
 
@@ -30,7 +37,11 @@ def kind_of(term: str) -> Kind:
 
 
 def fits(term: str, folded: str) -> bool:
-    """Whether a folded word meets the pattern."""
+    """Whether a folded word meets the pattern. Remembered, for the index and the topics ask."""
+    return _fits(term, folded) if len(folded) > _LONGEST else _remembered(term, folded)
+
+
+def _fits(term: str, folded: str) -> bool:
     kind = kind_of(term)
     if kind == "elision":
         return "'" in folded and term[1:] in folded.split("'")
@@ -40,25 +51,44 @@ def fits(term: str, folded: str) -> bool:
     return meets(term, folded)
 
 
+_remembered: Final = lru_cache(maxsize=60_000)(_fits)  # what a hostile post asks of five patterns
+
+
 def within_edits(one: str, other: str, most: int) -> bool:
     """Whether so few letters added, left out, changed or swapped with the next make one the other.
 
-    As in Lucene, a swap is one edit and what is swapped is not edited again.
+    As in Lucene, a swap is one edit and what is swapped is not edited again. Linear in the words
+    for each way to make the edits: four for one, sixteen for two.
     """
+    if not most or one == other:
+        return one == other
     if abs(len(one) - len(other)) > most:
         return False
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        last, before, row = before, row, [i]
-        for j, b in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most and (i == 1 or min(before) > most):
-            return False
-    return row[-1] <= most
+    at = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        at += 1  # what both begin with is never edited
+    a, b = one[at:], other[at:]
+    return (
+        within_edits(a[1:], b[1:], most - 1)
+        or (len(a) > len(b) - most and within_edits(a[1:], b, most - 1))
+        or (len(b) > len(a) - most and within_edits(a, b[1:], most - 1))
+        or (len(b) > 1 and b[1::-1] == a[:2] and within_edits(a[2:], b[2:], most - 1))
+    )
+
+
+class _Fuzzy(NamedTuple):
+    """`word~edits`: an edit changes the set of letters by two at most."""
+
+    word: str
+    edits: int
+    letters: frozenset[str]
+
+    @classmethod
+    def of(cls, term: str) -> "_Fuzzy":
+        word, _, edits = term.rpartition("~")
+        return cls(word, int(edits), frozenset(word))
 
 
 class Patterns:
@@ -67,8 +97,9 @@ class Patterns:
     def __init__(self) -> None:
         self._wanted: Counter[str] = Counter()
         self._by_key: defaultdict[str, set[str]] = defaultdict(set)
-        self._fuzzy: defaultdict[str, set[str]] = defaultdict(set)
-        self._edits: Counter[int] = Counter()
+        self._by_variant: defaultdict[str, set[str]] = defaultdict(set)
+        self._fuzzy: dict[str, _Fuzzy] = {}
+        self._reach: Counter[int] = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._wanted)
@@ -79,10 +110,10 @@ class Patterns:
         if self._wanted[term] > 1:
             return False
         if kind_of(term) == "fuzzy":
-            word, _, edits = term.rpartition("~")
-            self._edits[int(edits)] += 1
-            for variant in _variants(word, int(edits)):
-                self._fuzzy[variant].add(term)
+            fuzzy = self._fuzzy[term] = _Fuzzy.of(term)
+            self._widen(fuzzy)
+            for variant in _variants(fuzzy.word, fuzzy.edits):
+                self._by_variant[variant].add(term)
         else:
             self._by_key[_key(term)].add(term)
         return True
@@ -94,23 +125,46 @@ class Patterns:
             return
         del self._wanted[term]
         if kind_of(term) == "fuzzy":
-            word, _, edits = term.rpartition("~")
-            self._edits -= Counter({int(edits): 1})
-            for variant in _variants(word, int(edits)):
-                _discard(self._fuzzy, variant, term)
+            fuzzy = self._fuzzy.pop(term)
+            for variant in _variants(fuzzy.word, fuzzy.edits):
+                _discard(self._by_variant, variant, term)
         else:
             _discard(self._by_key, _key(term), term)
 
     def met(self, folded: str) -> list[str]:
         """The patterns that a folded word meets."""
-        candidates: set[str] = set()
-        if self._by_key:
+        candidates = self._alike(folded) if self._fuzzy else set()
+        if len(self._by_key) > _FEW:
             for key in _keys_in(folded) & self._by_key.keys():
                 candidates |= self._by_key[key]
-        if self._edits and len(folded) <= MAX_FUZZY + 2:
-            for variant in _variants(folded, max(self._edits)):
-                candidates |= self._fuzzy.get(variant, set())
+        else:
+            for key, terms in self._by_key.items():
+                if key.lstrip("'") in folded:
+                    candidates |= terms
         return [term for term in candidates if fits(term, folded)]
+
+    def _widen(self, fuzzy: _Fuzzy) -> None:
+        """Note how many edits words of which length are asked for with: never undone, for what
+        is too many costs time alone."""
+        size = len(fuzzy.word)
+        for length in range(size - fuzzy.edits, size + fuzzy.edits + 1):
+            self._reach[length] = max(self._reach[length], fuzzy.edits)
+
+    def _alike(self, folded: str) -> set[str]:
+        """The patterns with edits that the word may meet."""
+        size = len(folded)
+        if len(self._fuzzy) <= _FEW:
+            return {
+                term
+                for term, (word, edits, letters) in self._fuzzy.items()
+                if abs(len(word) - size) <= edits
+                and len(letters.symmetric_difference(folded)) <= 2 * edits
+            }
+        candidates: set[str] = set()
+        if edits := self._reach.get(size):
+            for variant in _variants(folded, edits):
+                candidates |= self._by_variant.get(variant, _NONE)
+        return candidates
 
 
 def _discard(table: dict[str, set[str]], key: str, term: str) -> None:

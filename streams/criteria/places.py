@@ -69,7 +69,8 @@ class Joined:
         """The leaves that stand in a place where the two are together."""
         if area_of(self._node) != "text":
             return frozenset()
-        leaves = [place for leaf in leaves_of(self._node) for place in places(leaf, document)]
+        each = dict.fromkeys(leaves_of(self._node))
+        leaves = [place for leaf in each for place in places(leaf, document)]
         return frozenset(within(leaves, places(self._node, document)))
 
 
@@ -107,7 +108,7 @@ def _found(  # noqa: PLR0911 (one line for each kind of node)
     match node:
         case Within("title" | "text" as name, leaf):
             number = 1 if name == "text" else 0
-            return [place for place in document.area().places(leaf) if place.text == number]
+            return [place for place in document.area().places(leaf) if place[0] == number]
         case Within(name, leaf):
             return document.area(name).places(leaf)
         case Or(children):

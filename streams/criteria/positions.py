@@ -1,11 +1,12 @@
 """Where the leaves of a query stand in a text, word by word. Built when a topic asks for it."""
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, islice
-from typing import Final, Literal, NamedTuple
+from heapq import heapify, heapreplace
+from itertools import groupby, islice
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from streams.criteria import links, patterns, stems, tokens, written
 from streams.criteria.folding import fold
@@ -23,33 +24,47 @@ from streams.criteria.syntax import (
     Written,
 )
 
-Words = tuple[list[str], list[tuple[int, int]]]
-"""The folded words of a text, and where each starts and ends."""
+
+class Words(NamedTuple):
+    """The folded words of a text, where each starts and where it ends.
+
+    Numbers in lists of their own: pairs of them would keep the garbage collector busy.
+    """
+
+    folded: list[str]
+    starts: list[int]
+    ends: list[int]
+
 
 Unit = Literal["sentence", "paragraph"]
 
-
-MAX_PLACES: Final = 2000
+MAX_PLACES: Final = 1000
 """How many places of each part of a query are looked at: more are in no honest post."""
 
 _Run = tuple[int, int, int]
 """Text, first word, last word."""
 
 
-class Place(NamedTuple):
-    """In which text, from which word to which, from which character to before which."""
+Place: TypeAlias = tuple[int, int, int, int, int]
+"""In which text, from which word to which, from which character to before which.
 
-    text: int
-    first: int
-    last: int
-    start: int
-    end: int
+A plain tuple: a thousand of them, with names, would take as long as finding them.
+"""
+
+
+def beginning(start: str, ordered: Sequence[str]) -> Sequence[str]:
+    """The words that begin so, of sorted ones. Linear in those found alone."""
+    first = last = bisect_left(ordered, start)
+    while last < len(ordered) and ordered[last].startswith(start):
+        last += 1
+    return ordered[first:last]
 
 
 def read(text: str) -> Words:
     """The words of a text."""
     bounds = tokens.spans(text)
-    return [fold(text[start:end]) for start, end in bounds], bounds
+    folded = [fold(text[start:end]) for start, end in bounds]
+    return Words(folded, [start for start, _ in bounds], [end for _, end in bounds])
 
 
 class Area:
@@ -60,6 +75,7 @@ class Area:
         self._words = words
         self._language = language
         self._starts: dict[tuple[Unit, int], list[int]] = {}
+        self._stemmed: dict[str, dict[str, list[Place]]] = {}
 
     def places(self, leaf: Placed) -> list[Place]:
         """The first `MAX_PLACES`, sorted. Linear in the texts, but for the logarithms."""
@@ -71,56 +87,98 @@ class Area:
             case Written():
                 return list(islice(self._as_written(leaf), MAX_PLACES))
             case Stem():
-                return list(islice(self._stems(leaf), MAX_PLACES))
+                return sorted(self._stems(leaf))[:MAX_PLACES]
             case _:
                 return [self._place(*run) for run in self._ordered(leaf)]
 
     def _ordered(self, leaf: Word | Prefix | Pattern | Phrase | Sloppy) -> Iterable[_Run]:
         match leaf:
             case Word(term):
-                return ((text, at, at) for text, at in self._where.get(term, ())[:MAX_PLACES])
+                return islice(self._spots(term), MAX_PLACES)
             case Prefix(start):
-                return islice(self._meeting(lambda word: word.startswith(start)), MAX_PLACES)
+                return self._standing(beginning(start, self._sorted))
             case Pattern(term):
-                return islice(self._meeting(lambda word: patterns.fits(term, word)), MAX_PLACES)
+                words = dict.fromkeys(word for where in self._where for word in where)
+                return self._standing([word for word in words if patterns.fits(term, word)])
             case Phrase(terms):
                 return islice(self._runs(terms), MAX_PLACES)
             case Sloppy():
-                return sorted(set(self._sloppy(leaf)))[:MAX_PLACES]
+                return islice(self._sloppy(leaf), MAX_PLACES)
 
     def unit(self, kind: Unit, place: Place) -> int | None:
         """The number of the sentence or paragraph that the place lies in, if in one alone."""
-        starts = self._starts.get((kind, place.text))
+        text, _, _, start, end = place
+        starts = self._starts.get((kind, text))
         if starts is None:
             find = sentences if kind == "sentence" else paragraphs
-            starts = self._starts[kind, place.text] = find(self._texts[place.text])
-        number = bisect_right(starts, place.start)
-        return number if bisect_left(starts, place.end) == number else None
+            starts = self._starts[kind, text] = find(self._texts[text])
+        number = bisect_right(starts, start)
+        return number if bisect_left(starts, end) == number else None
 
     @cached_property
-    def _where(self) -> dict[str, list[tuple[int, int]]]:
-        """Each word to the texts and positions it has there."""
-        where: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-        for text, (words, _) in enumerate(self._words):
-            for at, word in enumerate(words):
-                where[word].append((text, at))
-        return dict(where)
+    def _where(self) -> list[dict[str, list[int]]]:
+        """For each text its words, and the positions that each has there."""
+        found = []
+        for words in self._words:
+            where: defaultdict[str, list[int]] = defaultdict(list)
+            for at, word in enumerate(words.folded):
+                where[word].append(at)
+            found.append(dict(where))
+        return found
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        """All words, each once, so that those with one beginning are side by side."""
+        return sorted({word for where in self._where for word in where})
 
     def _place(self, text: int, first: int, last: int) -> Place:
-        bounds = self._words[text][1]
-        return Place(text, first, last, bounds[first][0], bounds[last][1])
+        words = self._words[text]
+        return text, first, last, words.starts[first], words.ends[last]
 
-    def _meeting(self, wanted: Callable[[str], bool]) -> list[_Run]:
-        words = (spots for word, spots in self._where.items() if wanted(word))
-        return [(text, at, at) for text, at in sorted(chain.from_iterable(words))]
+    def _spots(self, term: str) -> Iterator[_Run]:
+        for text, where in enumerate(self._where):
+            for at in where.get(term, ()):
+                yield text, at, at
 
-    def _stems(self, leaf: Stem) -> Iterator[Place]:
-        for run in self._meeting(lambda word: word.startswith(leaf.start)):
-            place = self._place(*run)
-            as_written = self._texts[place.text][place.start : place.end]
-            folded = self._words[place.text][0][place.first]
-            if stems.fits(leaf, as_written, folded, self._language):
-                yield place
+    def _standing(self, words: Sequence[str]) -> Iterable[_Run]:
+        """The first places of the words, which are all different."""
+        found = []
+        for text, where in enumerate(self._where):
+            spots = (where[word][:MAX_PLACES] for word in words if word in where)
+            found += [(text, at, at) for at in sorted(at for some in spots for at in some)]
+        return found[:MAX_PLACES]
+
+    def _stems(self, leaf: Stem) -> Iterable[Place]:
+        if self._language not in stems.NAMES:
+            return (
+                place
+                for word in beginning(leaf.start, self._sorted)
+                for as_written, place in self._forms(word)
+                if stems.fits(leaf, as_written, word, self._language)
+            )
+        found = {place for _, place in self._forms(leaf.word)}
+        for language, stem in leaf.stems:
+            if language == self._language:
+                found.update(self._with_stem(leaf.start).get(stem, ()))
+        return found
+
+    def _with_stem(self, start: str) -> dict[str, list[Place]]:
+        """The places of the words that begin so, by their stem: once for all leaves."""
+        known = self._stemmed.get(start)
+        if known is None:
+            places: defaultdict[str, list[Place]] = defaultdict(list)
+            for word in beginning(start, self._sorted):
+                for as_written, place in self._forms(word):
+                    places[stems.stem(self._language, as_written)].append(place)
+            known = self._stemmed[start] = dict(places)
+        return known
+
+    def _forms(self, word: str) -> Iterator[tuple[str, Place]]:
+        """Each place of a folded word, with how it is written there."""
+        for text, where in enumerate(self._where):
+            for at in where.get(word, ()):
+                place = self._place(text, at, at)
+                yield self._texts[text][place[3] : place[4]], place
 
     def _marked(
         self,
@@ -130,37 +188,37 @@ class Area:
         """Tags or handles: the words in them, with the sign before."""
         found: list[Place] = []
         for number, text in enumerate(self._texts):
-            bounds = self._words[number][1]
+            words = self._words[number]
             for name, start, end in find(text):
                 if wanted(name):
-                    first = bisect_right(bounds, start, key=lambda bound: bound[1])
-                    last = bisect_left(bounds, end, key=lambda bound: bound[0]) - 1
-                    found.append(Place(number, first, max(first, last), start, end))
+                    first = bisect_right(words.ends, start)
+                    last = bisect_left(words.starts, end) - 1
+                    found.append((number, first, max(first, last), start, end))
         return found[:MAX_PLACES]
 
     def _runs(self, terms: Sequence[str]) -> Iterator[_Run]:
         """Where the words stand one after the other: tried where the rarest of them stands."""
-        rarest = min(range(len(terms)), key=lambda at: len(self._where.get(terms[at], ())))
         wanted = list(terms)
-        for text, at in self._where.get(terms[rarest], ()):
-            first = at - rarest
-            words = self._words[text][0]
-            if first >= 0 and words[first : first + len(wanted)] == wanted:
-                yield text, first, first + len(wanted) - 1
+        for text, where in enumerate(self._where):
+            rarest = min(range(len(terms)), key=lambda at: len(where.get(terms[at], ())))
+            words = self._words[text].folded
+            for at in where.get(terms[rarest], ()):
+                first = at - rarest
+                if first >= 0 and words[first : first + len(wanted)] == wanted:
+                    yield text, first, first + len(wanted) - 1
 
     def _as_written(self, leaf: Written) -> Iterator[Place]:
         for text, first, last in self._runs(leaf.terms):
-            bounds = self._words[text][1][first : last + 1]
+            words, stood = self._words[text], slice(first, last + 1)
+            bounds = list(zip(words.starts[stood], words.ends[stood], strict=True))
             if written.stands(leaf, self._texts[text], bounds):
-                yield Place(text, first, last, *written.extent(leaf, bounds))
+                yield text, first, last, *written.extent(leaf, bounds)
 
     def _sloppy(self, leaf: Sloppy) -> Iterator[_Run]:
-        for text in range(len(self._texts)):
-            spots = [
-                [at for where, at in self._where.get(term, ())[:MAX_PLACES] if where == text]
-                for term in leaf.terms
-            ]
-            for first, last in windows(leaf.terms, spots, leaf.slop):
+        for text, where in enumerate(self._where):
+            cut = {term: where.get(term, [])[:MAX_PLACES] for term in leaf.terms}
+            spots = [cut[term] for term in leaf.terms]
+            for (first, last), _ in groupby(windows(leaf.terms, spots, leaf.slop)):
                 yield text, first, last
 
 
@@ -171,33 +229,53 @@ def windows(
 
     A place is one spot for each term, all different, of which the distances from where the terms
     stand in the phrase differ by at most `slop`: what Lucene's matcher looks for. For each
-    smallest distance the nearest spots are taken.
+    smallest distance the nearest spots are taken. Sorted, but the same may come again.
+
+    Each term passes each of its spots at most once.
     """
-    distances = sorted({at - number for number, of_one in enumerate(spots) for at in of_one})
-    least = distances[0] if all(spots) else None
-    for distance in distances:
-        if least is None or distance < least:
+    taken = _first_spots(terms, spots)
+    if taken is None:
+        return
+    twins = _twins(terms)
+    nearest = [(at - term, term) for term, at in enumerate(taken)]
+    largest, last = max(nearest)[0], max(taken)
+    heapify(nearest)
+    while True:
+        distance, term = nearest[0]
+        if taken[term] - term > distance:  # it had to make way for a twin
+            heapreplace(nearest, (taken[term] - term, term))
             continue
-        taken = _nearest(terms, spots, distance)
-        if taken is None:
-            return
-        largest = max(at - number for number, at in enumerate(taken))
-        if largest - distance <= slop:
-            yield min(taken), max(taken)
-        else:
-            least = max(distance, largest - slop)
+        if met := largest - distance <= slop:
+            yield min(taken), last
+        least = term + (distance + 1 if met else largest - slop)
+        moved = term
+        while moved >= 0 and taken[moved] < least:
+            number = bisect_left(spots[moved], least)
+            if number == len(spots[moved]):
+                return
+            at = taken[moved] = spots[moved][number]
+            largest, last = max(largest, at - moved), max(last, at)
+            least, moved = at + 1, twins[moved]
+        heapreplace(nearest, (taken[term] - term, term))
 
 
-def _nearest(
-    terms: Sequence[str], spots: Sequence[Sequence[int]], distance: int
-) -> list[int] | None:
-    """For each term the first spot at that distance or a larger one; a word is taken but once."""
-    taken: list[int] = []
-    last: dict[str, int] = {}
-    for number, (term, of_one) in enumerate(zip(terms, spots, strict=True)):
-        at = bisect_left(of_one, max(distance + number, last.get(term, -1) + 1))
-        if at == len(of_one):
+def _first_spots(terms: Sequence[str], spots: Sequence[Sequence[int]]) -> list[int] | None:
+    """The first spot of each term; of a word that stands twice, the first two."""
+    stood: Counter[str] = Counter()
+    taken = []
+    for term, of_one in zip(terms, spots, strict=True):
+        if stood[term] == len(of_one):
             return None
-        taken.append(of_one[at])
-        last[term] = of_one[at]
+        taken.append(of_one[stood[term]])
+        stood[term] += 1
     return taken
+
+
+def _twins(terms: Sequence[str]) -> list[int]:
+    """For each term where the same word stands next in the phrase, or -1."""
+    twins, last = [-1] * len(terms), dict[str, int]()
+    for number, term in enumerate(terms):
+        if term in last:
+            twins[last[term]] = number
+        last[term] = number
+    return twins

@@ -6,10 +6,13 @@ decides every question of "at most so many words between", and keeps nested ones
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
+from typing import Final
 
 from streams.criteria.positions import MAX_PLACES, Area, Place
 from streams.criteria.syntax import Beside, Near, Node, Or, Within
+
+_BITS: Final = 40
 
 
 def joined(left: Sequence[Place], right: Sequence[Place], node: Near) -> list[Place]:
@@ -28,41 +31,36 @@ def beside(left: Sequence[Place], right: Sequence[Place], node: Beside, area: Ar
 
 def within(leaves: Sequence[Place], wholes: Sequence[Place]) -> list[Place]:
     """The leaves that lie in one of the wholes, which are sorted."""
-    firsts = [(whole.text, whole.first) for whole in wholes]
-    farthest = list(accumulate(((whole.text, whole.last) for whole in wholes), max))
-    kept = []
-    for leaf in leaves:
-        before = bisect_right(firsts, (leaf.text, leaf.first))
-        if before and farthest[before - 1] >= (leaf.text, leaf.last):
-            kept.append(leaf)
-    return kept
+    firsts = [text << _BITS | first for text, first, _, _, _ in wholes]
+    farthest = [-1, *accumulate((text << _BITS | last for text, _, last, _, _ in wholes), max)]
+    before = map(bisect_right, repeat(firsts), [leaf[0] << _BITS | leaf[1] for leaf in leaves])
+    return [
+        leaf
+        for leaf, at in zip(leaves, before, strict=True)
+        if farthest[at] >= leaf[0] << _BITS | leaf[2]
+    ]
 
 
 def _pairs(left: Sequence[Place], right: Sequence[Place], most: int | None) -> set[Place]:
-    by_first = sorted(right)
-    firsts = [(place.text, place.first) for place in by_first]
-    by_last = sorted(left, key=lambda place: (place.text, place.last, place.first))
-    lasts = [(place.text, place.last) for place in by_last]
+    """All numbers of words are made one with that of their text, for that is quick to compare."""
+    apart = (1 << _BITS if most is None else most) + 1
+    starts = [text << _BITS | first for text, first, _, _, _ in right]  # sorted, as `right` is
+    lasts = [text << _BITS | last for text, _, last, _, _ in left]
+    order = sorted(range(len(left)), key=lasts.__getitem__)
+    ends = [lasts[number] for number in order]
+    nexts = list(map(bisect_right, repeat(starts), ends))
     found = set()
-    for place in left:
-        at = bisect_left(firsts, (place.text, place.last + 1))
-        if at < len(by_first) and _near(place, by_first[at], most):
-            found.add(_hull(place, by_first[at]))
-    for place in right:
-        at = bisect_left(lasts, (place.text, place.first)) - 1
-        if at >= 0 and _near(by_last[at], place, most):
-            found.add(_hull(by_last[at], place))
+    for number, end, at in zip(order, ends, nexts, strict=True):
+        if at < len(starts) and starts[at] - end <= apart and starts[at] >> _BITS == end >> _BITS:
+            text, first, _, start, _ = left[number]
+            found.add((text, first, right[at][2], start, right[at][4]))
+    for at, before in enumerate(map(bisect_left, repeat(ends), starts)):
+        if not before or starts[at] - ends[before - 1] > apart or nexts[before - 1] == at:
+            continue  # none before it, or too far, or found already
+        text, first, _, start, _ = left[order[before - 1]]
+        if text == right[at][0]:
+            found.add((text, first, right[at][2], start, right[at][4]))
     return found
-
-
-def _near(left: Place, right: Place, most: int | None) -> bool:
-    if left.text != right.text:
-        return False
-    return most is None or right.first - left.last - 1 <= most
-
-
-def _hull(left: Place, right: Place) -> Place:
-    return Place(left.text, left.first, right.last, left.start, right.end)
 
 
 def leaves_of(node: Node) -> list[Node]:

@@ -31,7 +31,8 @@ def compiled(term: str) -> "re2._Regexp[str]":
 
 def meets(term: str, folded: str) -> bool:
     """Whether a folded word meets a `/regex/` or a wildcard."""
-    return compiled(term).fullmatch(folded) is not None
+    # As bytes: for a text RE2's wrapper counts the characters before every group it finds.
+    return compiled(term).fullmatch(folded.encode()) is not None
 
 
 def is_boundless(term: str) -> bool:

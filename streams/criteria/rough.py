@@ -13,12 +13,12 @@ A rough term is a folded word without what joins words (`l'eau` is `l` and `eau`
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from streams.criteria import characters as chars
 from streams.criteria import tokens
-from streams.criteria.folding import fold
+from streams.criteria.folding import fold, folded
 from streams.criteria.links import handles, mentions
 
 Rough = str | bytes
@@ -35,6 +35,7 @@ _ENCODING: Final = codecs.charmap_build(_ALPHABET)
 _OTHERS: Final = re.compile(rf"[^\x00-\x7f{_LATIN}{_CYRILLIC}{_SIGNS}]+")
 _EMOJI: Final = re.compile(rf"[{chars.EMOJI}]\ufe0f?")
 _ONLY_EMOJI: Final = re.compile(rf"(?:[{chars.EMOJI}](?<![{chars.SKIN_TONES}])\ufe0f?)+")
+_IDEOGRAPHS: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _LONGEST: Final = 40
 _JOINERS: Final = re.escape(chars.MID_LETTER + chars.MID_NUMBER + '"-')
 _PART: Final = re.compile(rf"[#@]?[^\s#@{_JOINERS}]+")
@@ -97,10 +98,20 @@ def _cut(text: bytes) -> list[Rough]:
 
 def _with_care(text: str) -> list[Rough]:
     """The same for any script."""
-    exact = [fold(word) for word in set(tokens.words(text))]
+    rest, alone = text, list[Rough]()
+    if _IDEOGRAPHS.search(text):  # each is a word, and folds to itself
+        alone = list(_IDEOGRAPHS.findall("".join(set(text))))
+        rest = _unmarked().sub(" ", text)
+    exact = folded(list(set(tokens.words(rest))))
     exact += [f"#{fold(tag)}" for tag, _, _ in tokens.hashtags(text)]
     exact += [f"@{name}" for written, _, _ in mentions(text) for name in handles(written)]
-    return of_terms(exact)
+    return alone + of_terms(exact)
+
+
+@cache
+def _unmarked() -> re.Pattern[str]:
+    """Ideographs but one that has a mark: that is a word which may fold to another."""
+    return re.compile(f"{_IDEOGRAPHS.pattern}+(?![{chars.marks()}])")
 
 
 def of_terms(exact: Iterable[str]) -> list[Rough]:

@@ -76,7 +76,7 @@ def fits(leaf: Stem, written: str, folded: str, language: str) -> bool:
         return False
     if folded == leaf.word:
         return True
-    stems = dict(leaf.stems)
     if language in NAMES:
-        return language in stems and stem(language, written) == stems[language]
+        wanted = next((found for code, found in leaf.stems if code == language), None)
+        return wanted is not None and stem(language, written) == wanted
     return leaf.guess and any(stem(code, written) == found for code, found in leaf.stems)

@@ -29,9 +29,12 @@ from streams.errors import QueryError
 MIN_PREFIX: Final = 2
 MAX_PREFIX: Final = 64
 MAX_SLOP: Final = 1000
+MAX_SLOPPY: Final = 32
+"""Most words of a phrase with `~`: a plain phrase may be as long as the query."""
 
 _TAG: Final = re.compile(r"[#\uff03](.+)", re.DOTALL)
 _WILDCARD: Final = re.compile(r"(?<!\\)[*?]")
+_LOST_STAR: Final = re.compile(r"\w[*]|(?<!\\)[*]\w")
 _WILD_PARTS: Final = re.compile(r"((?<!\\)[*?]+)")
 _FUZZY: Final = re.compile(r"(.*[^\\])~([^~]*)", re.DOTALL)
 _REGEX: Final = re.compile(r"/(.+)/", re.DOTALL)
@@ -59,7 +62,28 @@ def word(reading: Reading, lexeme: Lexeme) -> Node:
     if special is None:
         lexeme = replace(lexeme, raw=lexeme.raw.translate(_UNSEEN))
         special = _special(reading, lexeme)
-    return special or _forms(reading, lexeme, exact(reading, lexeme))
+    leaf = special or exact(reading, lexeme)
+    if reading.stem and not isinstance(leaf, Word):
+        raise unstemmed(reading, lexeme)
+    return leaf if special else _forms(reading, lexeme, leaf)
+
+
+def unstemmed(reading: Reading, lexeme: Lexeme) -> QueryError:
+    """The complaint about `stem:` before what has no other forms: a phrase, a pattern, a tag."""
+    words = re.findall(r"\w+", unescape(lexeme.raw))[:5] or ["word"]
+    each = " ONEAR/0 ".join(f"stem:{word}" for word in words)
+    shown = lexeme.raw[:MAX_PREFIX] if lexeme.kind == "word" else _quoted(lexeme)
+    return query_error(
+        reading.query,
+        lexeme.start,
+        f"stem: counts for nothing before {shown}",
+        expected="one word without quotes and signs after stem:",
+        remedy=f"write {each}, or delete stem:",
+    )
+
+
+def _quoted(lexeme: Lexeme) -> str:
+    return f'"{lexeme.raw[:MAX_PREFIX]}"'
 
 
 def _plain_but_for_a_sign(raw: str) -> Placed | None:
@@ -86,11 +110,30 @@ def phrase(reading: Reading, lexeme: Lexeme, slop: Lexeme | None = None) -> Plac
             expected=f"~ and how far the words may be moved in all, 0 to {MAX_SLOP}",
             remedy='write "two words"~3, or NEAR/3 between them',
         )
-    return Sloppy(leaf.terms, int(digits)) if isinstance(leaf, Phrase) and int(digits) else leaf
+    if not isinstance(leaf, Phrase) or not int(digits):
+        return leaf
+    if len(leaf.terms) > MAX_SLOPPY:
+        raise query_error(
+            reading.query,
+            slop.start,
+            f"{slop.raw} stands after a phrase of {len(leaf.terms)} words",
+            expected=f"at most {MAX_SLOPPY} words in a phrase with ~",
+            remedy=f"delete {slop.raw}, or join the words that matter by NEAR/{MAX_SLOPPY}",
+        )
+    return Sloppy(leaf.terms, int(digits))
 
 
 def exactly(reading: Reading, lexeme: Lexeme) -> Placed:
     """What stands after a `=`: the words with their case and accents, and their signs."""
+    if _LOST_STAR.search(lexeme.raw) or (lexeme.kind == "word" and _WILDCARD.search(lexeme.raw)):
+        shown = _quoted(lexeme) if lexeme.kind == "exact" else lexeme.raw[:MAX_PREFIX]
+        raise query_error(
+            reading.query,
+            lexeme.start,
+            f"a * or ? counts for nothing in ={shown}: = takes what follows letter by letter",
+            expected="whole words after =",
+            remedy="drop the = and keep the *, or join the forms by OR: (=Apple OR =Apples)",
+        )
     text = unescape(lexeme.raw)
     terms = folded_words(text)
     if not terms:
@@ -201,17 +244,16 @@ def _fuzzy(reading: Reading, lexeme: Lexeme, literal: str, edits: str) -> Placed
         edits = str((len(folded) > 2) + (len(folded) > 5))
     if edits == "0":
         return exact(reading, replace(lexeme, raw=literal))
-    least = {"1": 3, "2": 5}.get(edits, 0)
-    if [folded] != folded_words(literal) or not least <= len(folded) <= patterns.MAX_FUZZY:
-        least = least or 3
-    elif least:
+    least = {"1": 3, "2": 5}.get(edits)
+    fits = [folded] == folded_words(literal) and len(folded) <= patterns.MAX_FUZZY
+    if fits and least and least <= len(folded):
         return Pattern(f"{folded}~{edits}")
     raise query_error(
         reading.query,
         lexeme.start,
         f"{lexeme.raw[:MAX_PREFIX]} can't be looked for with edits",
-        expected=f"one word of {least} to {patterns.MAX_FUZZY} letters, with ~1 or ~2 after it "
-        "(~2 from 5 letters on)",
+        expected=f"one word of {least or 3} to {patterns.MAX_FUZZY} letters, with ~1 or ~2 after "
+        "it (~2 from 5 letters on)",
         remedy="write the spellings with OR",
     )
 

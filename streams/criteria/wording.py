@@ -16,6 +16,12 @@ from streams.errors import QueryError
 
 _LATIN: Final = re.compile("[A-Za-z\u00c0-\u024f]")
 _OTHER: Final = re.compile("[\u0370-\u03ff\u0400-\u052f]")
+_LATIN_LOOKS: Final = "acehijopsxyABCEHIJKMOPSTXY"
+_CYRILLIC_LOOKS: Final = "асеһіјорѕхуАВСЕНІЈКМОРЅТХУ"
+_LOOKS_LATIN: Final = str.maketrans(_CYRILLIC_LOOKS, _LATIN_LOOKS)
+_LOOKS_CYRILLIC: Final = str.maketrans(_LATIN_LOOKS, _CYRILLIC_LOOKS)
+_SEEMS_LATIN: Final = re.compile(f"[{_CYRILLIC_LOOKS}]{{2,}}")
+_SEEMS_CYRILLIC: Final = re.compile(f"[{_LATIN_LOOKS}]{{2,}}")
 _UNSEEN: Final = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _STAR: Final = re.compile(r"\w[*?]|[*?]\w")
 _SIGNS: Final = re.compile(r"[+&@$%€£]")
@@ -50,8 +56,6 @@ def weak_words(topic: Topic, lexemes: Sequence[Lexeme]) -> Iterator[Weak]:
         yield from _look_alikes(lexeme)
         yield from _unseen(lexeme)
         yield from _spoken(lexemes, number)
-        if number and lexemes[number - 1].raw.lower() == "stem:" and lexeme.kind == "phrase":
-            yield _unstemmed(lexeme)
         if lexeme.kind == "word":
             yield from _field_apart(lexeme)
             yield from _apostrophe(topic, lexeme, lexemes)
@@ -77,6 +81,35 @@ def _look_alikes(lexeme: Lexeme) -> Iterator[Weak]:
             "type the word again in one alphabet; if it is really spelt so, keep it and add the "
             "other spelling with OR",
         )
+
+
+def in_other_letters(lexemes: Sequence[Lexeme]) -> Iterator[Weak]:
+    """A word of letters that all look like those of the other alphabet, in which the rest is."""
+    written = [(lexeme, unescape(lexeme.raw).lstrip("#@=")) for lexeme in lexemes]
+    words = [(lexeme, word) for lexeme, word in written if lexeme.kind in _OPERANDS]
+    latin = {word.lower() for _, word in words if _LATIN.search(word)}
+    other = {word.lower() for _, word in words if _OTHER.search(word)}
+    for lexeme, word in words:
+        meant = word.translate(_LOOKS_LATIN)
+        if _SEEMS_LATIN.fullmatch(word) and latin and all(map(_SEEMS_LATIN.fullmatch, other)):
+            yield from _disguised(lexeme, word, meant, "Cyrillic", latin)
+        meant = word.translate(_LOOKS_CYRILLIC)
+        if _SEEMS_CYRILLIC.fullmatch(word) and other and all(map(_SEEMS_CYRILLIC.fullmatch, latin)):
+            yield from _disguised(lexeme, word, meant, "Latin", other)
+
+
+def _disguised(
+    lexeme: Lexeme, word: str, meant: str, script: str, rest: set[str]
+) -> Iterator[Weak]:
+    if meant.lower() in rest:  # both spellings are there
+        return
+    yield Weak(
+        lexeme.start,
+        "look-alike",
+        f"{shortened(word)} is written in {script} letters that look like those of the other words",
+        "one alphabet for what is to be found together",
+        f"type it again: {shortened(meant)}; if it is really {script}, write ({word} OR {meant})",
+    )
 
 
 def _script(char: str) -> str:
@@ -109,18 +142,6 @@ def _spoken(lexemes: Sequence[Lexeme], number: int) -> Iterator[Weak]:
             "operators in capitals",
             f'write {operator}, or "{lexeme.raw}" in quotes if you mean the word',
         )
-
-
-def _unstemmed(lexeme: Lexeme) -> Weak:
-    words = shortened(unescape(lexeme.raw))
-    each = " ONEAR/0 ".join(f"stem:{word}" for word in words.split())
-    return Weak(
-        lexeme.start,
-        "stem",
-        f'stem: counts for nothing before "{words}": what is quoted is searched for as it stands',
-        "one word without quotes after stem:",
-        f"write {each}",
-    )
 
 
 def _near_apart(raw: str) -> str:

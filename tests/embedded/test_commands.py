@@ -94,7 +94,7 @@ def test_match_answers_each_post_with_its_own_id(env: dict[str, str], tmp_path: 
         {"id": "c", "topics": []},
     ]
     assert done.returncode == 0
-    broken = veille("topics", "match", "--topics", str(topics), env=env, stdin=b"{}}\n" + given)
+    broken = veille("topics", "match", str(topics), env=env, stdin=b"{}}\n" + given)
     assert (broken.returncode, len(parsed(broken.stdout))) == (1, 4)
 
 
@@ -107,6 +107,8 @@ def test_check_shows_the_query_a_caret_and_the_remedy(env: dict[str, str], tmp_p
     assert "x AND (y OR" in shown
     assert "^" in shown
     assert "remedy" in shown.lower()
+    named = veille("topics", "check", str(tmp_path / "topics.yaml"), env=env)
+    assert named.returncode == 1
 
 
 def test_sources_can_be_listed_and_tried(env: dict[str, str]) -> None:

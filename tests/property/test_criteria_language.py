@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.post import Author, Engagement, Place, Post, Rating
-from streams.criteria.brute import match_brute
+from streams.criteria.brute import counted_edits, match_brute
 from streams.criteria.matcher import Matcher
 from streams.criteria.matcher import compile as compile_topics
-from streams.criteria.patterns import Patterns, fits
+from streams.criteria.patterns import Patterns, fits, within_edits
 from streams.criteria.positions import windows
 from streams.criteria.topics import Subquery, Topic
 
@@ -199,6 +199,38 @@ def test_a_sloppy_phrase_is_met_when_some_way_to_place_its_words_is_near_enough(
     apart = ([at - number for number, at in enumerate(way)] for way in ways)
     wanted = any(max(some) - min(some) <= slop for some in apart)
     assert any(True for _ in windows(terms, spots, slop)) == wanted
+
+
+short = st.text(alphabet="abc", max_size=7)
+
+
+@unhurried
+@given(short, short, st.integers(0, 2))
+def test_edits_are_counted_as_in_the_table(one: str, other: str, most: int) -> None:
+    assert within_edits(one, other, most) == (counted_edits(one, other) <= most)
+
+
+many = (
+    "*nk",
+    "b?nk",
+    "*an*",
+    "/b.+k/",
+    "'nk",
+    *(f"ban{a}{b}~2" for a in "abk" for b in "kon"),
+    "bank~1",
+)
+
+
+@given(st.text(alphabet="bank'o", max_size=7))
+def test_many_patterns_answer_as_each_alone(word: str) -> None:
+    together = Patterns()
+    for term in (
+        *many,
+        *(f"*{a}{b}*" for a in "abknox" for b in "bank"),
+        *(f"{a}xbank~2" for a in "abcdefghij"),
+    ):
+        together.add(term)
+        assert (term in together.met(word)) == fits(term, word)
 
 
 asked = ("*nk", "b?nk", "*an*", "b*k", "bank~1", "bonk~2", "/b.+k/", "'nk", "*n?*k")

@@ -5,7 +5,8 @@ from unicodedata import normalize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.criteria.folding import fold
+from streams.criteria import rough, tokens
+from streams.criteria.folding import fold, folded
 from streams.criteria.parser import parse
 
 latin = st.text(st.characters(max_codepoint=0x17F, categories=["L", "Nd"]), min_size=1)
@@ -22,6 +23,17 @@ def test_latin_letters_fold_as_they_do_when_taken_apart(word: str) -> None:
 def test_a_backslash_before_a_letter_changes_nothing(some: list[str], shape: str) -> None:
     plain, escaped = (shape.format(" ".join(f"{sign}{w}" for w in some)) for sign in ("", "\\"))
     assert parse(plain) == parse(escaped)
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "M", "N"]), min_size=1)))
+def test_words_fold_together_as_each_alone(some: list[str]) -> None:
+    assert folded(some) == [fold(word) for word in some]
+
+
+@given(st.text(alphabet="苹果々\u3099\ufe0fв ab.'#@é가Ａ\u0301", max_size=20))
+def test_what_a_text_says_is_among_its_rough_words(text: str) -> None:
+    exact = [fold(text[start:end]) for start, end in tokens.spans(text)]
+    assert set(rough.of_terms(exact)) <= set(rough.words(text))
 
 
 @given(words)

@@ -215,6 +215,10 @@ def test_patterns_and_facts_added_and_removed_while_running() -> None:
     [
         '"a b c d e f g h a b"~1000',
         '"a a a a a"~50',
+        '"' + "a b " * 16 + '"~1000',
+        '"' + "a " * 31 + 'b"~1',
+        "a" + " NEAR/500 b NEAR/500 a" * 5,
+        " OR ".join(f"stem:a{n}b" for n in range(3000)),
         "((a NEAR/1000 b) NEAR/1000 a) NEAR/1000 c",
         "(a SENTENCE b) PARAGRAPH (b NEAR a)",
         "*a*b*c*d OR /(a|b)*c.*/ OR abcde~2 OR ?bb",
@@ -241,4 +245,4 @@ def test_hostile_posts_take_bounded_time(query: str, text: str) -> None:
     assert not matcher.disabled
     start = time.process_time()
     matcher.match(post(text=text), "en")
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 1
