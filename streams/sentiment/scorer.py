@@ -6,13 +6,15 @@ What an engine can't judge comes back `unscored` with a reason, never as a false
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from streams.errors import ConfigError
 from streams.records import Sentiment
 from streams.sentiment import vader
+from streams.sentiment.explained import Explained
 from streams.sentiment.language import UNDETERMINED, identify, normalise
 from streams.sentiment.transformer import TransformerScorer
+from streams.sentiment.vader_explained import contributions
 from streams.settings import Sentiment as Sentiments
 
 _READ: Final = 1 << 16  # characters judged; posts carry no more than as many bytes
@@ -29,6 +31,13 @@ class Scorer(Protocol):
     """
 
     def score(self, text: str, lang: str, target: Sequence[str] = ()) -> Sentiment: ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """An engine that can tell what its answer, the same as that of `score`, is made of."""
+
+    def explain(self, text: str, lang: str, target: Sequence[str] = ()) -> Explained: ...
 
 
 class VaderScorer:
@@ -50,6 +59,12 @@ class VaderScorer:
             return self._unscored(refusal)
         polarity, carriers = self._weigh(text)
         return self._judged(polarity.compound, carriers)
+
+    def explain(self, text: str, lang: str, target: Sequence[str] = ()) -> Explained:
+        sentiment = self.score(text, lang, target)
+        if sentiment.label == "unscored":
+            return Explained(sentiment, [])
+        return Explained(sentiment, contributions(vader.shared(), text[:_READ]))
 
     def _judged(self, compound: float, carriers: int, reason: str = "") -> Sentiment:
         if not carriers:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from streams.sentiment import build_scorer
 from streams.sentiment.transformer import Asked, TransformerScorer, nothing_to_judge
 from streams.settings import Sentiment as Sentiments
 from tests.support.tiny_model import POSITIONS, require_transformers, write_model
+from tests.support.veille import environment
 
 
 @pytest.fixture(autouse=True)
@@ -310,3 +313,21 @@ def test_an_engine_is_built_from_settings(directory: Path) -> None:
         build_scorer("transformers")
     with pytest.raises(ConfigError, match=r"no such directory\. Remedy"):
         build_scorer("transformers", Sentiments(model_dir=directory / "no"))
+
+
+def test_without_the_extra_the_command_is_named(directory: Path) -> None:
+    program = (
+        "import sys; sys.modules['onnxruntime'] = None; from streams.cli import run; "
+        "sys.exit(run(sys.argv[1:]))"
+    )  # None is what an import leaves of a package that is not there
+    words = ["score", "--engine", "transformers", "--model-dir", str(directory), "good"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert b"pip install 'veille[transformers]'" in done.stderr
