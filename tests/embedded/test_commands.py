@@ -227,3 +227,22 @@ def test_a_model_of_ones_own_judges(env: dict[str, str], tmp_path: Path) -> None
     assert done.stdout.startswith(b"-neg  score -")
     (tmp_path / "model" / "tokenizer.json").unlink()
     assert b"Remedy" in veille("score", "x", "--engine", "transformers", env=chosen).stderr
+
+
+def test_the_pipeline_asks_the_engine_of_the_settings(env: dict[str, str], tmp_path: Path) -> None:
+    require_transformers()
+    write_model(tmp_path / "model")
+    (tmp_path / "veille.yaml").write_text(
+        f"sentiment: {{engine: transformers, model_dir: {tmp_path / 'model'}, target_as: none}}"
+    )
+    (tmp_path / "posts.jsonl").write_bytes(POSTS)
+    assert veille_json("replay", str(tmp_path / "posts.jsonl"), "--json", env=env)["mentions"] == 3
+    found = parsed(veille("search", "acmeron", "--topic", "acme", "--json", env=env).stdout)
+    assert [(one["sentiment"]["label"], one["sentiment"]["engine"]) for one in found] == [
+        ("neg", "transformers"),
+        ("pos", "transformers"),
+    ]
+    (tmp_path / "model" / "model.onnx").unlink()
+    done = veille("replay", str(tmp_path / "posts.jsonl"), env=env, seconds=60)
+    assert done.returncode != 0
+    assert b"model.onnx: no such file. Remedy: optimum-cli" in done.stderr
