@@ -6,6 +6,7 @@ starts again from what is committed.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +26,10 @@ from streams.slab import Slab
 from streams.store.port import Store
 
 CHUNK: Final = 200
-"""Posts judged in one go before other tasks of the loop have their turn (about 10 ms)."""
+"""Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
+the engine takes its time."""
+TURN_SECONDS: Final = 0.1
+"""How long such a go should take at most."""
 UNDER_WAY: Final = 8
 """Slabs of one agent that may wait for their acknowledgement at once."""
 WRITE_RECORDS: Final = 2000
@@ -100,6 +104,13 @@ def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> 
     )
 
 
+def next_chunk(chunk: int, judged: int, seconds: float) -> int:
+    """Posts of the next go, at most `CHUNK`, after one in which so many took so long."""
+    if seconds > TURN_SECONDS:
+        return max(1, int(judged * TURN_SECONDS / seconds))
+    return min(CHUNK, chunk * 2) if seconds < TURN_SECONDS / 2 else chunk
+
+
 class _Agent:
     """Work on slabs in order, at most `UNDER_WAY` of them unacknowledged."""
 
@@ -157,13 +168,19 @@ class FilterAgent(_Agent):
         self._sender = sender
         self._mentions = mentions
         self._dead = dead
+        self._chunk = CHUNK
 
     async def _take(self, event: Any) -> None:
         slab: Slab = event.value
         futures: list[asyncio.Future[Any]] = []
         made = Judged([], [], Ledger())
-        for start in range(0, len(slab.records), CHUNK):
-            made.add(judge(slab.records[start : start + CHUNK], self._pipeline, utc_now()))
+        start = 0
+        while start < len(slab.records):
+            rows = slab.records[start : start + self._chunk]
+            start += len(rows)
+            began = time.perf_counter()
+            made.add(judge(rows, self._pipeline, utc_now()))
+            self._chunk = next_chunk(self._chunk, len(rows), time.perf_counter() - began)
             if made.size > PIECE_BYTES:
                 futures += await self._send(made)
             await asyncio.sleep(0)

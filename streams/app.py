@@ -16,7 +16,7 @@ from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
 from streams.pipeline import Judge, Pipeline
 from streams.sentiment.scorer import build_scorer
-from streams.settings import Settings
+from streams.settings import Sentiment, Settings
 from streams.store.port import Store
 from streams.watch import TopicsFile, TopicsWatch
 
@@ -42,7 +42,8 @@ def create_app(
     gives a restarted worker its partitions back at once.
     """
     app = _bare_app(settings, instance)
-    usual = new_pipeline(topics if "filter" in roles and pipeline is None else [])
+    judges = "filter" in roles and pipeline is None  # else its engine need not even be there
+    usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
     parts = _Parts(app, settings, pipeline or usual, store)
     bodies = {
         parts.names.posts: ("filter", parts.filter),
@@ -65,9 +66,9 @@ def create_app(
     return app
 
 
-def new_pipeline(topics: Sequence[Topic]) -> Pipeline:
-    """The pipeline over these topics with the usual scorer."""
-    return Pipeline(compile_topics(topics), build_scorer())
+def new_pipeline(topics: Sequence[Topic], sentiment: Sentiment = Sentiment()) -> Pipeline:
+    """The pipeline over these topics with the engine chosen. Raises `ConfigError`."""
+    return Pipeline(compile_topics(topics), build_scorer(settings=sentiment))
 
 
 class _Parts:

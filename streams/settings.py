@@ -96,6 +96,27 @@ class Pipeline(_Section):
     commit_seconds: float = Field(0.5, gt=0, le=60, description="Rest between offset commits.")
 
 
+class Sentiment(_Section):
+    """Which engine judges. The engine `transformers` needs the extra of that name."""
+
+    engine: Literal["vader", "transformers"] = Field("vader", description="Who judges.")
+    model_dir: Path | None = Field(
+        None, description="Model of `transformers`: model.onnx, tokenizer.json and config.json."
+    )
+    languages: str = Field(
+        "", description="Languages that model was made for, comma-separated; empty: any."
+    )
+    target_as: Literal["none", "pair", "prefix"] = Field(
+        "none",
+        description="How that model is told a topic's target: not at all, as the second text of a "
+        "pair, or as a prefix.",
+    )
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(code.strip() for code in self.languages.split(",") if code.strip())
+
+
 class Settings(BaseSettings):
     """All settings of a Veille installation."""
 
@@ -107,6 +128,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     web: Web = Web()
     pipeline: Pipeline = Pipeline()
+    sentiment: Sentiment = Sentiment()
     sources: list[Source] = Field([], description="What is collected.")
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("veille"),

@@ -48,12 +48,12 @@ def run_worker(
     loop.run_until_complete(store.open())
     try:
         loop.run_until_complete(_broker_ready(settings))
+        app = create_app(
+            settings, topics, store, instance=instance, roles=roles, topics_file=topics_file
+        )
     except BaseException:
         loop.run_until_complete(store.close())
         raise
-    app = create_app(
-        settings, topics, store, instance=instance, roles=roles, topics_file=topics_file
-    )
     _calm_collector()
     return _run(app, store, loop)
 

@@ -6,12 +6,16 @@ What an engine can't judge comes back `unscored` with a reason, never as a false
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from streams.errors import ConfigError
 from streams.records import Sentiment
 from streams.sentiment import vader
+from streams.sentiment.explained import Explained
 from streams.sentiment.language import UNDETERMINED, identify, normalise
+from streams.sentiment.transformer import TransformerScorer
+from streams.sentiment.vader_explained import contributions
+from streams.settings import Sentiment as Sentiments
 
 _READ: Final = 1 << 16  # characters judged; posts carry no more than as many bytes
 _THRESHOLD: Final = 0.05  # VADER's own: below it a compound score is neutral
@@ -27,6 +31,13 @@ class Scorer(Protocol):
     """
 
     def score(self, text: str, lang: str, target: Sequence[str] = ()) -> Sentiment: ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """An engine that can tell what its answer, the same as that of `score`, is made of."""
+
+    def explain(self, text: str, lang: str, target: Sequence[str] = ()) -> Explained: ...
 
 
 class VaderScorer:
@@ -48,6 +59,12 @@ class VaderScorer:
             return self._unscored(refusal)
         polarity, carriers = self._weigh(text)
         return self._judged(polarity.compound, carriers)
+
+    def explain(self, text: str, lang: str, target: Sequence[str] = ()) -> Explained:
+        sentiment = self.score(text, lang, target)
+        if sentiment.label == "unscored":
+            return Explained(sentiment, [])
+        return Explained(sentiment, contributions(vader.shared(), text[:_READ]))
 
     def _judged(self, compound: float, carriers: int, reason: str = "") -> Sentiment:
         if not carriers:
@@ -97,15 +114,33 @@ def _refusal(text: str, lang: str) -> str:
     return f"language {code} is not supported by the engine vader, which reads English"
 
 
-_ENGINES: Final[Mapping[str, Callable[[], Scorer]]] = MappingProxyType({"vader": VaderScorer})
+def _vader(_: Sentiments) -> Scorer:
+    return VaderScorer()
 
 
-def build_scorer(name: str = "vader") -> Scorer:
-    """The engine of that name. Raises `ConfigError` that lists the names there are."""
+def _transformers(settings: Sentiments) -> Scorer:
+    if settings.model_dir is None:
+        raise ConfigError(
+            "sentiment engine 'transformers': no model. Remedy: sentiment.model_dir in "
+            "veille.yaml, or --model-dir, names a directory with model.onnx"
+        )
+    return TransformerScorer(settings.model_dir, settings.codes, settings.target_as)
+
+
+ENGINES: Final[Mapping[str, Callable[[Sentiments], Scorer]]] = MappingProxyType(
+    {"vader": _vader, "transformers": _transformers}
+)
+
+
+def build_scorer(name: str = "", settings: Sentiments = Sentiments()) -> Scorer:
+    """The engine of that name, or of the settings. Raises `ConfigError`: no such engine, or one
+    that can't start."""
+    name = name or settings.engine
     try:
-        return _ENGINES[name]()
+        engine = ENGINES[name]
     except KeyError:
-        known = ", ".join(sorted(_ENGINES))
+        known = ", ".join(sorted(ENGINES))
         raise ConfigError(
             f"sentiment engine {name!r}: no such engine. Remedy: one of {known}"
         ) from None
+    return engine(settings)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tiny_model import require_transformers, write_model
 from tests.support.veille import veille, veille_json
 
 TOPICS = """
@@ -190,3 +191,60 @@ def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
     for name in [*names, "connect", "web", "dead-letters"]:
         assert name in shown
         assert "Example" in veille(name, "--help", env=env).stdout.decode()
+
+
+def test_texts_are_scored_from_the_command_line(env: dict[str, str]) -> None:
+    done = veille("score", "I love it", "It is awful", "--lang", "en", env=env)
+    assert [row["label"] for row in parsed(done.stdout)] == ["pos", "neg"]
+    assert veille("score", "I love it", "--lang", "fr", env=env).stdout.count(b"unscored") == 1
+    given = lines({"text": "good"}, {"text": "good", "lang": "ru"})
+    rows = parsed(veille("score", "--lang", "en", "--target", "Vexil", env=env, stdin=given).stdout)
+    assert [row["label"] for row in rows] == ["pos", "unscored"], "a line's own tag comes first"
+
+
+def test_a_score_is_explained_for_people_and_for_programs(env: dict[str, str]) -> None:
+    words = ("score", "--explain", "Lovely staff but an awful room", "--target", "Vexil")
+    shown = veille(*words, env=env).stdout.decode()
+    assert "[+Lovely] staff but an [--awful] room" in shown
+    assert "engine vader, language en, scope post, target Vexil" in shown
+    (row,) = parsed(veille(*words, "--json", env=env).stdout)
+    assert row["sentiment"]["label"] == "neg"
+    assert [part["text"] for part in row["contributions"]] == ["Lovely", "awful"]
+    broken = veille("score", "--explain", "--json", env=env, stdin=b"{\n" + lines({"text": "good"}))
+    assert broken.returncode == 1
+    assert parsed(broken.stdout)[0]["sentiment"]["reason"].startswith("line 1: ")
+    assert veille("score", "--explain", env=env, stdin=b"{\n").stdout.startswith(b"unscored  (line")
+
+
+def test_a_model_of_ones_own_judges(env: dict[str, str], tmp_path: Path) -> None:
+    require_transformers()
+    write_model(tmp_path / "model")
+    chosen = {**env, "VEILLE_SENTIMENT__MODEL_DIR": str(tmp_path / "model")}
+    (row,) = parsed(veille("score", "awful food", "--engine", "transformers", env=chosen).stdout)
+    assert (row["label"], row["engine"]) == ("neg", "transformers")
+    done = veille(
+        "score", "--explain", "awful", env={**chosen, "VEILLE_SENTIMENT__ENGINE": "transformers"}
+    )
+    assert b"can't tell which words" in done.stderr
+    assert done.stdout.startswith(b"-neg  score -")
+    (tmp_path / "model" / "tokenizer.json").unlink()
+    assert b"Remedy" in veille("score", "x", "--engine", "transformers", env=chosen).stderr
+
+
+def test_the_pipeline_asks_the_engine_of_the_settings(env: dict[str, str], tmp_path: Path) -> None:
+    require_transformers()
+    write_model(tmp_path / "model")
+    (tmp_path / "veille.yaml").write_text(
+        f"sentiment: {{engine: transformers, model_dir: {tmp_path / 'model'}, target_as: none}}"
+    )
+    (tmp_path / "posts.jsonl").write_bytes(POSTS)
+    assert veille_json("replay", str(tmp_path / "posts.jsonl"), "--json", env=env)["mentions"] == 3
+    found = parsed(veille("search", "acmeron", "--topic", "acme", "--json", env=env).stdout)
+    assert [(one["sentiment"]["label"], one["sentiment"]["engine"]) for one in found] == [
+        ("neg", "transformers"),
+        ("pos", "transformers"),
+    ]
+    (tmp_path / "model" / "model.onnx").unlink()
+    done = veille("replay", str(tmp_path / "posts.jsonl"), env=env, seconds=60)
+    assert done.returncode != 0
+    assert b"model.onnx: no such file. Remedy: optimum-cli" in done.stderr

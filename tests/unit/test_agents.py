@@ -12,7 +12,15 @@ from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, partition_of, pieces
 from connectors.kafka_sink import encode_posts
 from connectors.post import Post
 from streams import records
-from streams.agents import judge, letter_of, read_letter, read_records
+from streams.agents import (
+    CHUNK,
+    TURN_SECONDS,
+    judge,
+    letter_of,
+    next_chunk,
+    read_letter,
+    read_records,
+)
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.pipeline import Pipeline, story_of
@@ -134,3 +142,12 @@ def test_stories_are_told_apart_by_words_alone() -> None:
     assert told == story_of("my battery melted https://y.invalid/2 😡")
     assert told != story_of("my battery is fine")
     assert story_of("@a #b https://c.invalid 12 !!") == ""
+
+
+def test_a_slow_engine_judges_fewer_posts_in_one_go() -> None:
+    assert next_chunk(CHUNK, CHUNK, TURN_SECONDS / 10) == CHUNK
+    assert next_chunk(CHUNK, CHUNK, TURN_SECONDS * 4) == CHUNK // 4
+    assert next_chunk(CHUNK, 2, TURN_SECONDS * 100) == 1
+    assert next_chunk(10, 10, TURN_SECONDS * 0.8) == 10
+    assert next_chunk(1, 1, TURN_SECONDS / 10) == 2, "and more again once it is quick"
+    assert next_chunk(CHUNK, 1, TURN_SECONDS / 10) == CHUNK, "a short slab says little"

@@ -1,12 +1,14 @@
 """The scorer: labels, reasons, and never a false neutral."""
 
 import time
+from typing import get_args
 
 import pytest
 
 from streams.errors import ConfigError
 from streams.sentiment import Scorer, build_scorer
-from streams.sentiment.scorer import confidence_of
+from streams.sentiment.scorer import ENGINES, confidence_of
+from streams.settings import Sentiment as Sentiments
 
 ENGLISH = "The staff were {} and the room was upstairs"
 
@@ -141,6 +143,11 @@ def test_confidence_grows_with_the_strength_of_the_score() -> None:
     assert 0 < steps[0] < steps[-1] < 1
 
 
+def test_settings_name_the_engines_there_are() -> None:
+    assert set(get_args(Sentiments.model_fields["engine"].annotation)) == set(ENGINES)
+    assert build_scorer().score("good", "en").engine == Sentiments().engine
+
+
 def test_an_unknown_engine_is_named_with_the_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"'oracle': no such engine\. Remedy: one of vader"):
+    with pytest.raises(ConfigError, match=r"'oracle': no such engine\. Remedy: one of .*vader"):
         build_scorer("oracle")
