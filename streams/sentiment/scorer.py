@@ -49,7 +49,7 @@ class VaderScorer:
     name: Final = "vader"
 
     def __init__(self) -> None:
-        self._weigh = vader.shared().weigh
+        self._compound = vader.shared().compound
 
     def score(self, text: str, lang: str, target: Sequence[str] = ()) -> Sentiment:
         text = text[:_READ]
@@ -57,8 +57,7 @@ class VaderScorer:
             return self._wordless(text)
         if lang != "en" and (refusal := _refusal(text, lang)):
             return self._unscored(refusal)
-        polarity, carriers = self._weigh(text)
-        return self._judged(polarity.compound, carriers)
+        return self._judged(*self._compound(text))
 
     def explain(self, text: str, lang: str, target: Sequence[str] = ()) -> Explained:
         sentiment = self.score(text, lang, target)
@@ -89,10 +88,10 @@ class VaderScorer:
             return self._unscored("no text")
         if _LETTER.search(text):
             return self._unscored("only links or mentions")
-        polarity, carriers = self._weigh(text)
+        compound, carriers = self._compound(text)
         if not carriers:
             return self._unscored("no words, and no emoji that carries sentiment")
-        return self._judged(polarity.compound, carriers, "emoji alone")
+        return self._judged(compound, carriers, "emoji alone")
 
     def _unscored(self, reason: str) -> Sentiment:
         return Sentiment(label="unscored", engine=self.name, reason=reason)

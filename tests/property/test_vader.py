@@ -1,7 +1,6 @@
 """Our VADER against the library itself, on texts made of what its rules look at: no difference."""
 
 import random
-import string
 import time
 from collections.abc import Callable
 
@@ -10,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vaderSentiment import vaderSentiment as library  # noqa: N813 - a module
 
+from streams.sentiment.vader import EMOJI as EMOJI_BLOCKS
 from streams.sentiment.vader import RARE, Vader
 
 analyzer = library.SentimentIntensityAnalyzer()
@@ -45,7 +45,9 @@ CASES: list[Callable[[str], str]] = [str, str, str, str.upper, str.title, str.sw
 
 
 def compare(text: str) -> None:
-    assert vader.polarity(text)._asdict() == analyzer.polarity_scores(text), repr(text)
+    expected = analyzer.polarity_scores(text)
+    assert vader.polarity(text)._asdict() == expected, repr(text)
+    assert vader.compound(text)[0] == expected["compound"], repr(text)
 
 
 words = st.one_of(
@@ -70,6 +72,9 @@ posts = st.lists(st.tuples(tokens, st.sampled_from(SPACES)), max_size=14).map(
 @given(posts)
 @example("never so good but never this bad, at least the shit was to die for")
 @example("my heart is a beating heart, still a kind of kiss of death for us all")
+@example("GOOD bad, the best: SO nice but Very GOOD")
+@example("VERY GOOD, NOT BAD")
+@example("they shouldn't've and didn'ttt, K\u212aI\u212a LI\u212aE n't good GOODN'T bad")
 @example("good good good but good bad bad good GOOD")
 @example("NO problem, no good or bad, no GOOD nor bad")
 @example("\U0001f600good \U0001f600\U0001f493 x\u2764\ufe0f")
@@ -108,6 +113,10 @@ def test_every_phrase_has_a_rare_word() -> None:
         assert len(parts) == 1 or parts[0] not in analyzer.lexicon or parts[0] in RARE, phrase
 
 
+def test_every_emoji_lies_in_the_blocks_that_are_searched() -> None:
+    assert all(EMOJI_BLOCKS.match(emoji) for emoji in EMOJI if len(emoji) == 1)
+
+
 def test_no_booster_weighs_by_itself() -> None:
     """The linear engine relies on it: what scales is never scored."""
     assert not analyzer.lexicon.keys() & library.BOOSTER_DICT.keys()
@@ -121,14 +130,14 @@ def test_explain_gives_the_valences_that_are_summed() -> None:
     assert vader.explain("a table") == []
 
 
-def test_more_tokens_than_are_remembered_change_nothing() -> None:
+def test_more_spellings_than_are_remembered_change_nothing() -> None:
     """Enough of them to fill the memory and to have it start afresh, more than once."""
     chance = random.Random(7)
     small = Vader(remembered=60)
     text = "not so good, but never this BAD!"
     before = small.polarity(text)
     for _ in range(10):
-        made = ("".join(chance.choices(string.ascii_lowercase, k=9)) for _ in range(1_000))
+        made = (f"good{''.join(chance.choices('.,!?', k=9))}" for _ in range(1_000))
         small.polarity(" ".join(made))
         assert small.polarity(text) == before
 
@@ -140,6 +149,8 @@ def test_more_tokens_than_are_remembered_change_nothing() -> None:
         "but good bad ",
         "\U0001f600",
         "never so GOOD the shit ",
+        "VERY GOOD ",
+        "xn't good ",
         "no ",
         "a",
         "!",

@@ -66,6 +66,79 @@ SENTENCES = {
     "ar": ["القطار متأخر مرة أخرى، للمرة الثالثة هذا الأسبوع."],
     "ja": ["電車がまた遅れています。今週はもう三回目です。"],
 }
+TWO_LANGUAGES = [
+    "мне very нравится this place",
+    "это просто amazing, I love it so much",
+    "мой boss сказал that we are fired завтра",
+    "всем good morning и have a nice day, друзья",
+    "Честно, the service was terrible и дорого",
+    "the food était vraiment bon but the waiter was rude",
+    "sono andato al meeting but nobody was there, che noia",
+    "приехал на work, а там nobody is here",
+    "Доставка was so late, больше never, спасибо",
+    "всё good, but the price такой высокий",
+    "это the best, что было with me за this год",
+    "я love you and you are моя жизнь",
+    "das ist not what I wanted, und the price war zu hoch",
+    "j'ai juste need of a break, this is trop pour moi",
+]
+TRANSLITERATED = [
+    "privet, kak dela, ochen horosho",
+    "privet kak dela",
+    "spasibo bolshoe za pomosh",
+    "ya ne ponimayu pochemu tak dolgo",
+    "kogda uzhe privezut moy zakaz",
+    "vse ochen ponravilos, spasibo",
+    "nu i zachem oni eto sdelali, uzhas prosto",
+    "segodnya opyat ne rabotaet prilozhenie",
+    "rebyata, kto znaet gde kupit bilety na koncert",
+    "mne kazhetsya, chto oni nas obmanyvayut",
+    "prosto super, ya v vostorge ot etogo mesta",
+    "zdravstvuyte, podskazhite pozhaluysta kogda budet dostavka",
+    "da ladno, ne mozhet byt, ty serezno",
+    "karta zablokirovana, bank ne otvechaet uzhe tri dnya",
+    "kakoy koshmar, nikogda bolshe tuda ne poydu",
+    "skolko mozhno zhdat otveta ot podderzhki",
+    "pryvit, yak spravy, duzhe dyakuyu",
+    "zdravei, kak si, mnogo dobre blagodarya",
+    "ellada einai poli oraia xora",
+    "marhaba kifak habibi shu akhbarak",
+    "mujhe ye phone bahut pasand aaya, sach mein mast hai",
+    "yaar kya baat hai, aaj match dekhne chalte hain",
+    "bhai ye service bilkul bekar hai, paise barbaad",
+]
+OTHER_LATIN = [
+    "Tren yine gecikti, kimse bir şey söylemiyor",
+    "Pociąg znowu się spóźnił, nikt nic nie mówi",
+    "De trein is weer te laat en niemand zegt iets",
+    "Tåget är sent igen och ingen säger något",
+    "Toget er forsinket igen, og ingen siger noget",
+    "Toget er forsinket igjen, og ingen sier noe",
+    "Juna on taas myöhässä eikä kukaan sano mitään",
+    "Vlak má zase zpoždění a nikdo nic neříká",
+    "Vlak opet kasni i nitko ništa ne govori",
+    "A vonat megint késik, és senki nem mond semmit",
+    "Trenul întârzie din nou și nimeni nu spune nimic",
+    "El tren torna a fer tard i ningú diu res",
+    "Trena berriro berandu dator eta inork ez du ezer esaten",
+    "Traukinys vėl vėluoja ir niekas nieko nesako",
+    "Vilciens atkal kavējas, un neviens neko nesaka",
+    "Rong jääb jälle hiljaks ja keegi ei ütle midagi",
+    "Treni është përsëri me vonesë dhe askush nuk thotë asgjë",
+    "Tàu lại trễ và không ai nói gì cả",
+    "Kereta terlambat lagi dan tidak ada yang bilang apa-apa",
+    "Keretapi lewat lagi dan tiada siapa berkata apa-apa",
+    "Late na naman ang tren at walang nagsasabi ng kahit ano",
+    "Treni imechelewa tena na hakuna anayesema chochote",
+    "Reli tun ti pẹ́ lẹ́ẹ̀kan sí i, kò sí ẹni tó sọ nǹkan kan",
+    "Die trein is weer laat en niemand sê iets nie",
+    "Mae'r trên yn hwyr eto a does neb yn dweud dim",
+    "Tha an trèana fadalach a-rithist agus chan eil duine ag ràdh dad",
+    "Tá an traein déanach arís agus níl aon duine ag rá rud ar bith",
+    "Lestin er sein aftur og enginn segir neitt",
+    "La trajno denove malfruas kaj neniu diras ion",
+    "Tren la an reta ankò e pèsonn pa di anyen",
+]
 CASES = [(code, sentence) for code, sentences in SENTENCES.items() for sentence in sentences]
 
 
@@ -95,19 +168,29 @@ def test_short_russian_is_not_called_by_its_relatives_names(text: str) -> None:
     assert identify(text).code in {"ru", UNDETERMINED}
 
 
+@pytest.mark.parametrize("text", TRANSLITERATED + OTHER_LATIN)
+def test_other_languages_in_latin_script_are_not_called_one_of_the_seven(text: str) -> None:
+    answer = identify(text)
+    assert answer.code not in SUPPORTED or answer.confidence < 0.7
+
+
+@pytest.mark.parametrize("text", TWO_LANGUAGES)
+def test_a_text_in_two_languages_is_undetermined_and_says_so(text: str) -> None:
+    answer = identify(text)
+    assert (answer.code, answer.reason[:26]) == (UNDETERMINED, "in more than one language,")
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "privet kak dela",
-        "spasibo bolshoe za pomosh",
-        "ya ne ponimayu pochemu tak dolgo",
-        "kogda uzhe privezut moy zakaz",
-        "vse ochen ponravilos, spasibo",
+        "купил iPhone 15 Pro Max в Store, доволен",
+        "Bank of America закрыл мне счёт без объяснений",
+        "модем Huawei E1550 работает через раз",
+        "Слушаю Pink Floyd весь вечер, красота",
     ],
 )
-def test_transliterated_russian_is_not_called_english(text: str) -> None:
-    answer = identify(text)
-    assert answer.code not in SUPPORTED or answer.confidence < 0.7
+def test_names_in_latin_letters_leave_a_text_russian(text: str) -> None:
+    assert identify(text).code == "ru"
 
 
 @pytest.mark.parametrize(
@@ -209,6 +292,19 @@ def test_a_lying_tag_is_overruled_by_a_long_enough_text() -> None:
     assert "against the platform's tag en" in answer.reason
 
 
+@pytest.mark.parametrize("tag", ["en", "fr", "de", "es", "it", "pt-BR", "pl"])
+@pytest.mark.parametrize("text", ["Ужасно, больше не приду", "Дуже дякую, чудово!", "Спасибо!"])
+def test_a_tag_of_latin_script_does_not_stand_on_another_script(tag: str, text: str) -> None:
+    answer = identify(text, tag)
+    assert answer.code in {"ru", "uk", UNDETERMINED}
+    assert answer.code == identify(text).code
+
+
+def test_a_tag_of_a_short_text_in_its_own_script_stands() -> None:
+    assert identify("privet", "ru").code == "ru"
+    assert identify("ok, iPhone", "ru").code == "ru"
+
+
 def test_a_short_text_does_not_overrule_a_tag() -> None:
     answer = identify("Quel train ?", "en")
     assert answer.code == "en"
@@ -237,8 +333,45 @@ def test_damaged_text_is_still_read(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "&lt;br&gt;&nbsp;&amp;&quot;",
+        "<div class='x'><br/></p>",
+        "http://a.example https://b.example/c?d=e www.f.example",
+        "\ud800\udc00\ud800",
+        "\0 \0\0",
+        "\u200b\u200d\ufeff",
+        "Aあя\u05d0ع漢",
+        "Zа\u0301\u0302лго",
+    ],
+)
+@pytest.mark.parametrize("tag", ["", "en", "xx", "\0", "ru-RU"])
+def test_odd_texts_are_answered_with_a_reason(text: str, tag: str) -> None:
+    answer = identify(text, tag)
+    assert answer.reason
+    assert answer.code in {UNDETERMINED, normalise(tag)}
+
+
+@pytest.mark.parametrize(
     "unit",
-    ["a", "<a", "<", "@", "@a ", "#", "&a", "https", "\u0301", "😀", "я", "の", "\ud800", "\0"],
+    [
+        "aя ",
+        "the привет and ",
+        "a",
+        "<a",
+        "<",
+        "@",
+        "@a ",
+        "#",
+        "&a",
+        "https",
+        "\u0301",
+        "😀",
+        "я",
+        "の",
+        "\ud800",
+        "\0",
+    ],
 )
 def test_any_64_kib_are_answered_in_bounded_time(unit: str) -> None:
     text = unit * (65_536 // len(unit))
