@@ -12,7 +12,18 @@ from typing import Annotated
 import typer
 
 from connectors.errors import BadSettings, ConnectorError
-from streams.commands import find, parts, replay, score, settings, sources, status, topics, up
+from streams.commands import (
+    find,
+    parts,
+    replay,
+    score,
+    sentiment,
+    settings,
+    sources,
+    status,
+    topics,
+    up,
+)
 from streams.commands.common import FAILED, MISUSED, err, out
 from streams.errors import ConfigError, VeilleError
 
@@ -33,6 +44,7 @@ app.command()(sources.collect)
 app.add_typer(sources.sources, name="sources")
 app.add_typer(topics.topics, name="topics")
 app.command()(score.score)
+app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(find.export)
 app.command("dead-letters")(status.dead_letters)

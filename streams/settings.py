@@ -99,7 +99,7 @@ class Pipeline(_Section):
 class Sentiment(_Section):
     """Which engine judges. The engine `transformers` needs the extra of that name."""
 
-    engine: Literal["vader", "transformers"] = Field("vader", description="Who judges.")
+    engine: Literal["hybrid", "vader", "transformers"] = Field("hybrid", description="Who judges.")
     model_dir: Path | None = Field(
         None, description="Model of `transformers`: model.onnx, tokenizer.json and config.json."
     )

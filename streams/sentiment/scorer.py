@@ -12,6 +12,7 @@ from streams.errors import ConfigError
 from streams.records import Sentiment
 from streams.sentiment import vader
 from streams.sentiment.explained import Explained
+from streams.sentiment.hybrid import HybridScorer
 from streams.sentiment.language import UNDETERMINED, identify, normalise
 from streams.sentiment.transformer import TransformerScorer
 from streams.sentiment.vader_explained import contributions
@@ -113,6 +114,10 @@ def _refusal(text: str, lang: str) -> str:
     return f"language {code} is not supported by the engine vader, which reads English"
 
 
+def _hybrid(_: Sentiments) -> Scorer:
+    return HybridScorer()
+
+
 def _vader(_: Sentiments) -> Scorer:
     return VaderScorer()
 
@@ -127,7 +132,7 @@ def _transformers(settings: Sentiments) -> Scorer:
 
 
 ENGINES: Final[Mapping[str, Callable[[Sentiments], Scorer]]] = MappingProxyType(
-    {"vader": _vader, "transformers": _transformers}
+    {"hybrid": _hybrid, "vader": _vader, "transformers": _transformers}
 )
 
 

@@ -15,7 +15,7 @@ ENGLISH = "The staff were {} and the room was upstairs"
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    return build_scorer()
+    return build_scorer("vader")
 
 
 def test_english_is_scored(scorer: Scorer) -> None:
