@@ -157,11 +157,11 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a stop is bounded",
-        "wait for the store without end",
+        "wait for the broker without end",
         "streams/worker.py",
         "        timer.start()\n",
         "",
-        (f"{WORKER}::test_stop_while_the_store_hangs",),
+        (f"{WORKER}::test_stop_while_the_broker_hangs",),
     ),
     Mutation(
         "a broker that restarts is asked again",
