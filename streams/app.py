@@ -159,6 +159,8 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         producer_acks=-1,
         producer_compression_type="zstd",
         producer_linger=0,
+        # Faust's 1200 s: a topic that is gone would hold a worker for twenty minutes.
+        producer_request_timeout=30.0,
         producer_max_batch_size=BATCH_BYTES,
     )
 
