@@ -24,6 +24,7 @@ from streams.broker import Topics
 from tests.support.replays import (
     Difference,
     assert_same,
+    counted,
     expected,
     installation_in,
     stored,
@@ -163,15 +164,9 @@ class Arena:
         """`account`, once as many mentions are there as should be and none is under way."""
         wanted = expected(posts, self.folder)
         with contextlib.suppress(AssertionError):  # the account tells which are missing
-            until(lambda: self._there(len(wanted)), "all mentions are stored", seconds=seconds)
+            until(lambda: counted(self.env) == len(wanted), "all are stored", seconds=seconds)
             self.drained(seconds=seconds)
         return assert_same(stored(self.env), wanted)
-
-    def _there(self, count: int) -> bool:
-        try:
-            return len(stored(self.env)) == count
-        except AssertionError:
-            return False  # none yet
 
     def logs(self, name: str) -> str:
         """What a part has written so far: `worker-w`, `connect`."""

@@ -143,7 +143,7 @@ def _told(arena: Arena, words: str) -> bool:
 
 def test_the_producer_queue_is_full(kafka_arena: Arena, kafka: Kafka) -> None:
     """Far more to read than may be under way while the broker takes nothing."""
-    posts = make_posts(60_000, minutes=0.5)
+    posts = make_posts(60_000, minutes=0.5, share=0.1)
     with Kept(kafka_arena.worker()), kafka_arena.collect(posts, seconds=0) as feed:
         with kafka_arena.broker() as broker:
             until(lambda: (broker.ends(broker.topics.posts) or 0) > 1000, "it works")

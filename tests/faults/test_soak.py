@@ -13,6 +13,9 @@ from tests.support.veille import Process
 
 pytestmark = [pytest.mark.kafka, pytest.mark.elasticsearch, pytest.mark.soak]
 
+SHARE = 0.1
+"""Of the posts speak of a topic, as in a stream that is searched for a name."""
+
 Fault = Callable[[random.Random], None]
 
 
@@ -45,7 +48,7 @@ def test_soak(
 ) -> None:
     """`--posts` in all, at random moments for each of `--seeds`; every mention is compared."""
     rng = random.Random(seed)
-    posts = make_posts(posts_asked, seed=seed, minutes=60_000 / posts_asked)
+    posts = make_posts(posts_asked, seed=seed, minutes=60_000 / posts_asked, share=SHARE)
     began, caused = time.monotonic(), dict.fromkeys(("worker killed",), 0)
     with Kept(arena.worker("a"), arena.worker("b")) as kept, arena.replay(posts) as replay:
         faults = faults_of(kept.processes, kafka, elasticsearch)
