@@ -130,6 +130,13 @@ class _Agent:
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)
 
+    async def abandon(self) -> None:
+        """Let go of what is under way, unacknowledged: it will be done again."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _take(self, event: Any) -> None:
         raise NotImplementedError
 

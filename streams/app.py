@@ -55,6 +55,7 @@ def create_app(
             app.agent(_raw(app, topic), name=role)(body)
 
     app.ledger = parts.ledger
+    app.abandon = parts.abandon
 
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)
@@ -81,6 +82,12 @@ class _Parts:
         self._settings = settings
         self._store = store
         self._pipeline = pipeline
+        self._agents: list[FilterAgent | IndexAgent | LetterAgent] = []
+
+    async def abandon(self) -> None:
+        """To be called before the store is closed: see `_Agent.abandon`."""
+        for agent in self._agents:
+            await agent.abandon()
 
     async def filter(self, stream: Any) -> None:
         agent = FilterAgent(
@@ -91,7 +98,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
         )
-        await agent.run(stream)
+        await self._run(agent, stream)
 
     async def index(self, stream: Any) -> None:
         agent = IndexAgent(
@@ -101,10 +108,14 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
         )
-        await agent.run(stream)
+        await self._run(agent, stream)
 
     async def letters(self, stream: Any) -> None:
         agent = LetterAgent(store=self._store, ledger=self.ledger, crash=self._app.crash)
+        await self._run(agent, stream)
+
+    async def _run(self, agent: FilterAgent | IndexAgent | LetterAgent, stream: Any) -> None:
+        self._agents.append(agent)
         await agent.run(stream)
 
     def _sender(self) -> BatchSender:
@@ -148,6 +159,8 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         producer_acks=-1,
         producer_compression_type="zstd",
         producer_linger=0,
+        # Faust's 1200 s: a topic that is gone would hold a worker for twenty minutes.
+        producer_request_timeout=30.0,
         producer_max_batch_size=BATCH_BYTES,
     )
 
