@@ -7,12 +7,14 @@ import msgspec
 
 from connectors.post import Moment, read
 
-Stage = Literal["collect", "filter", "index"]
+Stage = Literal["collect", "filter", "index", "label"]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that could not be processed. `raw` is base64 in JSON; `place` is where it was
-    (`file:line`, `topic/partition@offset`, a feed and its entry)."""
+    (`file:line`, `topic/partition@offset`, a feed and its entry); `key` is the key of the record it
+    was, and `size` the bytes there were, where `raw` holds but the first 64 KiB of them (else 0).
+    """
 
     id: str
     stage: Stage
@@ -22,6 +24,13 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment
     source: str = ""
     attempts: int = 1
+    key: bytes = b""
+    size: int = 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether `raw` is but the beginning of what there was."""
+        return self.size > len(self.raw)
 
 
 def letter_id(stage: Stage, place: str, raw: bytes) -> str:
