@@ -1,7 +1,7 @@
 """Dead letters: what could not be processed, kept with its bytes, reason and place."""
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -31,6 +31,10 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def cut(self) -> bool:
         """Whether `raw` is but the beginning of what there was."""
         return self.size > len(self.raw)
+
+
+HEADER: Final = "veille-letter"
+"""Header of a record that is a dead letter sent again: its value is the letter's id."""
 
 
 def letter_id(stage: Stage, place: str, raw: bytes) -> str:
