@@ -44,6 +44,12 @@ def letter_id(stage: Stage, place: str, raw: bytes) -> str:
     return digest.hexdigest()
 
 
+def printable(raw: bytes) -> str:
+    """Bytes as text that no terminal and no page obeys: what is not printable is escaped."""
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(DeadLetter)
 

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from connectors.letters import DeadLetter, Stage
+from connectors.letters import DeadLetter, Stage, printable
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -203,12 +203,6 @@ def _show(letter: DeadLetter) -> None:
     size = f"{len(letter.raw):,} bytes" + (f" of {letter.size:,}; cut here" * letter.cut)
     out.print("bytes    ", size, highlight=False)
     out.print(Text(printable(letter.raw)))
-
-
-def printable(raw: bytes) -> str:
-    """The bytes as text: what is not printable UTF-8 as escapes, so that no terminal obeys it."""
-    text = raw.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _tell(told: list[Outcome]) -> None:

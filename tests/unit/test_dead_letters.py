@@ -8,7 +8,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from connectors import letters, post
-from connectors.letters import HEADER, DeadLetter
+from connectors.letters import HEADER, DeadLetter, printable
 from connectors.reread import CannotReread, StillUnreadable, reread
 from streams import records
 from streams.agents import (
@@ -21,7 +21,6 @@ from streams.agents import (
     settled,
     source_of,
 )
-from streams.commands.dead_letters import printable
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.dead_letters import outgoing
