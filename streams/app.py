@@ -7,7 +7,7 @@ import faust
 
 from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
 from streams import slab
-from streams.agents import FilterAgent, IndexAgent, LetterAgent
+from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
@@ -20,7 +20,7 @@ from streams.settings import Sentiment, Settings
 from streams.store.port import Store
 from streams.watch import TopicsFile, TopicsWatch
 
-ROLES: Final = ("filter", "index", "dead-letters")
+ROLES: Final = ("filter", "index", "dead-letters", "labels")
 """The agents of a worker. All by default; a cluster may run some of them in workers apart."""
 
 
@@ -49,6 +49,7 @@ def create_app(
         parts.names.posts: ("filter", parts.filter),
         parts.names.mentions: ("index", parts.index),
         parts.names.dead: ("dead-letters", parts.letters),
+        parts.names.labels: ("labels", parts.labels),
     }
     for topic, (role, body) in bodies.items():
         if role in roles:
@@ -116,6 +117,16 @@ class _Parts:
 
     async def _run(self, agent: FilterAgent | IndexAgent | LetterAgent, stream: Any) -> None:
         self._agents.append(agent)
+        await agent.run(stream)
+
+    async def labels(self, stream: Any) -> None:
+        agent = LabelAgent(
+            store=self._store,
+            sender=self._sender(),
+            dead=self.names.dead,
+            ledger=self.ledger,
+            crash=self._app.crash,
+        )
         await agent.run(stream)
 
     def _sender(self) -> BatchSender:

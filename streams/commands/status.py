@@ -1,14 +1,12 @@
-"""`veille status` and `veille dead-letters`: what runs, what waits, what went wrong."""
+"""`veille status`: what runs, what waits, what went wrong."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from connectors.letters import DeadLetter
 from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
 from streams.settings import Settings
 from streams.store import open_store
@@ -115,41 +113,3 @@ def _sources(found: Status) -> Table:
             Text(str(source.get("reason", ""))),
         )
     return table
-
-
-def dead_letters(
-    *,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most.")] = 20,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """List what could not be processed, newest first: when, where, why.
-
-    [bold]Example[/bold]: veille dead-letters --json | jq .reason
-    """
-    total, letters = run(_letters(load_settings(config), limit))
-    if as_json:
-        for letter in letters:
-            print_json(letter)
-        return
-    table = Table("when (UTC)", "stage", "place", "reason", "times", box=None)
-    for letter in letters:
-        table.add_row(
-            f"{letter.at:%Y-%m-%d %H:%M:%S}",
-            letter.stage,
-            Text(letter.place),
-            Text(letter.reason),
-            str(letter.attempts),
-        )
-    out.print(table if letters else "No dead letters.")
-    if total > len(letters):
-        out.print(f"{total - len(letters):,} more; see --limit")
-
-
-async def _letters(settings: Settings, limit: int) -> tuple[int, list[DeadLetter]]:
-    store = open_store(settings)
-    await store.open()
-    try:
-        return await store.dead_letters(limit=limit)
-    finally:
-        await store.close()

@@ -55,7 +55,14 @@ CREATE TABLE states (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = """
+-- The ledger of staff corrections: kept whatever becomes of the mention.
+CREATE TABLE labels (
+  mention_id TEXT PRIMARY KEY, body BLOB NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """Step n leads from version n to n + 1. Only ever appended to."""
 
 
