@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.arena import Arena, Kept, pass_by, record
+from tests.faults.arena import Arena, Kept, pass_by, record, until
 from tests.support.replays import counted, expected, make_posts
 from tests.support.servers import Elasticsearch, Kafka
 from tests.support.veille import Process
