@@ -165,7 +165,7 @@ class Arena:
         wanted = expected(posts, self.folder)
         with contextlib.suppress(AssertionError):  # the account tells which are missing
             until(lambda: counted(self.env) == len(wanted), "all are stored", seconds=seconds)
-            self.drained(seconds=seconds)
+        self.drained(seconds=seconds)
         return assert_same(stored(self.env), wanted)
 
     def logs(self, name: str) -> str:
@@ -189,8 +189,8 @@ class Kept:
         return self._lock
 
     def __enter__(self) -> "Kept":
-        for process in self.processes:
-            process.start()
+        self._start_ended()
+        self.restarts = 0
         self._thread.start()
         return self
 

@@ -24,9 +24,13 @@ def broker(kafka_arena: Arena) -> Iterator[Broker]:
 
 def _set_limit(broker: Broker, topic: str, size: int | None) -> None:
     """The largest batch that the topic takes; the broker's own limit with `None`."""
+    _configure(broker, topic, "max.message.bytes", size)
+
+
+def _configure(broker: Broker, topic: str, name: str, size: int | None) -> None:
     how = AlterConfigOpType.DELETE if size is None else AlterConfigOpType.SET
     value = None if size is None else str(size)
-    entry = ConfigEntry("max.message.bytes", value, incremental_operation=how)
+    entry = ConfigEntry(name, value, incremental_operation=how)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for done in broker.admin.incremental_alter_configs([resource]).values():
         done.result(10)
@@ -131,6 +135,30 @@ def test_a_limit_below_our_batches(kafka_arena: Arena, broker: Broker, topic: st
         behaviour="nothing is committed and no cursor saved; the reason is told; goes on by itself "
         "once the limit is raised",
         remedy="raise max.message.bytes of the topic to 1 MiB or more",
+        figure=account,
+    )
+
+
+def test_too_few_replicas(kafka_arena: Arena, broker: Broker) -> None:
+    """The broker refuses mentions, again and again, and takes commits all the while."""
+    posts = make_posts(2000)
+    with kafka_arena.collect(posts[:1000], seconds=0), kafka_arena.worker() as worker:
+        kafka_arena.settled(posts[:1000])
+        _configure(broker, broker.topics.mentions, "min.insync.replicas", 2)
+        before = broker.committed(broker.topics.posts)
+        with kafka_arena.collect(posts[1000:], seconds=0):
+            refused = "NotEnoughReplicas"
+            until(lambda: kafka_arena.logs("worker-w").count(refused) > 30, "it tries again")
+            assert broker.committed(broker.topics.posts) == before
+            worker.kill()
+    _configure(broker, broker.topics.mentions, "min.insync.replicas", None)
+    with kafka_arena.worker():
+        account = kafka_arena.settled(posts)
+    record(
+        fault="too few in-sync replicas of the mentions, and the worker is killed meanwhile",
+        behaviour="posts are not committed before their mentions are acknowledged; goes on by "
+        "itself once the replicas are back",
+        remedy="bring the missing brokers back",
         figure=account,
     )
 
