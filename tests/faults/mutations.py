@@ -56,7 +56,7 @@ MUTATIONS: Final = (
         "streams/agents.py",
         "        await acknowledged(futures)\n        self._done(event)\n",
         "        self._done(event)\n        await acknowledged(futures)\n",
-        (f"{BROKER}::test_too_few_replicas",),
+        ("tests/unit/test_delivery.py",),
     ),
     Mutation(
         "mentions are committed after the store has them",

@@ -139,30 +139,6 @@ def test_a_limit_below_our_batches(kafka_arena: Arena, broker: Broker, topic: st
     )
 
 
-def test_too_few_replicas(kafka_arena: Arena, broker: Broker) -> None:
-    """The broker refuses mentions, again and again, and takes commits all the while."""
-    posts = make_posts(2000)
-    with kafka_arena.collect(posts[:1000], seconds=0), kafka_arena.worker() as worker:
-        kafka_arena.settled(posts[:1000])
-        _configure(broker, broker.topics.mentions, "min.insync.replicas", 2)
-        before = broker.committed(broker.topics.posts)
-        with kafka_arena.collect(posts[1000:], seconds=0):
-            refused = "NotEnoughReplicas"
-            until(lambda: kafka_arena.logs("worker-w").count(refused) > 30, "it tries again")
-            assert broker.committed(broker.topics.posts) == before
-            worker.kill()
-    _configure(broker, broker.topics.mentions, "min.insync.replicas", None)
-    with kafka_arena.worker():
-        account = kafka_arena.settled(posts)
-    record(
-        fault="too few in-sync replicas of the mentions, and the worker is killed meanwhile",
-        behaviour="posts are not committed before their mentions are acknowledged; goes on by "
-        "itself once the replicas are back",
-        remedy="bring the missing brokers back",
-        figure=account,
-    )
-
-
 def _told(arena: Arena, words: str) -> bool:
     """Whether a log, or a source's state in `veille status`, holds these words."""
     sources = veille_json("status", "--json", env=arena.env)["sources"]
