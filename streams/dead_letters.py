@@ -20,7 +20,7 @@ from connectors.kafka import pieces as in_pieces
 from connectors.letters import DeadLetter
 from connectors.post import utc_now
 from connectors.reread import CannotReread, StillUnreadable, reread
-from streams.broker import Topics, running_producer
+from streams.broker import Topics, ensure_topics, running_producer
 from streams.errors import BrokerUnavailable, VeilleError
 from streams.settings import Settings
 from streams.store.port import LetterFilter, Store
@@ -116,6 +116,8 @@ async def replay(
     if not ready:
         return told
     settings = await broker_of(settings, store)
+    if not settings.embedded_broker:
+        await ensure_topics(settings.kafka)
     async with _producer(settings) as producer:
         sent: dict[bytes, Outgoing] = {one.letter.id.encode(): one for one in ready}
         for piece, _ in in_pieces([(id_, one.value) for id_, one in sent.items()]):
