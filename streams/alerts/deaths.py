@@ -14,6 +14,7 @@ KIND: Final = "dead-letters"
 WINDOW: Final = timedelta(hours=1)
 EVERY: Final = timedelta(seconds=15)
 _UNKNOWN: Final = "unknown"
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge(
@@ -103,4 +104,13 @@ class DeathWatch:
 async def standing(store: Store) -> list[AlertState]:
     """All alerts that stand now, of any kind, oldest first. Raises `StoreError`."""
     told = (await store.states(ALERT)).values()
-    return sorted((msgspec.convert(one, AlertState) for one in told if one), key=lambda a: a.since)
+    return sorted((_read(one) for one in told if one), key=lambda alert: alert.since)
+
+
+def _read(told: dict[str, Any]) -> AlertState:
+    """An alert of another program's making is shown as far as it can be read, never hidden."""
+    try:
+        return msgspec.convert(told, AlertState)
+    except msgspec.ValidationError:
+        text = str(told.get("text") or told)[:500]
+        return AlertState(kind=str(told.get("kind", "?")), since=_FIRST, text=text)

@@ -85,6 +85,11 @@ async def test_an_alert_opens_stays_and_closes_by_itself(store: Store) -> None:
     assert await standing(store) == []
 
 
+async def test_an_alert_that_cant_be_read_is_shown_all_the_same(store: Store) -> None:
+    await store.put_state("alert", "odd", {"text": "something is wrong", "since": 3})
+    assert [one.text for one in await standing(store)] == ["something is wrong"]
+
+
 async def test_what_is_dropped_or_replayed_no_longer_counts(store: Store) -> None:
     watch = DeathWatch(store, SETTINGS)
     await store.add_dead_letters(letters(6, 7000))
