@@ -63,7 +63,7 @@ def create_app(
 
     @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:
-        await Heartbeat(app, store, parts.ledger, instance).run()
+        await Heartbeat(app, store, parts.ledger, instance, settings.pipeline).run()
 
     return app
 

@@ -6,9 +6,10 @@ letter with one attempt more. Until one of the two is acknowledged, the letter s
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Final, Literal
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -20,7 +21,7 @@ from connectors.kafka import pieces as in_pieces
 from connectors.letters import DeadLetter
 from connectors.post import utc_now
 from connectors.reread import CannotReread, StillUnreadable, reread
-from streams.broker import Topics, running_producer
+from streams.broker import Topics, ensure_topics, started_producer
 from streams.errors import BrokerUnavailable, VeilleError
 from streams.settings import Settings
 from streams.store.port import LetterFilter, Store
@@ -115,8 +116,11 @@ async def replay(
     tell(refused)
     if not ready:
         return told
+    told_address = not settings.kafka.bootstrap_servers
     settings = await broker_of(settings, store)
-    async with _producer(settings) as producer:
+    if not settings.embedded_broker:
+        await ensure_topics(settings.kafka)
+    async with _producer(settings, told=told_address) as producer:
         sent: dict[bytes, Outgoing] = {one.letter.id.encode(): one for one in ready}
         for piece, _ in in_pieces([(id_, one.value) for id_, one in sent.items()]):
             some = [sent[id_] for id_, _ in piece]
@@ -156,8 +160,22 @@ def _outcome(letter: DeadLetter, what: What, reason: str = "") -> Outcome:
     return Outcome(id=letter.id, what=what, reason=reason, attempts=letter.attempts)
 
 
-def _producer(settings: Settings) -> Any:
-    return running_producer(settings.kafka)
+@contextlib.asynccontextmanager
+async def _producer(settings: Settings, *, told: bool) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer. `told`: the address is what the last `veille up` left in the store."""
+    try:
+        producer = await started_producer(settings.kafka)
+    except BrokerUnavailable as error:
+        if told:
+            raise VeilleError(
+                "`veille up` does not run here. Remedy: start it, then try again; the letters stay "
+                "as they are"
+            ) from error
+        raise
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
 async def _send(producer: AIOKafkaProducer, ready: Sequence[Outgoing]) -> None:

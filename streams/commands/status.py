@@ -1,13 +1,24 @@
 """`veille status`: what runs, what waits, what went wrong."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
+from streams.alerts.deaths import standing
+from streams.alerts.state import AlertState
+from streams.commands.common import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    out,
+    print_json,
+    run,
+)
 from streams.settings import Settings
 from streams.store import open_store
 from streams.store.port import Count, Filter
@@ -24,10 +35,18 @@ class Status(msgspec.Struct, kw_only=True):
     sources: list[dict[str, Any]]
     workers: list[dict[str, Any]]
     dead_letters: int
+    alerts: list[AlertState] = []
 
 
-def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show sources, workers with lag and rate, store and dead letters.
+def status(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="End with 1 while an alert stands.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show sources, workers with lag and rate, store, dead letters and alerts.
 
     [bold]Example[/bold]: veille status --json
     """
@@ -37,6 +56,8 @@ def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(found)
     else:
         _show(found)
+    if check and found.alerts:
+        raise typer.Exit(FAILED)
 
 
 async def read_status(settings: Settings) -> Status:
@@ -56,6 +77,7 @@ async def read_status(settings: Settings) -> Status:
                 for name, state in sorted(workers.items())
             ],
             dead_letters=dead,
+            alerts=await standing(store),
         )
     finally:
         await store.close()
@@ -80,6 +102,8 @@ def _show(found: Status) -> None:
         f"Dead    {found.dead_letters:,} letters"
         + (" (veille dead-letters)" * bool(found.dead_letters))
     )
+    for alert in found.alerts:
+        out.print(Text(f"Alert   since {alert.since:%Y-%m-%d %H:%M} UTC: {alert.text}", "bold red"))
     out.print(_workers(found) if found.workers else "Workers none has run yet. Remedy: veille up")
     out.print(_sources(found) if found.sources else "Sources none has run yet. Remedy: veille up")
 

@@ -164,6 +164,10 @@ class ElasticsearchStore:
         _, found = await self.dead_letters(limit=1, where=LetterFilter(ids=(letter_id,)))
         return found[0] if found else None
 
+    async def dead_letter_counts(self, since: datetime) -> dict[str, int]:
+        await self._refresh("dead-letters")
+        return await self._letters.counts(self._search, since)
+
     async def drop_dead_letters(self, ids: Sequence[str]) -> int:
         return await self._letters.drop(ids)
 

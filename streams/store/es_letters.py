@@ -1,6 +1,7 @@
 """Dead letters in Elasticsearch: keeping, selecting and dropping them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +64,17 @@ class EsLetters:
         body = _asked(where) | {"size": min(_MOST, max(0, limit)), "track_total_hits": True}
         hits = (await search(body, _WHAT))["hits"]
         return hits["total"]["value"], [_letter(hit) for hit in hits["hits"]]
+
+    async def counts(self, search: Search, since: datetime) -> dict[str, int]:
+        """How many of each source since then."""
+        asked = {"field": "source", "size": _PAGE, "missing": ""}
+        body: Body = {
+            "query": {"range": {"at": {"gte": es_queries.iso(since)}}},
+            "size": 0,
+            "aggs": {"sources": {"terms": asked}},
+        }
+        found = (await search(body, _WHAT)).get("aggregations", {}).get("sources", {})
+        return {bucket["key"]: bucket["doc_count"] for bucket in found.get("buckets", [])}
 
     async def drop(self, ids: Sequence[str]) -> int:
         """Remove; how many were there."""

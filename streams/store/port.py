@@ -192,6 +192,10 @@ class Store(Protocol):
         """One of them."""
         ...
 
+    async def dead_letter_counts(self, since: datetime) -> dict[str, int]:
+        """How many of each source died, or died again, since then; of unknown source: empty."""
+        ...
+
     async def drop_dead_letters(self, ids: Sequence[str]) -> int:
         """Remove them for good; how many were there."""
         ...

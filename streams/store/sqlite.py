@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -106,9 +106,14 @@ class SqliteStore:
         return await self._read(read_erased)
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        rows = [(one.id, millis(one.at), one.attempts, _bytes(one)) for one in letters]
-        sql = """INSERT INTO dead_letters VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-            at = excluded.at, attempts = attempts + excluded.attempts, body = excluded.body"""
+        rows = [
+            (one.id, millis(one.at), one.attempts, _bytes(one), one.source, one.stage)
+            for one in letters
+        ]
+        sql = """INSERT INTO dead_letters (id, at, attempts, body, source, stage)
+            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+            at = excluded.at, attempts = attempts + excluded.attempts, body = excluded.body,
+            source = excluded.source, stage = excluded.stage"""
         await self._persist(lambda: self._many(sql, rows))
 
     async def dead_letters(
@@ -119,6 +124,9 @@ class SqliteStore:
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         _, found = await self.dead_letters(limit=1, where=LetterFilter(ids=(letter_id,)))
         return found[0] if found else None
+
+    async def dead_letter_counts(self, since: datetime) -> dict[str, int]:
+        return await self._read(lambda db: dead.counts(db, since))
 
     async def drop_dead_letters(self, ids: Sequence[str]) -> int:
         return await self._persist(lambda: dead.drop(self._connection(reads=False), ids))

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -35,8 +36,8 @@ def _where(where: LetterFilter) -> tuple[str, list[Any]]:
     conditions, values = [], list[Any]()
     columns = [
         ("id", where.ids),
-        ("coalesce(json_extract(CAST(body AS TEXT), '$.source'), '')", where.sources),
-        ("json_extract(CAST(body AS TEXT), '$.stage')", where.stages),
+        ("source", where.sources),
+        ("stage", where.stages),
     ]
     for column, wanted in columns:
         if wanted:
@@ -46,6 +47,12 @@ def _where(where: LetterFilter) -> tuple[str, list[Any]]:
         conditions.append("at <= ?")
         values.append(millis(where.until))
     return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
+
+
+def counts(db: sqlite3.Connection, since: datetime) -> dict[str, int]:
+    """How many of each source since then."""
+    sql = "SELECT source, count(*) FROM dead_letters WHERE at >= ? GROUP BY source"
+    return dict(db.execute(sql, [millis(since)]).fetchall())
 
 
 def drop(db: sqlite3.Connection, ids: Sequence[str]) -> int:

@@ -60,6 +60,11 @@ _VERSION_2: Final = """
 CREATE TABLE labels (
   mention_id TEXT PRIMARY KEY, body BLOB NOT NULL
 ) WITHOUT ROWID;
+ALTER TABLE dead_letters ADD COLUMN source TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letters ADD COLUMN stage TEXT NOT NULL DEFAULT '';
+UPDATE dead_letters SET
+  source = coalesce(json_extract(CAST(body AS TEXT), '$.source'), ''),
+  stage = coalesce(json_extract(CAST(body AS TEXT), '$.stage'), '');
 """
 
 MIGRATIONS: Final = (_VERSION_1, _VERSION_2)

@@ -11,6 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from connectors.letters import DeadLetter
+from streams.alerts.deaths import standing
+from streams.alerts.state import AlertState
 from streams.store.port import Store
 
 STATES: Final[dict[str, tuple[str, str]]] = {
@@ -59,6 +61,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     workers: list[Worker]
     dead_total: int
     letters: list[DeadLetter]
+    alerts: list[AlertState]
+    """What is wrong with the installation itself, oldest first."""
 
     @property
     def failing(self) -> int:
@@ -74,14 +78,18 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(store: Store, *, now: datetime) -> Health:
-    sources, workers, (dead, letters) = await asyncio.gather(
-        store.states("source"), store.states("worker"), store.dead_letters(limit=LETTERS)
+    sources, workers, (dead, letters), alerts = await asyncio.gather(
+        store.states("source"),
+        store.states("worker"),
+        store.dead_letters(limit=LETTERS),
+        standing(store),
     )
     return Health(
         sources=sorted((_source(k, v) for k, v in sources.items()), key=_bad_first),
         workers=sorted((_worker(k, v, now) for k, v in workers.items()), key=lambda w: w.id),
         dead_total=dead,
         letters=letters,
+        alerts=alerts,
     )
 
 

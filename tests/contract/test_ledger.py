@@ -206,3 +206,18 @@ async def test_dead_letters_are_selected(case: Case) -> None:
         assert total == len(letters)
     assert got == expected
     assert await case.store.dead_letters(limit=0, where=LetterFilter(reason="json")) == (2, [])
+
+
+async def test_dead_letters_are_counted_by_source_since_a_moment(case: Case) -> None:
+    assert await case.store.dead_letter_counts(at(0)) == {}
+    await case.store.add_dead_letters(
+        [
+            letter("a", 1, source="rss"),
+            letter("b", 2, source="rss"),
+            letter("c", 3, source="rss"),
+            letter("d", 4),
+        ]
+    )
+    assert await case.store.dead_letter_counts(at(2)) == {"rss": 2, "": 1}
+    await case.store.add_dead_letters([letter("a", 9, source="rss")])
+    assert await case.store.dead_letter_counts(at(5)) == {"rss": 1}
