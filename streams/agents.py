@@ -7,23 +7,33 @@ starts again from what is committed.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 from aiokafka import ConsumerRecord
 
 from connectors import letters, post
-from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, BatchSender, Item, acknowledged
+from connectors.account import hour_of
+from connectors.kafka import (
+    MAX_RECORD_BYTES,
+    PIECE_BYTES,
+    BatchSender,
+    Item,
+    acknowledged,
+    mark_of,
+)
 from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import utc_now
 from streams import records
+from streams.books import Books
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.records import Mention, Record
 from streams.slab import Slab
-from streams.store.port import Store
+from streams.store.port import Store, WriteReport
+from streams.tally import Entry, mention_mark, read_mark
 
 CHUNK: Final = 200
 """Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
@@ -47,20 +57,27 @@ class Judged(msgspec.Struct):
     count: Ledger
     size: int = 0
     """Bytes of the mentions."""
+    marks: list[bytes] = []
+    """Of the mentions, one each."""
+    entries: list[Entry] = []
+    """What became of each post."""
 
     def add(self, other: "Judged") -> None:
         self.mentions += other.mentions
         self.letters += other.letters
         self.count.add(other.count)
         self.size += other.size
+        self.marks += other.marks
+        self.entries += other.entries
 
 
-def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime) -> Judged:
-    """Pure: decode each post, apply the pipeline, encode what comes out."""
+def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: str = "") -> Judged:
+    """Pure: decode each post, apply the pipeline, encode what comes out. `life` is the topic's."""
     out = Judged([], [], Ledger(posts=len(rows)))
     for row in rows:
         try:
-            made = pipeline.process(post.decode(row.value or b""), now)
+            one = post.decode(row.value or b"")
+            made = pipeline.process(one, now)
             items = [(row.key or b"", records.encode(record)) for record in made]
             _refuse_oversized(items)
         except msgspec.DecodeError as error:
@@ -71,7 +88,20 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime) -> Jud
             out.mentions += items
             out.size += sum(len(value) for _, value in items)
             _tally(out.count, made)
+            _note(out, row, one, made, life)
     return out
+
+
+def _note(
+    out: Judged, row: ConsumerRecord, one: post.Post, made: Sequence[Record], life: str
+) -> None:
+    mark, line = read_mark(mark_of(row.headers)), f"{row.partition}@{life}"
+    out.marks += [
+        mention_mark(mark, one.source, line, row.offset, number) for number in range(len(made))
+    ]
+    mentions = sum(isinstance(record, Mention) for record in made)
+    counts = {"matched": 1, "mentions": mentions} if mentions else {"unmatched": 1}
+    out.entries.append(Entry(row.offset, mark, one.source, hour_of(one.collected_at), counts))
 
 
 def _refuse_oversized(items: Iterable[Item]) -> None:
@@ -93,15 +123,27 @@ def _bury(out: Judged, row: ConsumerRecord, stage: Stage, reason: str, now: date
     letter = letter_of(row, stage, reason, now)
     out.letters.append((letter.id.encode(), letters.encode(letter)))
     out.count.dead += 1
+    out.entries.append(refusal(row, "refused"))
+
+
+def refusal(row: ConsumerRecord, column: str) -> Entry:
+    """The entry of a record that can't be read: its hour is that of its writing."""
+    hour = hour_of(datetime.fromtimestamp(max(0, row.timestamp) / 1000, UTC))
+    return Entry(row.offset, read_mark(mark_of(row.headers)), "", hour, {column: 1})
 
 
 def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> DeadLetter:
     """A dead letter with the record's own bytes (at most 64 KiB of them) and place."""
     raw = (row.value or b"")[: post.MAX_TEXT_BYTES]
-    place = f"{row.topic}/{row.partition}@{row.offset}"
+    place = place_of(row)
     return DeadLetter(
         id=letter_id(stage, place, raw), stage=stage, reason=reason, place=place, raw=raw, at=now
     )
+
+
+def place_of(row: ConsumerRecord) -> str:
+    """`topic/partition@offset`."""
+    return f"{row.topic}/{row.partition}@{row.offset}"
 
 
 def next_chunk(chunk: int, judged: int, seconds: float) -> int:
@@ -114,9 +156,10 @@ def next_chunk(chunk: int, judged: int, seconds: float) -> int:
 class _Agent:
     """Work on slabs in order, at most `UNDER_WAY` of them unacknowledged."""
 
-    def __init__(self, ledger: Ledger, crash: Crash) -> None:
+    def __init__(self, ledger: Ledger, crash: Crash, books: Books | None = None) -> None:
         self.ledger = ledger
         self._crash = crash
+        self._books = books
         self._room = asyncio.Semaphore(UNDER_WAY)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -126,6 +169,8 @@ class _Agent:
             async for event in stream.noack().events():
                 self.ledger.missed += event.value.missed
                 await self._room.acquire()
+                if self._books:
+                    self.ledger.missed += await self._books.expect(event.value)
                 await self._take(event)
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)
@@ -133,10 +178,18 @@ class _Agent:
     async def _take(self, event: Any) -> None:
         raise NotImplementedError
 
-    def _done(self, event: Any) -> None:
-        """Everything made of the slab is acknowledged by the next hop."""
-        event.ack()
-        self._room.release()
+    def _done(self, event: Any, entries: Sequence[Entry] = ()) -> None:
+        """Everything made of the slab is acknowledged by the next hop. What is counted is saved
+        before the slab is acknowledged in its turn, so that counts never lag behind offsets."""
+
+        def acknowledge() -> None:
+            event.ack()
+            self._room.release()
+
+        if self._books is None:
+            acknowledge()
+        elif self._books.close(event.value, entries, acknowledge):
+            self._later(self._books.save())
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guard(work))
@@ -162,8 +215,9 @@ class FilterAgent(_Agent):
         dead: str,
         ledger: Ledger,
         crash: Crash,
+        books: Books | None = None,
     ) -> None:
-        super().__init__(ledger, crash)
+        super().__init__(ledger, crash, books)
         self._pipeline = pipeline
         self._sender = sender
         self._mentions = mentions
@@ -174,38 +228,46 @@ class FilterAgent(_Agent):
         slab: Slab = event.value
         futures: list[asyncio.Future[Any]] = []
         made = Judged([], [], Ledger())
+        life = self._books.life if self._books else ""
         start = 0
         while start < len(slab.records):
             rows = slab.records[start : start + self._chunk]
             start += len(rows)
             began = time.perf_counter()
-            made.add(judge(rows, self._pipeline, utc_now()))
+            made.add(judge(rows, self._pipeline, utc_now(), life))
             self._chunk = next_chunk(self._chunk, len(rows), time.perf_counter() - began)
             if made.size > PIECE_BYTES:
                 futures += await self._send(made)
             await asyncio.sleep(0)
         futures += await self._send(made)
-        self._later(self._finish(event, futures, made.count))
+        self._later(self._finish(event, futures, made))
 
     async def _send(self, made: Judged) -> list[asyncio.Future[Any]]:
-        futures = await self._sender.send(self._mentions, made.mentions)
+        futures = await self._sender.send(self._mentions, made.mentions, made.marks)
         futures += await self._sender.send(self._dead, made.letters)
-        made.mentions, made.letters, made.size = [], [], 0
+        made.mentions, made.marks, made.letters, made.size = [], [], [], 0
         return futures
 
-    async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], count: Ledger) -> None:
+    async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], made: Judged) -> None:
         await acknowledged(futures)
-        self._done(event)
-        self.ledger.add(count)
+        self._done(event, made.entries)
+        self.ledger.add(made.count)
 
 
 class IndexAgent(_Agent):
     """`veille.mentions` to the store: one write for all slabs that wait, one write at a time."""
 
     def __init__(
-        self, *, store: Store, sender: BatchSender, dead: str, ledger: Ledger, crash: Crash
+        self,
+        *,
+        store: Store,
+        sender: BatchSender,
+        dead: str,
+        ledger: Ledger,
+        crash: Crash,
+        books: Books | None = None,
     ) -> None:
-        super().__init__(ledger, crash)
+        super().__init__(ledger, crash, books)
         self._store = store
         self._sender = sender
         self._dead = dead
@@ -237,13 +299,15 @@ class IndexAgent(_Agent):
     async def _write(self, events: Sequence[Any]) -> None:
         rows = [row for event in events for row in event.value.records]
         good, bad = read_records(rows, utc_now())
+        unread = {letter.place for letter in bad}
         report = await self._store.write(good)
         bad += [letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected]
         if bad:
             items = [(letter.id.encode(), letters.encode(letter)) for letter in bad]
             await acknowledged(await self._sender.send(self._dead, items))
+        told = index_entries(rows, good, unread, report)
         for event in events:
-            self._done(event)
+            self._done(event, [next(told) for _ in event.value.records])
         self.ledger.stored += report.stored
         self.ledger.stale += report.stale
         self.ledger.retracted += report.retracted
@@ -262,6 +326,27 @@ def read_records(
         except msgspec.DecodeError as error:
             bad.append(letter_of(row, "index", f"not a mention: {error}", now))
     return good, bad
+
+
+def index_entries(
+    rows: Sequence[ConsumerRecord], good: Iterable[Record], unread: set[str], report: WriteReport
+) -> Iterator[Entry]:
+    """What became of each message of `veille.mentions`: `good` are those read, in order, and
+    `unread` the places of the others. A retraction counts in no column."""
+    refused = {id(item.record) for item in report.rejected}
+    records_read = iter(good)
+    for row in rows:
+        if place_of(row) in unread:
+            yield refusal(row, "dropped")
+            continue
+        record = next(records_read)
+        mark = read_mark(mark_of(row.headers))
+        if isinstance(record, Mention):
+            counts = {"dropped" if id(record) in refused else "stored": 1}
+            hour = hour_of(record.post.collected_at)
+            yield Entry(row.offset, mark, record.post.source, hour, counts)
+        else:
+            yield Entry(row.offset, mark, "", hour_of(utc_now()), {})
 
 
 def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:

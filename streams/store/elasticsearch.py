@@ -147,7 +147,9 @@ class ElasticsearchStore:
         found = [msgspec.convert(hit["_source"], DeadLetter) for hit in answer["hits"]["hits"]]
         return answer["hits"]["total"]["value"], found
 
-    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
+    async def put_state(
+        self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
+    ) -> None:
         if len(key.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
             raise StoreError(f"state key {key[:80]!r}: over {MAX_ID_BYTES} bytes")
         try:
@@ -155,7 +157,7 @@ class ElasticsearchStore:
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise StoreError(f"can't be kept as JSON: {error}") from error
         name = hashlib.blake2b(f"{kind}\0{key}".encode(), digest_size=16).hexdigest()
-        await self._bulk.write([Item(self._indices.name("state"), name, body)])
+        await self._bulk.write([Item(self._indices.name("state"), name, body, version)])
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         await self._refresh("state")

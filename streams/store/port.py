@@ -145,8 +145,12 @@ class Store(Protocol):
         """How many there are, and the newest."""
         ...
 
-    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
-        """Keep a small JSON document: kinds are `source`, `worker`, `cursor`, `ledger`."""
+    async def put_state(
+        self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
+    ) -> None:
+        """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
+        `missed`, `alert`. With `version`, which is not told again, a lower one never replaces a
+        higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -426,6 +426,12 @@ async def test_states(case: Case) -> None:
     assert await case.store.states("cursor") == {"rss": {"cursor": None}}
 
 
+async def test_a_state_of_a_lower_version_replaces_none_of_a_higher(case: Case) -> None:
+    for version, number in ((5, 1), (4, 2), (5, 3), (7, 4), (6, 5)):
+        await case.store.put_state("tally", "p", {"n": number}, version=version)
+    assert await case.store.states("tally") == {"p": {"n": 4}}
+
+
 async def test_dead_letters(case: Case) -> None:
     assert await case.store.dead_letters() == (0, [])
 
