@@ -170,7 +170,7 @@ class _Agent:
                 self.ledger.missed += event.value.missed
                 await self._room.acquire()
                 if self._books:
-                    self.ledger.missed += await self._books.expect(event.value)
+                    await self._books.expect(event.value)
                 await self._take(event)
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)

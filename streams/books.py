@@ -81,30 +81,22 @@ class Books:
         self._saving = False
         self._settled = float("-inf")
 
-    async def expect(self, run: Run) -> int:
-        """Take note of a slab before it is worked on. Returns how many records before it were
-        dropped by the broker while no one was there to read them."""
+    async def expect(self, run: Run) -> None:
+        """Take note of a slab before it is worked on, and of what the broker dropped before it."""
         row = run.records[0]
         page = self._pages.setdefault(row.partition, _Page(Tally()))
-        missed = 0
         if run.first != page.expected or not page.tally.next:
             await self._reload(row.partition, page)
-            missed = self._gap(page.tally, run)
-        if missed or run.missed:
-            await self._tell_missed(row.topic, row.partition, run.first, missed or run.missed)
+        if run.missed:
+            await self._tell_missed(f"{row.topic}/{row.partition}", run.first, run.missed)
         page.slabs.append(_Taken(run))
-        return missed
 
     async def _reload(self, partition: int, page: _Page) -> None:
         """Others may have counted on meanwhile: go on from their tally, once ours are done."""
         await page.counted()
         kept = await self._load(partition)
         page.tally = kept if kept.seen > page.tally.seen else page.tally
-
-    def _gap(self, tally: Tally, run: Run) -> int:
-        known = tally.life == self.life and tally.next > 0
-        tally.live(self.life)
-        return run.first - tally.next if known and run.first > tally.next and not run.missed else 0
+        page.tally.live(self.life)
 
     async def _load(self, partition: int) -> Tally:
         kept = (await self._states(TALLY)).get(f"{self._stage}/{partition}")
@@ -118,13 +110,15 @@ class Books:
             except StoreError:
                 await asyncio.sleep(1.0)
 
-    async def _tell_missed(self, topic: str, partition: int, before: int, count: int) -> None:
-        key = f"{topic}/{partition}"
+    async def _tell_missed(self, key: str, before: int, count: int) -> None:
+        """Once, though the gap may be met again after a crash."""
         kept = (await self._states(MISSED)).get(key, {})
         gap = {"at": utc_now().isoformat(), "first": before - count, "records": count}
-        gaps = [*kept.get("gaps", []), gap][-KEPT_GAPS:]
-        total = kept.get("records", 0) + count
-        await self._store.put_state(MISSED, key, {"records": total, "gaps": gaps})
+        gaps = kept.get("gaps", [])
+        if any(told["first"] + told["records"] == before for told in gaps):
+            return
+        told = {"records": kept.get("records", 0) + count, "gaps": [*gaps, gap][-KEPT_GAPS:]}
+        await self._store.put_state(MISSED, key, told)
 
     def close(self, run: Run, entries: Sequence[Entry], acknowledge: Callable[[], None]) -> bool:
         """What became of a slab, whose next hop has it; `acknowledge` is called once it is
