@@ -75,15 +75,16 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: 
     """Pure: decode each post, apply the pipeline, encode what comes out. `life` is the topic's."""
     out = Judged([], [], Ledger(posts=len(rows)))
     for row in rows:
+        one: post.Post | None = None
         try:
             one = post.decode(row.value or b"")
             made = pipeline.process(one, now)
             items = [(row.key or b"", records.encode(record)) for record in made]
             _refuse_oversized(items)
         except msgspec.DecodeError as error:
-            _bury(out, row, "filter", f"not a post: {error}", now)
+            _bury(out, row, f"not a post: {error}", now)
         except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
-            _bury(out, row, "filter", f"{type(error).__name__}: {error}", now)
+            _bury(out, row, f"{type(error).__name__}: {error}", now, one)
         else:
             out.mentions += items
             out.size += sum(len(value) for _, value in items)
@@ -119,11 +120,16 @@ def _tally(count: Ledger, made: Sequence[Record]) -> None:
     count.matched += mentions > 0
 
 
-def _bury(out: Judged, row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> None:
-    letter = letter_of(row, stage, reason, now)
+def _bury(
+    out: Judged, row: ConsumerRecord, reason: str, now: datetime, one: post.Post | None = None
+) -> None:
+    letter = letter_of(row, "filter", reason, now)
     out.letters.append((letter.id.encode(), letters.encode(letter)))
     out.count.dead += 1
-    out.entries.append(refusal(row, "refused"))
+    entry = refusal(row, "refused")
+    if one:
+        entry = entry._replace(source=one.source, hour=hour_of(one.collected_at))
+    out.entries.append(entry)
 
 
 def refusal(row: ConsumerRecord, column: str) -> Entry:

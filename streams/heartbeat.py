@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from connectors.post import utc_now
+from streams.accountant import Accountant
 from streams.errors import StoreError
 from streams.ledger import Ledger
 from streams.store.port import Store
@@ -32,6 +33,7 @@ class Heartbeat:
         self._instance = instance or f"{socket.gethostname()}-{os.getpid()}"
         self._started = utc_now()
         self._before = (time.monotonic(), 0)
+        self._accountant = Accountant(store)
 
     async def run(self) -> None:
         if self._named:
@@ -39,6 +41,7 @@ class Heartbeat:
         while not self._app.should_stop:
             with contextlib.suppress(StoreError):  # the index agent waits for it and says so
                 await self._store.put_state("worker", self._instance, self.state())
+                await self._accountant.look(utc_now())
             await asyncio.sleep(EVERY_SECONDS)
 
     async def _take_up(self) -> None:
