@@ -12,6 +12,7 @@ from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.errors import ConfigError
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
@@ -45,6 +46,7 @@ def create_app(
     it is in (`streams.checks`): offsets of another one mean nothing.
     """
     app = _bare_app(settings, instance)
+    refuse_weak_acks(app.conf.producer_acks)
     judges = "filter" in roles and pipeline is None  # else its engine need not even be there
     usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
     parts = _Parts(app, settings, pipeline or usual, store, lives or {})
@@ -131,6 +133,15 @@ class _Parts:
             limit = self._settings.pipeline.max_lag_bytes
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
         return BatchSender(self._app.producer._ensure_producer(), gates)
+
+
+def refuse_weak_acks(acks: object) -> None:
+    """Raises `ConfigError` unless a record is sent only when all copies in step have it."""
+    if acks not in (-1, "all"):
+        raise ConfigError(
+            f"PRODUCER_ACKS={acks}: records would count as sent before they are safe. Remedy: take "
+            "that variable of Faust's out of the environment"
+        )
 
 
 def _raw(app: faust.App, name: str) -> Any:

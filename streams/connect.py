@@ -21,6 +21,7 @@ from streams.broker import (
     librdkafka_config,
     running_producer,
 )
+from streams.checks import check_topics
 from streams.durable import StoreCursors, Stored
 from streams.errors import StoreError
 from streams.offsets import LagGate, Progress
@@ -41,6 +42,7 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
     try:
         if not settings.embedded_broker:
             await ensure_topics(settings.kafka)
+            await check_topics(settings.kafka)
         async with (
             running_producer(settings.kafka) as producer,
             open_sink(settings, producer) as sink,

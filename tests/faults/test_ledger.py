@@ -1,7 +1,7 @@
 """The ledger through crashes: every column exact, every sum in balance."""
 
 import random
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +31,28 @@ def settled(arena: Arena, count: int) -> dict[str, Any]:
     return found
 
 
-def break_now_and_then(processes: list[Process], rng: random.Random, *, seconds: float) -> int:
-    """`kill -9` of one after another, started again at once."""
-    kills, deadline = 0, time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        pass_by(rng.uniform(1.0, 4.0))
-        victim = rng.choice(processes)
-        victim.kill()
-        victim.start()
-        kills += 1
-    return kills
+def break_at_work(process: Process, told: Callable[[], int | None], rng: random.Random) -> None:
+    """`kill -9` a moment after it has got further, and start it again."""
+    known = told() or 0
+    until(lambda: (told() or 0) > known, "it gets on")
+    pass_by(rng.uniform(0.0, 0.7))
+    process.kill()
+    process.start()
 
 
 @pytest.mark.long
 def test_the_ledger_is_exact_through_kills_of_sources_and_worker(
-    kafka: Kafka, tmp_path: Path
+    kafka: Kafka, tmp_path: Path, seed: int
 ) -> None:
-    posts = make_posts(3000, minutes=1)
+    posts, rng = make_posts(5000, minutes=1), random.Random(seed)
     arena = Arena.make(tmp_path, kafka=kafka.address)
-    with arena.worker() as worker, arena.collect(posts, seconds=20) as feed:
-        kills = break_now_and_then([worker, feed.process], random.Random(5), seconds=24)
+    with arena.worker() as worker, arena.collect(posts, seconds=25) as feed:
+        with arena.broker() as broker:
+            kills = 0
+            while not feed.done:
+                break_at_work(worker, lambda: broker.committed(broker.topics.posts), rng)
+                break_at_work(feed.process, lambda: broker.ends(broker.topics.posts), rng)
+                kills += 2
         arena.settled(posts)
         found = settled(arena, len(posts))
     total = found["total"]
