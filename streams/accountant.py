@@ -1,5 +1,6 @@
 """Looks at the ledger while a worker runs: an imbalance that lasts becomes an alert."""
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ def lag_of(workers: dict[str, dict[str, Any]], now: datetime) -> dict[str, int] 
             seen = datetime.fromisoformat(str(told.get("seen_at")))
         except ValueError:
             continue
-        if now - seen < ALIVE:
+        if seen.tzinfo and now - seen < ALIVE:
             lag = lag or {}
             for topic, count in dict(told.get("lag") or {}).items():
                 lag[topic] = lag.get(topic, 0) + int(count)
@@ -89,6 +90,8 @@ def _alert(ledger: Ledger, since: datetime) -> dict[str, Any]:
 
 async def alerts(store: Store) -> list[AlertState]:
     """Those that stand now, oldest first. Raises `StoreError`."""
-    told = (await store.states(ALERT)).values()
-    standing = [msgspec.convert(one, AlertState) for one in told if one]
+    standing: list[AlertState] = []
+    for told in (await store.states(ALERT)).values():
+        with contextlib.suppress(msgspec.ValidationError):  # empty: it is over
+            standing.append(msgspec.convert(told, AlertState))
     return sorted(standing, key=lambda one: one.since)

@@ -104,7 +104,16 @@ async def snapshot(store: Store, now: datetime, *, lag: dict[str, int] | None) -
 
 async def missed(store: Store) -> int:
     """Records that the broker had dropped before they were read. Raises `StoreError`."""
-    return sum(int(told.get("records", 0)) for told in (await store.states(MISSED)).values())
+    return sum((await missed_by_topic(store)).values())
+
+
+async def missed_by_topic(store: Store) -> dict[str, int]:
+    """The same, topic by topic."""
+    counts: dict[str, int] = {}
+    for place, told in (await store.states(MISSED)).items():
+        topic = place.rpartition("/")[0]
+        counts[topic] = counts.get(topic, 0) + int(told.get("records", 0))
+    return counts
 
 
 def lines_of(

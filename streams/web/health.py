@@ -11,6 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from connectors.letters import DeadLetter
+from streams.accountant import alerts
+from streams.alerts.state import AlertState
+from streams.books import MISSED
 from streams.store.port import Store
 
 STATES: Final[dict[str, tuple[str, str]]] = {
@@ -52,6 +55,14 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     lag: int
 
 
+class Missed(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of a topic's partition that the broker dropped before they were read."""
+
+    place: str
+    records: int
+    at: datetime | None
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """All that can be wrong, at a glance."""
 
@@ -59,6 +70,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     workers: list[Worker]
     dead_total: int
     letters: list[DeadLetter]
+    alerts: list[AlertState] = []
+    missed: list[Missed] = []
 
     @property
     def failing(self) -> int:
@@ -74,15 +87,28 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(store: Store, *, now: datetime) -> Health:
-    sources, workers, (dead, letters) = await asyncio.gather(
-        store.states("source"), store.states("worker"), store.dead_letters(limit=LETTERS)
+    sources, workers, (dead, letters), standing, missed = await asyncio.gather(
+        store.states("source"),
+        store.states("worker"),
+        store.dead_letters(limit=LETTERS),
+        alerts(store),
+        store.states(MISSED),
     )
     return Health(
         sources=sorted((_source(k, v) for k, v in sources.items()), key=_bad_first),
         workers=sorted((_worker(k, v, now) for k, v in workers.items()), key=lambda w: w.id),
         dead_total=dead,
         letters=letters,
+        alerts=standing,
+        missed=[_missed(place, told) for place, told in sorted(missed.items())],
     )
+
+
+def _missed(place: str, told: dict[str, Any]) -> Missed:
+    gaps = told.get("gaps")
+    last = gaps[-1] if isinstance(gaps, list) and gaps else {}
+    at = _moment(last.get("at")) if isinstance(last, dict) else None
+    return Missed(place=place, records=_whole(told.get("records")), at=at)
 
 
 def _bad_first(source: Source) -> tuple[bool, bool, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.arena import Arena, pass_by, record, until
+from tests.faults.arena import Arena, Feed, pass_by, record, until
 from tests.support.replays import make_posts
 from tests.support.servers import Kafka
 from tests.support.veille import Process, veille_json
@@ -31,10 +31,12 @@ def settled(arena: Arena, count: int) -> dict[str, Any]:
     return found
 
 
-def break_at_work(process: Process, told: Callable[[], int | None], rng: random.Random) -> None:
+def break_at_work(
+    process: Process, feed: Feed, told: Callable[[], int | None], rng: random.Random
+) -> None:
     """`kill -9` a moment after it has got further, and start it again."""
     known = told() or 0
-    until(lambda: (told() or 0) > known, "it gets on")
+    until(lambda: feed.done or (told() or 0) > known, "it gets on")
     pass_by(rng.uniform(0.0, 0.7))
     process.kill()
     process.start()
@@ -50,8 +52,8 @@ def test_the_ledger_is_exact_through_kills_of_sources_and_worker(
         with arena.broker() as broker:
             kills = 0
             while not feed.done:
-                break_at_work(worker, lambda: broker.committed(broker.topics.posts), rng)
-                break_at_work(feed.process, lambda: broker.ends(broker.topics.posts), rng)
+                break_at_work(worker, feed, lambda: broker.committed(broker.topics.posts), rng)
+                break_at_work(feed.process, feed, lambda: broker.ends(broker.topics.posts), rng)
                 kills += 2
         arena.settled(posts)
         found = settled(arena, len(posts))
