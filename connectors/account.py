@@ -67,7 +67,7 @@ class Account(msgspec.Struct, kw_only=True):
 
 def hour_of(moment: datetime) -> str:
     """`2026-01-31T08`, in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:13]
 
 
 def old_hours(hours: Iterable[str], now: datetime, kept: int = KEPT_HOURS) -> list[str]:

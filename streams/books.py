@@ -85,7 +85,8 @@ class Books:
         """Take note of a slab before it is worked on, and of what the broker dropped before it."""
         row = run.records[0]
         page = self._pages.setdefault(row.partition, _Page(Tally()))
-        if run.first != page.expected or not page.tally.next:
+        unknown = not page.slabs and not page.tally.next
+        if unknown or run.first != page.expected:
             await self._reload(row.partition, page)
         if run.missed:
             await self._tell_missed(f"{row.topic}/{row.partition}", run.first, run.missed)
