@@ -37,6 +37,8 @@ class Step:
     dead: SkipItem | None = None
     gap: Gap | None = None
     cursor: Cursor = None
+    duplicates: int = 0
+    """Items that came again, were known by their content, and are left out here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
+from connectors.account import HEADER
 from connectors.errors import Retriable
 
 BATCH_BYTES: Final = 256 * 1024
@@ -24,6 +25,11 @@ MAX_RECORD_BYTES: Final = 900_000
 
 Item = tuple[bytes, bytes]
 """Key and value of a record."""
+
+Marked = tuple[bytes, bytes, bytes]
+"""Key, value and mark: what the header `connectors.account.HEADER` says; empty for none."""
+
+_Cut = TypeVar("_Cut", Item, Marked)
 
 Futures = list[asyncio.Future[Any]]
 """One a batch; each resolves to aiokafka's `RecordMetadata` of the batch's first record."""
@@ -54,8 +60,9 @@ class BatchSender:
         self._producer = producer
         self._gates = gates or {}
 
-    async def send(self, topic: str, items: Sequence[Item]) -> Futures:
+    async def send(self, topic: str, items: Sequence[Item], marks: Sequence[bytes] = ()) -> Futures:
         """Send records by key. The futures resolve when the broker acknowledged each batch.
+        `marks`, where given, are one for each item.
 
         Waits while too much is under way. Raises `Retriable` when the broker is not there.
         """
@@ -63,7 +70,7 @@ class BatchSender:
             return []
         futures: Futures = []
         try:
-            by_partition = await self._split(topic, items)
+            by_partition = await self._split(topic, _marked(items, marks))
             for partition, mine in by_partition.items():
                 for piece, size in pieces(mine):
                     futures += await self._send_piece(topic, partition, piece, size)
@@ -72,15 +79,15 @@ class BatchSender:
             raise Retriable(f"{topic}: the broker does not take records: {error}") from error
         return futures
 
-    async def _split(self, topic: str, items: Iterable[Item]) -> dict[int, list[Item]]:
+    async def _split(self, topic: str, items: Iterable[Marked]) -> dict[int, list[Marked]]:
         count = len(await self._producer.partitions_for(topic))
-        by_partition: dict[int, list[Item]] = {}
+        by_partition: dict[int, list[Marked]] = {}
         for item in items:
             by_partition.setdefault(partition_of(item[0], count), []).append(item)
         return by_partition
 
     async def _send_piece(
-        self, topic: str, partition: int, piece: Sequence[Item], size: int
+        self, topic: str, partition: int, piece: Sequence[Marked], size: int
     ) -> Futures:
         gate = self._gates.get(topic)
         if gate:
@@ -95,23 +102,38 @@ class BatchSender:
                 gate.note(futures, partition, size)
         return futures
 
-    def _batches(self, items: Sequence[Item]) -> list[Any]:
+    def _batches(self, items: Sequence[Marked]) -> list[Any]:
         batch = self._producer.create_batch()
         batches = [batch]
-        for key, value in items:
-            if batch.append(key=key, value=value, timestamp=None) is None:
+        for key, value, mark in items:
+            headers = [(HEADER, mark)] if mark else []
+            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 batch.close()
                 batch = self._producer.create_batch()
                 batches.append(batch)
-                if batch.append(key=key, value=value, timestamp=None) is None:
+                if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                     raise ValueError(f"a record of {len(value)} bytes does not fit a batch")
         batch.close()
         return batches
 
 
-def pieces(items: Iterable[Item]) -> Iterable[tuple[list[Item], int]]:
+def _marked(items: Sequence[Item], marks: Sequence[bytes]) -> Iterable[Marked]:
+    if not marks:
+        return ((key, value, b"") for key, value in items)
+    return ((key, value, mark) for (key, value), mark in zip(items, marks, strict=True))
+
+
+def mark_of(headers: Iterable[tuple[str, bytes]]) -> bytes:
+    """The mark among a record's headers, or nothing."""
+    for name, value in headers:
+        if name == HEADER:
+            return value or b""
+    return b""
+
+
+def pieces(items: Iterable[_Cut]) -> Iterable[tuple[list[_Cut], int]]:
     """Cut into runs of at most `PIECE_BYTES`, each with at least one item, and their bytes."""
-    run: list[Item] = []
+    run: list[_Cut] = []
     size = 0
     for item in items:
         more = len(item[0]) + len(item[1])

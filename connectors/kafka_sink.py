@@ -6,9 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from connectors import account as accounts
 from connectors import letters, post
+from connectors.account import Account
 from connectors.base import Cursor
-from connectors.kafka import MAX_RECORD_BYTES, BatchSender, Futures, Item, acknowledged
+from connectors.kafka import (
+    MAX_RECORD_BYTES,
+    BatchSender,
+    Futures,
+    Item,
+    acknowledged,
+    mark_of,
+)
 from connectors.letters import DeadLetter, letter_id
 from connectors.post import Post, utc_now
 
@@ -30,15 +39,38 @@ class KafkaSink:
     async def put(self, posts: Sequence[Post], dead: Sequence[DeadLetter]) -> Awaitable[None]:
         """See `connectors.publish.Sink`. A post over Kafka's size limit becomes a dead letter."""
         good, bad = encode_posts(posts)
-        burials = [(letter.id.encode(), letters.encode(letter)) for letter in [*bad, *dead]]
-        futures = await self._sender.send(self._posts, good)
-        futures += await self._sender.send(self._dead, burials)
-        return asyncio.ensure_future(self._receipt(futures))
+        return asyncio.ensure_future(self._receipt(await self._send(good, (), [*bad, *dead])))
+
+    async def put_stamped(
+        self, posts: Sequence[Post], dead: Sequence[DeadLetter], stamps: Sequence[bytes]
+    ) -> Awaitable[Sequence[Post]]:
+        """See `connectors.publish.StampingSink`."""
+        values = [post.encode(one) for one in posts]
+        fits = [len(value) <= MAX_RECORD_BYTES for value in values]
+        rows = list(zip(posts, values, stamps, fits, strict=True))
+        good = [(one.id.encode(), value) for one, value, _, fit in rows if fit]
+        bad = [_oversized(one, value) for one, value, _, fit in rows if not fit]
+        marks = [mark for _, _, mark, fit in rows if fit]
+        futures = await self._send(good, marks, [*bad, *dead])
+        refused = [one for one, _, _, fit in rows if not fit]
+        return asyncio.ensure_future(_after(self._receipt(futures), refused))
+
+    async def _send(
+        self, posts: Sequence[Item], marks: Sequence[bytes], dead: Sequence[DeadLetter]
+    ) -> Futures:
+        burials = [(letter.id.encode(), letters.encode(letter)) for letter in dead]
+        futures = await self._sender.send(self._posts, posts, marks)
+        return futures + await self._sender.send(self._dead, burials)
 
     async def _receipt(self, futures: Futures) -> None:
         await acknowledged(futures)
         if self._safe:
             await self._safe()
+
+
+async def _after(receipt: Awaitable[None], refused: Sequence[Post]) -> Sequence[Post]:
+    await receipt
+    return refused
 
 
 def encode_posts(posts: Sequence[Post]) -> tuple[list[Item], list[DeadLetter]]:
@@ -74,6 +106,7 @@ class KafkaCursors:
         self._sender = sender
         self._topic = topic
         self._known: dict[str, Cursor] = {}
+        self._accounts: dict[str, Account] = {}
 
     async def read(self, consumer: AIOKafkaConsumer) -> None:
         """Read the whole topic, with a started consumer that has no group."""
@@ -84,13 +117,25 @@ class KafkaCursors:
         while await consumer.position(partition) < end:
             for rows in (await consumer.getmany(partition, timeout_ms=1000)).values():
                 for row in rows:
-                    self._known[row.key.decode()] = msgspec.json.decode(row.value)
+                    source = row.key.decode()
+                    self._known[source] = msgspec.json.decode(row.value)
+                    self._accounts[source] = accounts.decode(mark_of(row.headers))
 
     async def load(self, source: str) -> Cursor:
         return self._known.get(source)
 
     async def save(self, source: str, cursor: Cursor) -> None:
         """Returns when Kafka acknowledged it. Raises `Retriable`."""
-        value = msgspec.json.encode(cursor)
-        await acknowledged(await self._sender.send(self._topic, [(source.encode(), value)]))
+        await self._save(source, cursor, ())
+
+    async def load_account(self, source: str) -> Account:
+        return self._accounts.get(source) or Account()
+
+    async def save_account(self, source: str, cursor: Cursor, account: Account) -> None:
+        """The account travels in a header of the cursor's record: both are kept, or neither."""
+        await self._save(source, cursor, [accounts.encode(account)])
+
+    async def _save(self, source: str, cursor: Cursor, marks: Sequence[bytes]) -> None:
+        item = (source.encode(), msgspec.json.encode(cursor))
+        await acknowledged(await self._sender.send(self._topic, [item], marks))
         self._known[source] = cursor

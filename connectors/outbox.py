@@ -5,17 +5,19 @@ A cursor is saved only when the posts before it are safe, whatever order receipt
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
+from connectors import account
+from connectors.account import AccountKeeper, Book, Row, Rows, hour_of
 from connectors.base import Cursor, Step
 from connectors.errors import Retriable, SkipItem
 from connectors.letters import DeadLetter, letter_id
 from connectors.post import Post
-from connectors.publish import CursorKeeper, Sink
+from connectors.publish import CursorKeeper, Sink, StampingSink
 
 MAX_POSTS: Final = 500
 MAX_BYTES: Final = 1_000_000
@@ -35,10 +37,13 @@ class Batch:
     dead: list[DeadLetter] = field(default_factory=list)
     cursor: Cursor = None
     size: int = 0
+    read: Rows = field(default_factory=dict)
+    """What came from the source, for its account; duplicates it left out among them."""
+    number: int = 0
 
     @property
     def empty(self) -> bool:
-        return not self.posts and not self.dead and self.cursor is None
+        return not self.posts and not self.dead and self.cursor is None and not self.read
 
     @property
     def full(self) -> bool:
@@ -77,17 +82,17 @@ class Outbox:
         clock: Callable[[], datetime],
         on_safe: Callable[[Batch], None] = lambda _: None,
         flush_seconds: float = FLUSH_SECONDS,
+        book: Book | None = None,
     ) -> None:
         self.broken: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._source, self._sink, self._cursors = source, sink, cursors
         self._clock, self._on_safe, self._flush_seconds = clock, on_safe, flush_seconds
+        self._book = book
         self._batch = Batch()
         self._filled = asyncio.Event()
         self._sending = asyncio.Lock()
-        self._sent: asyncio.Queue[tuple[asyncio.Future[None] | None, Batch]] = asyncio.Queue(
-            MAX_OUTSTANDING
-        )
-        self._receipts: set[asyncio.Future[None]] = set()
+        self._sent: asyncio.Queue[tuple[_Sent | None, Batch]] = asyncio.Queue(MAX_OUTSTANDING)
+        self._receipts: set[_Sent] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -100,7 +105,7 @@ class Outbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        left = [*self._tasks, *self._receipts]
+        left: list[asyncio.Future[Any]] = [*self._tasks, *self._receipts]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
@@ -151,24 +156,39 @@ class Outbox:
         if step.post is not None:
             batch.posts.append(step.post)
             batch.size += len(step.post.text) + len(step.post.title) + _POST_OVERHEAD
+            _row(batch, step.post.collected_at).read += 1
         if step.dead is not None:
             letter = to_letter(step.dead, self._source, self._clock())
             batch.dead.append(letter)
             batch.size += len(letter.raw) + _POST_OVERHEAD
+            _row(batch, letter.at).read += 1
+        if step.duplicates:
+            row = _row(batch, self._clock())
+            row.read += step.duplicates
+            row.duplicates += step.duplicates
         if step.cursor is not None:
             batch.cursor = step.cursor
         self._filled.set()
 
-    async def _send(self, batch: Batch) -> asyncio.Future[None] | None:
+    async def _send(self, batch: Batch) -> "_Sent | None":
+        if self._book:
+            batch.number = self._book.number()
         if not batch.posts and not batch.dead:
             return None
-        receipt = await self._sink.put(batch.posts, batch.dead)
-        future = asyncio.ensure_future(_resolve(receipt))
+        future = asyncio.ensure_future(_resolve(await self._put(batch)))
         self._receipts.add(future)
         future.add_done_callback(self._receipts.discard)
         # An error is raised where the receipt's turn comes; one that is never reached is moot.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return future
+
+    async def _put(self, batch: Batch) -> Awaitable[Sequence[Post] | None]:
+        if not (self._book and isinstance(self._sink, StampingSink)):
+            return await self._sink.put(batch.posts, batch.dead)
+        stamps = [
+            account.stamp(self._source, batch.number, index) for index in range(len(batch.posts))
+        ]
+        return await self._sink.put_stamped(batch.posts, batch.dead, stamps)
 
     async def _tick(self) -> None:
         with contextlib.suppress(Exception):  # `flush` has noted it in `broken`
@@ -181,14 +201,22 @@ class Outbox:
         try:
             while True:
                 receipt, batch = await self._sent.get()
-                if receipt is not None:
-                    await receipt
+                refused = await receipt if receipt is not None else ()
+                if self._book:
+                    rows = account.tally(batch.read, batch.posts, batch.dead, refused)
+                    self._book.settled(batch.number, rows)
                 if batch.cursor is not None:
-                    await self._cursors.save(self._source, batch.cursor)
+                    await self._save(batch.cursor)
                 self._on_safe(batch)
                 self._sent.task_done()
         except Exception as error:  # noqa: BLE001  # whatever it is, the pass raises it
             self._break(error)
+
+    async def _save(self, cursor: Cursor) -> None:
+        if self._book and isinstance(self._cursors, AccountKeeper):
+            await self._cursors.save_account(self._source, cursor, self._book.covered())
+        else:
+            await self._cursors.save(self._source, cursor)
 
     def _break(self, error: BaseException) -> None:
         if not self.broken.done():
@@ -196,5 +224,13 @@ class Outbox:
             self.broken.set_result(error if known else Retriable("interrupted while sending"))
 
 
-async def _resolve(receipt: Awaitable[None]) -> None:
-    await receipt
+_Sent = asyncio.Future[Sequence[Post]]
+"""A receipt under way; it gives the posts that the sink refused."""
+
+
+async def _resolve(receipt: Awaitable[Sequence[Post] | None]) -> Sequence[Post]:
+    return await receipt or ()
+
+
+def _row(batch: Batch, moment: datetime) -> Row:
+    return batch.read.setdefault(hour_of(moment), Row())

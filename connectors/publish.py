@@ -5,7 +5,7 @@ when embedded. Only then is the cursor after them saved, so that nothing is lost
 """
 
 from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from connectors.base import Cursor
 from connectors.letters import DeadLetter
@@ -18,6 +18,18 @@ class Sink(Protocol):
 
     async def put(self, posts: Sequence[Post], dead: Sequence[DeadLetter]) -> Awaitable[None]:
         """Send; the awaitable returned resolves when all of it is safe, or raises `Retriable`."""
+        ...
+
+
+@runtime_checkable
+class StampingSink(Protocol):
+    """A sink that lets a post carry where it comes from (`connectors.account.stamp`)."""
+
+    async def put_stamped(
+        self, posts: Sequence[Post], dead: Sequence[DeadLetter], stamps: Sequence[bytes]
+    ) -> Awaitable[Sequence[Post]]:
+        """As `put`, with one stamp a post. The awaitable gives the posts that the sink refused
+        and turned into dead letters."""
         ...
 
 

@@ -86,10 +86,12 @@ class Rss:
         self._timeout = options.seconds("timeout", 0.1, 600)
         self._base = options.url("base_url")
         self._urls = _urls(options, self._base)
+        self._known = 0
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """One visit to every feed. Raises only where no feed could be read at all."""
         state = dict(mapping(cursor))
+        self._known = 0
         errors: list[ConnectorError] = []
         async with http.Client(
             self._context, contact=self._contact, headers={"accept": _ACCEPT}, seconds=self._timeout
@@ -107,7 +109,8 @@ class Rss:
                     yield step
                 # Only now is the feed read to its end: its ETag may enter the cursor.
                 state = {**state, url: _stored(memory)}
-                yield Step(cursor=state)
+                yield Step(cursor=state, duplicates=self._known)
+                self._known = 0
         if errors and len(errors) == len(self._urls):
             raise _worst(errors)
 
@@ -182,6 +185,8 @@ class Rss:
             fresh[key] = [entry.digest, post.created_at.timestamp()]
             if before is None or before[0] != entry.digest:
                 steps.append(Step(post=post))
+            else:
+                self._known += 1
         memory.seen = _bounded({**memory.seen, **fresh}, keep=fresh)
         moments = [seen[1] for seen in fresh.values()]
         if moments:

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from connectors.account import AccountKeeper, Book
 from connectors.base import Connector, Context, Cursor, Step
 from connectors.errors import BadSettings, ConnectorError, Fatal, SkipItem, WaitUntil
 from connectors.outbox import FLUSH_SECONDS, Batch, Outbox
@@ -125,6 +126,7 @@ class _Worker:
         self._failures = 0
         self._cursor: Cursor = None
         self._loaded = False
+        self._book: Book | None = None
         self.state = SourceState(
             id=source.id,
             connector=source.connector,
@@ -185,8 +187,9 @@ class _Worker:
 
     async def _pass(self, connector: Connector, stop: asyncio.Event) -> None:
         if not self._loaded:
-            self._cursor = await self._cursors.load(self._source.id)
-            self._loaded = True
+            await self._load()
+        if self._book:
+            self._book.begin()
         outbox = Outbox(
             self._source.id,
             self._sink,
@@ -194,6 +197,7 @@ class _Worker:
             clock=self._outside.clock,
             on_safe=self._safe,
             flush_seconds=self._outside.flush_seconds,
+            book=self._book,
         )
         async with outbox:
             reading = asyncio.create_task(self._read(connector, outbox))
@@ -202,6 +206,20 @@ class _Worker:
             finally:
                 await self._quit(reading, outbox)
             await self._finish(reading, outbox, stop)
+            await self._close_book()
+
+    async def _load(self) -> None:
+        self._cursor = await self._cursors.load(self._source.id)
+        if isinstance(self._cursors, AccountKeeper):
+            account = await self._cursors.load_account(self._source.id)
+            self._book = Book(account, self._outside.clock)
+        self._loaded = True
+
+    async def _close_book(self) -> None:
+        """Save what a pass that ended well counted after its last cursor."""
+        if self._book and self._book.pending and isinstance(self._cursors, AccountKeeper):
+            account = self._book.covered()
+            await self._cursors.save_account(self._source.id, self._cursor, account)
 
     async def _read(self, connector: Connector, outbox: Outbox) -> None:
         steps = connector.posts(self._cursor)

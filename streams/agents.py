@@ -7,7 +7,7 @@ starts again from what is committed.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -16,15 +16,25 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from connectors import letters, post
-from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, BatchSender, Item, acknowledged
+from connectors.account import hour_of
+from connectors.kafka import (
+    MAX_RECORD_BYTES,
+    PIECE_BYTES,
+    BatchSender,
+    Item,
+    acknowledged,
+    mark_of,
+)
 from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import utc_now
 from streams import records
+from streams.books import Books
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.records import Label, Mention, Record
 from streams.slab import Slab
-from streams.store.port import Store
+from streams.store.port import Store, WriteReport
+from streams.tally import Entry, mention_mark, read_mark
 
 CHUNK: Final = 200
 """Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
@@ -54,6 +64,10 @@ class Judged(msgspec.Struct):
     """Bytes of the mentions."""
     cleared: list[Item] = []
     """Dead letters sent again that went well this time: their ids, for `veille.dead-letters`."""
+    marks: list[bytes] = []
+    """Of the mentions, one each."""
+    entries: list[Entry] = []
+    """What became of each post."""
 
     def add(self, other: "Judged") -> None:
         self.mentions += other.mentions
@@ -61,27 +75,44 @@ class Judged(msgspec.Struct):
         self.count.add(other.count)
         self.size += other.size
         self.cleared += other.cleared
+        self.marks += other.marks
+        self.entries += other.entries
 
 
-def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime) -> Judged:
-    """Pure: decode each post, apply the pipeline, encode what comes out."""
+def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: str = "") -> Judged:
+    """Pure: decode each post, apply the pipeline, encode what comes out. `life` is the topic's."""
     out = Judged([], [], Ledger(posts=len(rows)))
     for row in rows:
+        one: post.Post | None = None
         try:
-            made = pipeline.process(post.decode(row.value or b""), now)
+            one = post.decode(row.value or b"")
+            made = pipeline.process(one, now)
             items = [(row.key or b"", records.encode(record)) for record in made]
             _refuse_oversized(items)
         except msgspec.DecodeError as error:
-            _bury(out, row, "filter", f"not a post: {error}", now)
+            _bury(out, row, f"not a post: {error}", now)
         except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
-            _bury(out, row, "filter", f"{type(error).__name__}: {error}", now)
+            _bury(out, row, f"{type(error).__name__}: {error}", now, one)
         else:
             out.mentions += items
             out.size += sum(len(value) for _, value in items)
             if row.headers:
                 out.cleared += cleared([row])
             _tally(out.count, made)
+            _note(out, row, one, made, life)
     return out
+
+
+def _note(
+    out: Judged, row: ConsumerRecord, one: post.Post, made: Sequence[Record], life: str
+) -> None:
+    mark, line = read_mark(mark_of(row.headers)), f"{row.partition}@{life}"
+    out.marks += [
+        mention_mark(mark, one.source, line, row.offset, number) for number in range(len(made))
+    ]
+    mentions = sum(isinstance(record, Mention) for record in made)
+    counts = {"matched": 1, "mentions": mentions} if mentions else {"unmatched": 1}
+    out.entries.append(Entry(row.offset, mark, one.source, hour_of(one.collected_at), counts))
 
 
 def _refuse_oversized(items: Iterable[Item]) -> None:
@@ -99,10 +130,22 @@ def _tally(count: Ledger, made: Sequence[Record]) -> None:
     count.matched += mentions > 0
 
 
-def _bury(out: Judged, row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> None:
-    letter = letter_of(row, stage, reason, now)
+def _bury(
+    out: Judged, row: ConsumerRecord, reason: str, now: datetime, one: post.Post | None = None
+) -> None:
+    letter = letter_of(row, "filter", reason, now)
     out.letters.append((letter.id.encode(), letters.encode(letter)))
     out.count.dead += 1
+    entry = refusal(row, "refused")
+    if one:
+        entry = entry._replace(source=one.source, hour=hour_of(one.collected_at))
+    out.entries.append(entry)
+
+
+def refusal(row: ConsumerRecord, column: str) -> Entry:
+    """The entry of a record that can't be read: its hour is that of its writing."""
+    hour = hour_of(datetime.fromtimestamp(max(0, row.timestamp) / 1000, UTC))
+    return Entry(row.offset, read_mark(mark_of(row.headers)), "", hour, {column: 1})
 
 
 def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> DeadLetter:
@@ -112,7 +155,7 @@ def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> 
     """
     value, key = row.value or b"", row.key or b""
     raw, size = _kept(value)
-    place = f"{row.topic}/{row.partition}@{row.offset}"
+    place = place_of(row)
     return DeadLetter(
         id=letter_again(row) or letter_id(stage, place, raw),
         stage=stage,
@@ -151,6 +194,11 @@ def source_of(key: bytes) -> str:
     return source.decode("utf-8", "replace") if colon else ""
 
 
+def place_of(row: ConsumerRecord) -> str:
+    """`topic/partition@offset`."""
+    return f"{row.topic}/{row.partition}@{row.offset}"
+
+
 def next_chunk(chunk: int, judged: int, seconds: float) -> int:
     """Posts of the next go, at most `CHUNK`, after one in which so many took so long."""
     if seconds > TURN_SECONDS:
@@ -161,9 +209,10 @@ def next_chunk(chunk: int, judged: int, seconds: float) -> int:
 class _Agent:
     """Work on slabs in order, at most `UNDER_WAY` of them unacknowledged."""
 
-    def __init__(self, ledger: Ledger, crash: Crash) -> None:
+    def __init__(self, ledger: Ledger, crash: Crash, books: Books | None = None) -> None:
         self.ledger = ledger
         self._crash = crash
+        self._books = books
         self._room = asyncio.Semaphore(UNDER_WAY)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -173,6 +222,8 @@ class _Agent:
             async for event in stream.noack().events():
                 self.ledger.missed += event.value.missed
                 await self._room.acquire()
+                if self._books:
+                    await self._books.expect(event.value)
                 await self._take(event)
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)
@@ -187,10 +238,18 @@ class _Agent:
     async def _take(self, event: Any) -> None:
         raise NotImplementedError
 
-    def _done(self, event: Any) -> None:
-        """Everything made of the slab is acknowledged by the next hop."""
-        event.ack()
-        self._room.release()
+    def _done(self, event: Any, entries: Sequence[Entry] = ()) -> None:
+        """Everything made of the slab is acknowledged by the next hop. What is counted is saved
+        before the slab is acknowledged in its turn, so that counts never lag behind offsets."""
+
+        def acknowledge() -> None:
+            event.ack()
+            self._room.release()
+
+        if self._books is None:
+            acknowledge()
+        elif self._books.close(event.value, entries, acknowledge):
+            self._later(self._books.save())
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guard(work))
@@ -216,8 +275,9 @@ class FilterAgent(_Agent):
         dead: str,
         ledger: Ledger,
         crash: Crash,
+        books: Books | None = None,
     ) -> None:
-        super().__init__(ledger, crash)
+        super().__init__(ledger, crash, books)
         self._pipeline = pipeline
         self._sender = sender
         self._mentions = mentions
@@ -228,12 +288,13 @@ class FilterAgent(_Agent):
         slab: Slab = event.value
         futures: list[asyncio.Future[Any]] = []
         made = Judged([], [], Ledger())
+        life = self._books.life if self._books else ""
         start = 0
         while start < len(slab.records):
             rows = slab.records[start : start + self._chunk]
             start += len(rows)
             began = time.perf_counter()
-            made.add(judge(rows, self._pipeline, utc_now()))
+            made.add(judge(rows, self._pipeline, utc_now(), life))
             self._chunk = next_chunk(self._chunk, len(rows), time.perf_counter() - began)
             if made.size > PIECE_BYTES:
                 futures += await self._send(made)
@@ -242,15 +303,15 @@ class FilterAgent(_Agent):
         self._later(self._finish(event, futures, made))
 
     async def _send(self, made: Judged) -> list[asyncio.Future[Any]]:
-        futures = await self._sender.send(self._mentions, made.mentions)
+        futures = await self._sender.send(self._mentions, made.mentions, made.marks)
         futures += await self._sender.send(self._dead, made.letters)
-        made.mentions, made.letters, made.size = [], [], 0
+        made.mentions, made.marks, made.letters, made.size = [], [], [], 0
         return futures
 
     async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], made: Judged) -> None:
         await acknowledged(futures)
         await acknowledged(await self._sender.send(self._dead, made.cleared))
-        self._done(event)
+        self._done(event, made.entries)
         self.ledger.add(made.count)
 
 
@@ -258,9 +319,16 @@ class IndexAgent(_Agent):
     """`veille.mentions` to the store: one write for all slabs that wait, one write at a time."""
 
     def __init__(
-        self, *, store: Store, sender: BatchSender, dead: str, ledger: Ledger, crash: Crash
+        self,
+        *,
+        store: Store,
+        sender: BatchSender,
+        dead: str,
+        ledger: Ledger,
+        crash: Crash,
+        books: Books | None = None,
     ) -> None:
-        super().__init__(ledger, crash)
+        super().__init__(ledger, crash, books)
         self._store = store
         self._sender = sender
         self._dead = dead
@@ -292,13 +360,15 @@ class IndexAgent(_Agent):
     async def _write(self, events: Sequence[Any]) -> None:
         rows = [row for event in events for row in event.value.records]
         good, bad = read_records(rows, utc_now())
+        unread = {letter.place for letter in bad}
         report = await self._store.write(good)
         bad += [letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected]
         items = settled(rows, bad)
         if items:
             await acknowledged(await self._sender.send(self._dead, items))
+        told = index_entries(rows, good, unread, report)
         for event in events:
-            self._done(event)
+            self._done(event, [next(told) for _ in event.value.records])
         self.ledger.stored += report.stored
         self.ledger.stale += report.stale
         self.ledger.retracted += report.retracted
@@ -329,6 +399,27 @@ def settled(rows: Sequence[ConsumerRecord], bad: Sequence[DeadLetter]) -> list[I
     failed = {one.id for one in kept}
     items = [(one.id.encode(), letters.encode(one)) for one in kept]
     return items + [(id_.encode(), b"") for id_ in again.values() if id_ not in failed]
+
+
+def index_entries(
+    rows: Sequence[ConsumerRecord], good: Iterable[Record], unread: set[str], report: WriteReport
+) -> Iterator[Entry]:
+    """What became of each message of `veille.mentions`: `good` are those read, in order, and
+    `unread` the places of the others. A retraction counts in no column."""
+    refused = {id(item.record) for item in report.rejected}
+    records_read = iter(good)
+    for row in rows:
+        if place_of(row) in unread:
+            yield refusal(row, "dropped")
+            continue
+        record = next(records_read)
+        mark = read_mark(mark_of(row.headers))
+        if isinstance(record, Mention):
+            counts = {"dropped" if id(record) in refused else "stored": 1}
+            hour = hour_of(record.post.collected_at)
+            yield Entry(row.offset, mark, record.post.source, hour, counts)
+        else:
+            yield Entry(row.offset, mark, "", hour_of(utc_now()), {})
 
 
 def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:

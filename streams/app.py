@@ -1,6 +1,6 @@
 """The Faust application: a factory, with no side effect at import."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import faust
@@ -8,9 +8,11 @@ import faust
 from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
 from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
+from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.errors import ConfigError
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
@@ -33,18 +35,21 @@ def create_app(
     roles: Collection[str] = ROLES,
     pipeline: Judge | None = None,
     topics_file: TopicsFile | None = None,
+    lives: Mapping[str, str] | None = None,
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
     `topics` are those of `topics_file`, whose later changes are taken in while it runs.
 
     `instance` names this worker among several and stays the same across restarts, so that Kafka
-    gives a restarted worker its partitions back at once.
+    gives a restarted worker its partitions back at once. `lives` tells by topic which of its lives
+    it is in (`streams.checks`): offsets of another one mean nothing.
     """
     app = _bare_app(settings, instance)
+    refuse_weak_acks(app.conf.producer_acks)
     judges = "filter" in roles and pipeline is None  # else its engine need not even be there
     usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
-    parts = _Parts(app, settings, pipeline or usual, store)
+    parts = _Parts(app, settings, pipeline or usual, store, lives or {})
     bodies = {
         parts.names.posts: ("filter", parts.filter),
         parts.names.mentions: ("index", parts.index),
@@ -76,19 +81,30 @@ def new_pipeline(topics: Sequence[Topic], sentiment: Sentiment = Sentiment()) ->
 class _Parts:
     """The bodies of the agents and what they share, built once Faust's producer runs."""
 
-    def __init__(self, app: faust.App, settings: Settings, pipeline: Judge, store: Store) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        settings: Settings,
+        pipeline: Judge,
+        store: Store,
+        lives: Mapping[str, str],
+    ) -> None:
         self.names = Topics.of(settings.kafka.prefix)
         self.ledger = Ledger()
         self._app = app
         self._settings = settings
         self._store = store
         self._pipeline = pipeline
+        self._lives = lives
         self._agents: list[FilterAgent | IndexAgent | LetterAgent] = []
 
     async def abandon(self) -> None:
         """To be called before the store is closed: see `_Agent.abandon`."""
         for agent in self._agents:
             await agent.abandon()
+
+    def _books(self, stage: str, topic: str) -> Books:
+        return Books(self._store, stage, self._lives.get(topic, self._settings.kafka.life))
 
     async def filter(self, stream: Any) -> None:
         agent = FilterAgent(
@@ -98,6 +114,7 @@ class _Parts:
             dead=self.names.dead,
             ledger=self.ledger,
             crash=self._app.crash,
+            books=self._books("filter", self.names.posts),
         )
         await self._run(agent, stream)
 
@@ -108,6 +125,7 @@ class _Parts:
             dead=self.names.dead,
             ledger=self.ledger,
             crash=self._app.crash,
+            books=self._books("index", self.names.mentions),
         )
         await self._run(agent, stream)
 
@@ -137,6 +155,15 @@ class _Parts:
             limit = self._settings.pipeline.max_lag_bytes
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
         return BatchSender(self._app.producer._ensure_producer(), gates)
+
+
+def refuse_weak_acks(acks: object) -> None:
+    """Raises `ConfigError` unless a record is sent only when all copies in step have it."""
+    if acks not in (-1, "all"):
+        raise ConfigError(
+            f"PRODUCER_ACKS={acks}: records would count as sent before they are safe. Remedy: take "
+            "that variable of Faust's out of the environment"
+        )
 
 
 def _raw(app: faust.App, name: str) -> Any:

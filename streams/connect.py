@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from connectors.base import Context
+from connectors.account import Account
+from connectors.base import Context, Cursor
 from connectors.kafka import BatchSender
 from connectors.kafka_sink import KafkaCursors, KafkaSink
-from connectors.publish import CursorKeeper
 from connectors.runner import Runner
 from connectors.state import SourceState
 from streams.broker import (
@@ -21,6 +21,7 @@ from streams.broker import (
     librdkafka_config,
     running_producer,
 )
+from streams.checks import check_topics
 from streams.durable import StoreCursors, Stored
 from streams.errors import StoreError
 from streams.offsets import LagGate, Progress
@@ -28,6 +29,7 @@ from streams.settings import Settings
 from streams.stopping import stop_on_signals
 from streams.store import open_store
 from streams.store.port import Store
+from streams.tally import ACCOUNT
 
 STATE_SECONDS: Final = 1.0
 
@@ -40,12 +42,13 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
     try:
         if not settings.embedded_broker:
             await ensure_topics(settings.kafka)
+            await check_topics(settings.kafka)
         async with (
             running_producer(settings.kafka) as producer,
             open_sink(settings, producer) as sink,
         ):
-            cursors = await _cursors(settings, store, producer)
             states = States(store)
+            cursors = Told(await _cursors(settings, store, producer), states)
             runner = Runner(
                 settings.sources,
                 sink,
@@ -86,7 +89,9 @@ async def open_sink(settings: Settings, producer: AIOKafkaProducer) -> AsyncIter
         await progress.close()
 
 
-async def _cursors(settings: Settings, store: Store, producer: AIOKafkaProducer) -> CursorKeeper:
+async def _cursors(
+    settings: Settings, store: Store, producer: AIOKafkaProducer
+) -> KafkaCursors | StoreCursors:
     """Where cursors are kept: in Kafka, or in the store where the broker forgets."""
     if settings.embedded_broker:
         return StoreCursors(store)
@@ -104,15 +109,40 @@ async def _read_cursors(settings: Settings, cursors: KafkaCursors) -> None:
         await consumer.stop()
 
 
+class Told:
+    """Keeps cursors and accounts, and tells the store of each account that was saved."""
+
+    def __init__(self, keeper: KafkaCursors | StoreCursors, states: "States") -> None:
+        self._keeper = keeper
+        self._states = states
+
+    async def load(self, source: str) -> Cursor:
+        return await self._keeper.load(source)
+
+    async def save(self, source: str, cursor: Cursor) -> None:
+        await self._keeper.save(source, cursor)
+
+    async def load_account(self, source: str) -> Account:
+        return await self._keeper.load_account(source)
+
+    async def save_account(self, source: str, cursor: Cursor, account: Account) -> None:
+        await self._keeper.save_account(source, cursor, account)
+        self._states.account(source, account)
+
+
 class States:
-    """Keeps the latest state of each source in the store, at most once a second."""
+    """Keeps the latest state and account of each source in the store, at most once a second."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed: dict[str, SourceState] = {}
+        self._accounts: dict[str, dict[str, Any]] = {}
 
     def note(self, state: SourceState) -> None:
         self._changed[state.id] = state
+
+    def account(self, source: str, account: Account) -> None:
+        self._accounts[source] = msgspec.to_builtins(account)
 
     async def keep(self) -> None:
         while True:
@@ -126,3 +156,9 @@ class States:
                 await self._store.put_state("source", name, msgspec.to_builtins(state))
             except StoreError:
                 self._changed.setdefault(name, state)  # shown when the store is back
+        told, self._accounts = self._accounts, {}
+        for name, account in told.items():
+            try:
+                await self._store.put_state(ACCOUNT, name, account)
+            except StoreError:
+                self._accounts.setdefault(name, account)

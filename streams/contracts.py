@@ -64,7 +64,8 @@ def channels() -> dict[str, Any]:
             topics.posts,
             "Every version of every post collected, before any criterion. All versions of a post "
             "are in one partition, in the order they were seen. At least once: readers must bear "
-            "repeats and late older versions (compare `updated_at`, else `created_at`).",
+            "repeats and late older versions (compare `updated_at`, else `created_at`). The header "
+            "`veille`, where there is one, is for the ledger alone.",
             "the post's id; partition: CRC-32 of the key modulo the number of partitions",
             ["Post"],
             shared,
@@ -73,7 +74,8 @@ def channels() -> dict[str, Any]:
             topics.mentions,
             "Scored mentions, and retractions of what an edit or a deletion took back. Ordered "
             "by post, at least once. A record's `version` decides: keep the highest for each "
-            "`id`, and drop a post's mentions below a retraction's version.",
+            "`id`, and drop a post's mentions below a retraction's version. The header `veille` is "
+            "for the ledger alone.",
             "the post's id; partition: CRC-32 of the key modulo the number of partitions",
             ["Mention", "Retraction"],
             shared,

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import msgspec
+
+from connectors.account import Account
 from connectors.base import Cursor
 from streams.broker import Topics
 from streams.offsets import Progress
@@ -64,3 +67,12 @@ class StoreCursors:
 
     async def save(self, source: str, cursor: Cursor) -> None:
         await self._store.put_state("cursor", source, {"cursor": cursor})
+
+    async def load_account(self, source: str) -> Account:
+        kept = (await self._store.states("cursor")).get(source, {}).get("account")
+        return msgspec.convert(kept, Account) if kept else Account()
+
+    async def save_account(self, source: str, cursor: Cursor, account: Account) -> None:
+        """Cursor and account are one document: both are kept, or neither."""
+        kept = {"cursor": cursor, "account": msgspec.to_builtins(account)}
+        await self._store.put_state("cursor", source, kept)

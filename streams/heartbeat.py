@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from connectors.post import utc_now
+from streams.accountant import Accountant
 from streams.alerts.deaths import DeathWatch
 from streams.errors import StoreError
 from streams.ledger import Ledger
@@ -37,6 +38,7 @@ class Heartbeat:
         self._started = utc_now()
         self._before = (time.monotonic(), 0)
         self._deaths = DeathWatch(store, settings)
+        self._accountant = Accountant(store)
 
     async def run(self) -> None:
         if self._named:
@@ -45,6 +47,7 @@ class Heartbeat:
             with contextlib.suppress(StoreError):  # the index agent waits for it and says so
                 await self._store.put_state("worker", self._instance, self.state())
                 await self._deaths.look(utc_now())
+                await self._accountant.look(utc_now())
             await asyncio.sleep(EVERY_SECONDS)
 
     async def _take_up(self) -> None:

@@ -48,6 +48,20 @@ class Kafka(_Section):
     partitions: int = Field(4, ge=1, le=1000, description="Partitions of topics Veille creates.")
     replication: int = Field(1, ge=1, le=10, description="Copies of topics Veille creates.")
     retention_hours: int = Field(168, ge=1, description="How long raw posts are kept in Kafka.")
+    least_retention_hours: int = Field(
+        24,
+        ge=1,
+        description="How long workers may be away: a topic that keeps its records for less is "
+        "refused at the start.",
+    )
+    least_retention_bytes: int = Field(
+        1_000_000_000,
+        ge=0,
+        description="Where a topic's size is limited, the least that a partition must hold.",
+    )
+    life: str = Field(
+        "", description="Which of its lives the in-memory broker is in (set by `veille up`)."
+    )
 
 
 class Store(_Section):

@@ -17,6 +17,7 @@ import faust
 
 from streams.app import ROLES, create_app
 from streams.broker import ensure_topics
+from streams.checks import check_topics
 from streams.errors import BrokerUnavailable
 from streams.settings import Settings
 from streams.store import open_store
@@ -47,9 +48,15 @@ def run_worker(
     store = open_store(settings)
     loop.run_until_complete(store.open())
     try:
-        loop.run_until_complete(_broker_ready(settings))
+        lives = loop.run_until_complete(_broker_ready(settings))
         app = create_app(
-            settings, topics, store, instance=instance, roles=roles, topics_file=topics_file
+            settings,
+            topics,
+            store,
+            instance=instance,
+            roles=roles,
+            topics_file=topics_file,
+            lives=lives,
         )
     except BaseException:
         loop.run_until_complete(store.close())
@@ -110,14 +117,16 @@ def _run(app: faust.App, store: Store, loop: asyncio.AbstractEventLoop) -> int:
     return 1 if app.crashed or code else 0
 
 
-async def _broker_ready(settings: Settings) -> None:
-    """Wait for the broker, telling so; create topics on a real one."""
+async def _broker_ready(settings: Settings) -> dict[str, str]:
+    """Wait for the broker, telling so; create topics on a real one, and refuse those that would
+    lose data. Gives the life of each topic. Raises `VeilleError`."""
     if settings.embedded_broker:
-        return None
+        return {}
     waited = 0.0
     while True:
         try:
-            return await ensure_topics(settings.kafka)
+            await ensure_topics(settings.kafka)
+            return await check_topics(settings.kafka)
         except BrokerUnavailable as error:
             if waited >= BROKER_PATIENCE_SECONDS:
                 raise

@@ -1,5 +1,6 @@
 """`veille status`: what runs, what waits, what went wrong."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,22 +9,30 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from connectors.post import utc_now
+from streams.accountant import lag_of
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
+from streams.balance import Ledger, Line, balance, missed, snapshot
+from streams.books import MISSED
 from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
     load_settings,
     out,
+    parse_moment,
     print_json,
     run,
 )
 from streams.settings import Settings
 from streams.store import open_store
-from streams.store.port import Count, Filter
+from streams.store.port import Count, Filter, Store
 
 ALIVE = timedelta(seconds=15)
+BETWEEN_SECONDS = 3.0
+"""Between two looks at the ledger: longer than what flows takes to be told."""
+_COLUMNS = tuple(name for name in Line.__struct_fields__ if name not in {"source", "hour", "told"})
 _COLOURS = {"running": "green", "waiting": "cyan", "failing": "bold red", "done": "dim"}
 
 
@@ -36,21 +45,38 @@ class Status(msgspec.Struct, kw_only=True):
     workers: list[dict[str, Any]]
     dead_letters: int
     alerts: list[AlertState] = []
+    missed: dict[str, dict[str, Any]] = {}
+    """What the broker dropped unread, by topic and partition: how many, and the latest gaps."""
 
 
 def status(
     *,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="What was read and what became of it, by hour.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="With --ledger: from this hour on, such as 24h.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="End with 1 while an alert stands.")
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show sources, workers with lag and rate, store, dead letters and alerts.
+    """Show sources, workers with lag and rate, store, dead letters, alerts; or the ledger.
 
-    [bold]Example[/bold]: veille status --json
+    [bold]Example[/bold]: veille status --ledger --since 24h
     """
     settings = load_settings(config)
+    if ledger:
+        counted: Ledger = run(read_ledger(settings, parse_moment(since, "--since")))
+        if as_json:
+            print_json(counted)
+        else:
+            _show_ledger(counted)
+        if check and counted.imbalance:
+            raise typer.Exit(FAILED)
+        return
     found: Status = run(read_status(settings))
     if as_json:
         print_json(found)
@@ -78,9 +104,33 @@ async def read_status(settings: Settings) -> Status:
             ],
             dead_letters=dead,
             alerts=await standing(store),
+            missed=await store.states(MISSED),
         )
     finally:
         await store.close()
+
+
+async def read_ledger(settings: Settings, since: datetime | None = None) -> Ledger:
+    """What flows is looked at twice, unless it is in balance at once."""
+    store = open_store(settings)
+    await store.open()
+    try:
+        return await _look(store, since)
+    finally:
+        await store.close()
+
+
+async def _look(store: Store, since: datetime | None) -> Ledger:
+    lag = lag_of(await store.states("worker"), utc_now())
+    before = await snapshot(store, utc_now(), lag=lag)
+    lost = await missed(store)
+    found = balance(before, before, missed=lost, since=since)
+    if not found.imbalance:
+        return found
+    await asyncio.sleep(BETWEEN_SECONDS)
+    lag = lag_of(await store.states("worker"), utc_now())
+    after = await snapshot(store, utc_now(), lag=lag)
+    return balance(before, after, missed=lost, since=since)
 
 
 def alive(state: dict[str, Any]) -> bool:
@@ -104,8 +154,42 @@ def _show(found: Status) -> None:
     )
     for alert in found.alerts:
         out.print(Text(f"Alert   since {alert.since:%Y-%m-%d %H:%M} UTC: {alert.text}", "bold red"))
+    for place, told in sorted(found.missed.items()):
+        out.print(Text(_missed(place, told), "bold red"))
     out.print(_workers(found) if found.workers else "Workers none has run yet. Remedy: veille up")
     out.print(_sources(found) if found.sources else "Sources none has run yet. Remedy: veille up")
+
+
+def _missed(place: str, told: dict[str, Any]) -> str:
+    gap = (told.get("gaps") or [{}])[-1]
+    return (
+        f"Missed  {told.get('records', 0):,} records of {place} were dropped by the broker unread,"
+        f" last at {str(gap.get('at', '?'))[:16]} UTC from offset {gap.get('first', '?')}"
+    )
+
+
+def _show_ledger(found: Ledger) -> None:
+    table = Table("source", "hour (UTC)", box=None)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right")
+    for line in found.lines:
+        _add_line(table, line)
+    if len(found.lines) > 1:
+        table.add_section()
+        _add_line(table, found.total)
+    if found.lines:
+        out.print(table)
+    else:
+        out.print("Nothing has been counted yet. Remedy: veille up")
+    out.print(Text(found.verdict, "bold red" if found.imbalance or found.missed else "green"))
+
+
+def _add_line(table: Table, line: Line) -> None:
+    cells = [Text(f"{getattr(line, name):,}") for name in _COLUMNS]
+    if not line.told:  # posts that came in another way than through a source of ours
+        cells[:4] = [Text("–")] * 4
+    cells[-1].stylize("bold red" if line.imbalance else "green")
+    table.add_row(line.source, line.hour, *cells)
 
 
 def _workers(found: Status) -> Table:

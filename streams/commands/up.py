@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from typing import Annotated, Final
 
 import httpx
@@ -116,6 +117,7 @@ def child_env(settings: Settings, broker: str) -> dict[str, str]:
     return {
         "VEILLE_KAFKA__BOOTSTRAP_SERVERS": broker,
         "VEILLE_KAFKA__IN_MEMORY": "true",
+        "VEILLE_KAFKA__LIFE": uuid.uuid4().hex[:12],
         "VEILLE_DATA_DIR": str(settings.data_dir),
     }
 

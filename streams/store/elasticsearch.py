@@ -171,14 +171,17 @@ class ElasticsearchStore:
     async def drop_dead_letters(self, ids: Sequence[str]) -> int:
         return await self._letters.drop(ids)
 
-    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
+    async def put_state(
+        self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
+    ) -> None:
         if len(key.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
             raise StoreError(f"state key {key[:80]!r}: over {MAX_ID_BYTES} bytes")
         try:
             body = state_body(kind, key, value)
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise StoreError(f"can't be kept as JSON: {error}") from error
-        await self._bulk.write([Item(self._indices.name("state"), state_id(kind, key), body)])
+        item = Item(self._indices.name("state"), state_id(kind, key), body, version)
+        await self._bulk.write([item])
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         await self._refresh("state")

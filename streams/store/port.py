@@ -200,9 +200,12 @@ class Store(Protocol):
         """Remove them for good; how many were there."""
         ...
 
-    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
-        """Keep a small JSON document: kinds are `source`, `worker`, `cursor`, `ledger`,
-        `alert`, `erasure`, `audit`, `broker`."""
+    async def put_state(
+        self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
+    ) -> None:
+        """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
+        `missed`, `alert`, `erasure`, `audit`, `broker`. With `version`, which is not told again, a
+        lower one never replaces a higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -45,6 +45,11 @@ _log = logging.getLogger(__name__)
 _READERS: Final = 3
 _BUSY_MILLIS: Final = 5_000
 _PRUNE_EVERY: Final = 5_000  # batches
+_VERSION: Final = "version of this document"
+_PUT_NEWER: Final = """INSERT INTO states VALUES (?,?,?) ON CONFLICT (kind, key) DO UPDATE
+    SET value = excluded.value
+    WHERE coalesce(json_extract(CAST(states.value AS TEXT), '$."version of this document"'), 0)
+    <= json_extract(CAST(excluded.value AS TEXT), '$."version of this document"')"""
 _T = TypeVar("_T")
 _mentions = msgspec.json.Decoder(Mention)
 
@@ -131,11 +136,15 @@ class SqliteStore:
     async def drop_dead_letters(self, ids: Sequence[str]) -> int:
         return await self._persist(lambda: dead.drop(self._connection(reads=False), ids))
 
-    async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
-        row = (kind, key, _bytes(value))
-        await self._persist(
-            lambda: self._many("INSERT OR REPLACE INTO states VALUES (?,?,?)", [row])
-        )
+    async def put_state(
+        self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
+    ) -> None:
+        if version is None:
+            sql, kept = "INSERT OR REPLACE INTO states VALUES (?,?,?)", value
+        else:
+            sql, kept = _PUT_NEWER, {_VERSION: version, **value}
+        row = (kind, key, _bytes(kept))
+        await self._persist(lambda: self._many(sql, [row]))
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         return await self._read(partial(_states, kind=kind))
@@ -239,4 +248,7 @@ def _get(db: sqlite3.Connection, mention_id: str) -> Mention | None:
 
 def _states(db: sqlite3.Connection, kind: str) -> dict[str, dict[str, Any]]:
     rows = db.execute("SELECT key, value FROM states WHERE kind = ?", [kind])
-    return {key: msgspec.json.decode(value) for key, value in rows}
+    found = {key: msgspec.json.decode(value) for key, value in rows}
+    for state in found.values():
+        state.pop(_VERSION, None)
+    return found

@@ -15,7 +15,7 @@ from connectors.post import utc_now
 from streams.criteria.topics import Topic
 from streams.errors import StoreError, StoreUnavailable, VeilleError
 from streams.store.port import Store
-from streams.web import api, assets, charts
+from streams.web import api, assets, charts, metrics
 from streams.web.filters import BadFilter, Query, read
 from streams.web.guard import Guard
 from streams.web.letters import LetterPages, Replay
@@ -82,6 +82,7 @@ def _add_routes(app: FastAPI) -> None:
     ):
         app.add_api_route(path, endpoint, include_in_schema=False, response_class=Response)
     app.add_api_route("/healthz", healthz, tags=["health"], response_class=JSONResponse)
+    app.add_api_route("/metrics", figures, include_in_schema=False, response_class=Response)
 
 
 def _pages(request: Request) -> Pages:
@@ -135,6 +136,13 @@ async def healthz(request: Request) -> Response:
     except StoreError as error:
         return JSONResponse({"status": "store away", "reason": str(error)}, 503, RETRY)
     return JSONResponse({"status": "ok", "at": utc_now().isoformat()})
+
+
+async def figures(request: Request) -> Response:
+    """For Prometheus."""
+    text = await metrics.page(cast("Store", request.app.state.store), utc_now())
+    headers = {"Cache-Control": "no-store", "Content-Type": metrics.CONTENT_TYPE}
+    return Response(text, headers=headers)
 
 
 def _page(request: Request, body: Body) -> Response:

@@ -13,6 +13,7 @@ import msgspec
 from connectors.letters import DeadLetter
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
+from streams.books import MISSED
 from streams.store.port import Store
 
 STATES: Final[dict[str, tuple[str, str]]] = {
@@ -54,6 +55,14 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     lag: int
 
 
+class Missed(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of a topic's partition that the broker dropped before they were read."""
+
+    place: str
+    records: int
+    at: datetime | None
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """All that can be wrong, at a glance."""
 
@@ -61,8 +70,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     workers: list[Worker]
     dead_total: int
     letters: list[DeadLetter]
-    alerts: list[AlertState]
+    alerts: list[AlertState] = []
     """What is wrong with the installation itself, oldest first."""
+    missed: list[Missed] = []
 
     @property
     def failing(self) -> int:
@@ -78,11 +88,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(store: Store, *, now: datetime) -> Health:
-    sources, workers, (dead, letters), alerts = await asyncio.gather(
+    sources, workers, (dead, letters), alerts, missed = await asyncio.gather(
         store.states("source"),
         store.states("worker"),
         store.dead_letters(limit=LETTERS),
         standing(store),
+        store.states(MISSED),
     )
     return Health(
         sources=sorted((_source(k, v) for k, v in sources.items()), key=_bad_first),
@@ -90,7 +101,15 @@ async def health(store: Store, *, now: datetime) -> Health:
         dead_total=dead,
         letters=letters,
         alerts=alerts,
+        missed=[_missed(place, told) for place, told in sorted(missed.items())],
     )
+
+
+def _missed(place: str, told: dict[str, Any]) -> Missed:
+    gaps = told.get("gaps")
+    last = gaps[-1] if isinstance(gaps, list) and gaps else {}
+    at = _moment(last.get("at")) if isinstance(last, dict) else None
+    return Missed(place=place, records=_whole(told.get("records")), at=at)
 
 
 def _bad_first(source: Source) -> tuple[bool, bool, str]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from connectors.account import Account, Row
 from connectors.kafka import BatchSender, Item, acknowledged, partition_of
 from connectors.kafka_sink import KafkaCursors
 from streams.broker import (
@@ -146,6 +147,13 @@ async def test_cursors_come_back_after_a_restart(broker: Kafka) -> None:
         await second.read(consumer)
         assert await second.load("news") == {"etag": "b"}
         assert await second.load("unknown") is None
+        assert await second.load_account("news") == Account()
+        account = Account(batch=7, voids=[(1, 2)], hours={"2026-05-01T00": Row(read=1, dead=1)})
+        await first.save_account("news", {"etag": "c"}, account)
+        third = KafkaCursors(BatchSender(producer), topic)
+        await third.read(consumer)
+        assert await third.load("news") == {"etag": "c"}
+        assert await third.load_account("news") == account
     finally:
         await consumer.stop()
         await producer.stop()

@@ -409,3 +409,9 @@ async def test_states(case: Case) -> None:
     await case.store.put_state("cursor", "rss", {"cursor": None})
     assert await case.store.states("source") == {"rss": {"state": "waiting"}, "é:/\0": {"n": 2**70}}
     assert await case.store.states("cursor") == {"rss": {"cursor": None}}
+
+
+async def test_a_state_of_a_lower_version_replaces_none_of_a_higher(case: Case) -> None:
+    for version, number in ((5, 1), (4, 2), (5, 3), (7, 4), (6, 5)):
+        await case.store.put_state("tally", "p", {"n": number}, version=version)
+    assert await case.store.states("tally") == {"p": {"n": 4}}

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from connectors.account import Account, Row
 from connectors.letters import DeadLetter
 from streams.errors import StoreUnavailable
 from streams.store.sqlite import SqliteStore
+from streams.tally import Tally
 from streams.web.app import create_app
 from streams.web.filters import PARAMETERS
 from tests.browser.site import TOPICS, hostile, mention, opened
@@ -222,6 +225,66 @@ async def test_odd_states_are_shown_not_trusted(
     page = await client.get("/")
     assert page.status_code == 200
     assert "&lt;i&gt;" in page.text
+
+
+async def test_alerts_and_what_the_broker_dropped_are_shown(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    alert = {"kind": "ledger-imbalance", "since": NOW.isoformat(), "text": "out by <3>"}
+    await store.put_state("alert", "ledger-imbalance", alert)
+    await store.put_state("alert", "over", {})
+    gap = {"at": NOW.isoformat(), "first": 7, "records": 12}
+    await store.put_state("missed", "veille.posts/3", {"records": 12, "gaps": [gap]})
+    await store.put_state("missed", "odd/1", {"records": None, "gaps": [3]})
+    page = (await client.get("/")).text
+    assert page.count("data-alert=") == 1
+    assert "out by &lt;3&gt;" in page
+    assert "<b>1 alert</b>" in page
+    assert "dropped 12 records of <bdi>veille.posts/3</bdi> before they were read, last" in page
+
+
+async def test_metrics_are_in_the_text_format_of_prometheus(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    tally = Tally(hours={'od"d\\\n': {"2026-01-01T00": {"matched": 2, "mentions": 3, "stored": 1}}})
+    await store.put_state("tally", "filter/0", msgspec.to_builtins(tally))
+    account = Account(hours={"2026-01-01T00": Row(read=4, published=3, dead=1)})
+    await store.put_state("account", "news", msgspec.to_builtins(account))
+    lag = {"seen_at": datetime.now(UTC).isoformat(), "lag": {"veille.posts": 5}}
+    await store.put_state("worker", "w", lag)
+    await store.put_state("missed", "veille.posts/3", {"records": 12})
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    samples = parsed(answer.text)
+    assert samples['veille_read_total{source="news"}'] == 4
+    assert samples['veille_waiting{source="news"}'] == 3
+    assert samples['veille_mentions_total{source="od\\"d\\\\\\n"}'] == 3
+    assert samples['veille_waiting{source="od\\"d\\\\\\n"}'] == 2
+    assert samples['veille_lag{topic="veille.posts"}'] == 5
+    assert samples['veille_missed_total{topic="veille.posts"}'] == 12
+    assert samples["veille_workers_up"] == 1
+    assert samples["veille_ledger_imbalance"] == 0
+
+
+def parsed(text: str) -> dict[str, float]:
+    """Samples by name and labels; each metric is described before its samples, and once."""
+    samples: dict[str, float] = {}
+    described: list[str] = []
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if found := re.fullmatch(r"# HELP ([a-z_]+) \S.*", line):
+            assert found[1] not in described
+            described.append(found[1])
+        elif found := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge)", line):
+            assert found[1] == described[-1]
+            assert (found[2] == "counter") == found[1].endswith("_total")
+        else:
+            found = re.fullmatch(r'(([a-z_]+)(\{\w+="(?:[^"\\\n]|\\[\\"n])*"\})?) (\S+)', line)
+            assert found, line
+            assert found[2] == described[-1]
+            assert found[1] not in samples
+            samples[found[1]] = float(found[4])
+    return samples
 
 
 async def test_openapi_names_every_filter_and_answer(client: httpx.AsyncClient) -> None:
