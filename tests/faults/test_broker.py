@@ -101,6 +101,7 @@ def test_the_broker_is_frozen(kafka_arena: Arena, kafka: Kafka, seconds: float) 
     )
 
 
+@pytest.mark.long
 def test_a_topic_is_missing(kafka_arena: Arena, broker: Broker) -> None:
     """Deleted behind our back once all it held was stored."""
     posts = make_posts(2000)
@@ -119,6 +120,7 @@ def test_a_topic_is_missing(kafka_arena: Arena, broker: Broker) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("topic", ["posts", "mentions"])
 def test_a_limit_below_our_batches(kafka_arena: Arena, broker: Broker, topic: str) -> None:
     posts = make_posts(3000)
@@ -145,6 +147,7 @@ def _told(arena: Arena, words: str) -> bool:
     return words in arena.logs("worker-w") + arena.logs("connect") + str(sources)
 
 
+@pytest.mark.long
 def test_the_producer_queue_is_full(kafka_arena: Arena, kafka: Kafka) -> None:
     """Far more to read than may be under way while the broker takes nothing."""
     posts = make_posts(60_000, minutes=0.5, share=0.1)
@@ -173,6 +176,7 @@ def _poison(env: Mapping[str, str], topic: str, count: int) -> None:
     assert producer.flush(20) == 0
 
 
+@pytest.mark.long
 def test_dead_letters_can_not_be_written(kafka_arena: Arena, broker: Broker) -> None:
     posts = make_posts(2000)
     with kafka_arena.collect(posts[:1000], seconds=0), kafka_arena.worker():
