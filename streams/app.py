@@ -1,5 +1,6 @@
 """The Faust application: a factory, with no side effect at import."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
-from streams.errors import ConfigError
+from streams.errors import BrokerUnavailable, ConfigError
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
@@ -22,6 +23,8 @@ from streams.settings import Sentiment, Settings
 from streams.store.port import Store
 from streams.watch import TopicsFile, TopicsWatch
 
+GONE_SECONDS: Final = 0.5
+"""Between looks at which topics the broker has."""
 ROLES: Final = ("filter", "index", "dead-letters", "labels")
 """The agents of a worker. All by default; a cluster may run some of them in workers apart."""
 
@@ -67,10 +70,26 @@ def create_app(
         app.task(TopicsWatch(topics_file, usual.matcher).run)
 
     @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
+    async def watch_topics() -> None:
+        await _until_gone(app)
+
+    @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:
         await Heartbeat(app, store, parts.ledger, instance, settings.pipeline).run()
 
     return app
+
+
+async def _until_gone(app: faust.App) -> None:
+    """End the worker when a topic is deleted: at its next start it makes the topic again."""
+    gone: set[str] = set()
+    while not gone:
+        await asyncio.sleep(GONE_SECONDS)
+        gone = app.consumer.gone()
+    names = ", ".join(sorted(gone))
+    await app.crash(
+        BrokerUnavailable(f"the broker has no topic {names} any more: starting again to make it")
+    )
 
 
 def new_pipeline(topics: Sequence[Topic], sentiment: Sentiment = Sentiment()) -> Pipeline:

@@ -94,6 +94,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.in_flight = InFlight()
+        self._seen: set[str] = set()
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> _Thread:
@@ -113,6 +114,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
             if run and (active is None or tp in active or tp in self._buffered_partitions):
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_message(tp, run)
+
+    def gone(self) -> set[str]:
+        """Topics that the broker had and has no more: their partitions are never assigned again,
+        also not when they are back, so that this consumer has to be started anew."""
+        consumer = self._thread._consumer
+        if consumer is None:
+            return set()
+        ask = consumer._client.cluster.partitions_for_topic
+        there = {topic for topic in consumer.subscription() if ask(topic)}
+        self._seen |= there
+        return self._seen - there
 
     async def _seek_back(self) -> None:
         try:

@@ -1,7 +1,7 @@
 """docs/reliability.md: a row for every fault test, and a test for every row."""
 
 from tests.faults.arena import Row
-from tests.faults.mutations import MUTATIONS, PAGE_ROW
+from tests.faults.mutations import MUTATIONS, PAGE_ROW, UNTRIED
 from tests.faults.report import PAGE, fault_tests, merged, shown, written
 
 TEXT = PAGE.read_text("utf-8")
@@ -26,6 +26,9 @@ def test_a_run_replaces_its_own_rows_only() -> None:
     assert [row.fault for row in rows if row.test == mine.test] == ["a/b"]
 
 
-def test_every_mutation_was_caught() -> None:
-    caught = dict(PAGE_ROW.findall(TEXT))
-    assert caught.keys() == {one.guarantee for one in MUTATIONS}
+def test_every_mutation_was_caught_or_is_said_to_be_untried() -> None:
+    caught = set(dict(PAGE_ROW.findall(TEXT)))
+    untried = [line for line in TEXT.splitlines() if line.startswith(UNTRIED)]
+    said = {name for line in untried for name in line[len(UNTRIED) : -1].split("; ")}
+    assert not caught & said
+    assert caught | said == {one.guarantee for one in MUTATIONS}

@@ -26,6 +26,7 @@ END: Final = "<!-- end of mutations -->"
 HEAD: Final = (
     "| guarantee | taken out of | how | caught by | seconds |\n| --- | --- | --- | --- | --- |"
 )
+UNTRIED: Final = "Written, and not tried yet: "
 PAGE_ROW: Final = re.compile(r"^\| ([^|]+) \| `[\w/.]+` \| [^|]+ \| `(test_[^`]+)`", re.M)
 _FAILED: Final = re.compile(r"^FAILED (?:tests/)?(\S+?)(?: - |$)", re.M)
 
@@ -234,6 +235,8 @@ def write(line: str) -> None:
     lines[line.split(" | ", maxsplit=1)[0].removeprefix("| ")] = line
     known = [lines[one.guarantee] for one in MUTATIONS if one.guarantee in lines]
     body = "\n".join([HEAD, *known])
+    if untried := [one.guarantee for one in MUTATIONS if one.guarantee not in lines]:
+        body += f"\n\n{UNTRIED}{'; '.join(untried)}."
     PAGE.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
 
 

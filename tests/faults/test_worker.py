@@ -184,6 +184,7 @@ def test_recovery_after_a_death(arena: Arena) -> None:
     )
 
 
+@pytest.mark.long
 def test_another_takes_over_after_a_death(arena: Arena) -> None:
     """Dead for good: seconds until the other has committed all that the dead one left."""
     posts = make_posts(3000)
