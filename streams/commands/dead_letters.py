@@ -27,10 +27,7 @@ from streams.store.port import LetterFilter, Store
 MOST: Final = 10_000
 """Letters one command works on; what is left is named."""
 
-dead_letters = typer.Typer(
-    help="What could not be processed: list it, look at it, send it again, drop it.",
-    invoke_without_command=True,
-)
+dead_letters = typer.Typer(invoke_without_command=True)
 
 LimitOption = Annotated[int, typer.Option(min=1, max=MOST, help="At most.")]
 SourceOption = Annotated[list[str] | None, typer.Option("--source", help="Source; repeatable.")]
