@@ -133,6 +133,14 @@ class Bluesky:
             said = line(str(error), limit=200)
             return Step(dead=SkipItem(f"{place}: {said}", place=place, raw=raw)), moment
 
+    def reread(self, raw: bytes) -> Post:
+        """The post of an event that could not be read before. Raises `ValueError`."""
+        event = mapping(msgspec.json.decode(raw))
+        step = self._step(event, _moment(event, http.current_time(self._context)))
+        if step is None or step.post is None:
+            raise ValueError("the event is not one of a post")
+        return step.post
+
     def _step(self, event: dict[str, Any], moment: int) -> Step | None:
         if event.get("kind") == "account":
             self._account(mapping(event.get("account")))

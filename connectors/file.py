@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, ClassVar, Final, Literal, cast
 
@@ -18,6 +19,8 @@ from connectors.errors import BadSettings, Fatal
 from connectors.lines import BROKEN_STREAM, STDIN, LineReader, Readable, opened
 from connectors.mapping import Mapper, Rules, check_rules
 from connectors.options import Options
+from connectors.post import Post
+from connectors.post import read as read_json
 from connectors.rows import Csv, Jsonl, Steps, dead
 
 Note = Callable[[str], None]
@@ -79,6 +82,14 @@ class File:
     def __init__(self, context: Context) -> None:
         self._settings = settings_of(context.options)
         self._note = context.on_note
+
+    def reread(self, raw: bytes) -> Post:
+        """The post of a JSON line that could not be read before. Raises `ValueError`: a table's
+        row means nothing without its header."""
+        mapper = Mapper(self._settings.rules)
+        mapper.now = datetime.now(UTC)
+        row = read_json(msgspec.json.Decoder(dict[str, Any]), raw.removeprefix(b"\xef\xbb\xbf"))
+        return mapper.post(row, raw)
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """One pass over what the files hold after `cursor`: {path: {line, offset, head}}."""

@@ -152,6 +152,14 @@ class HackerNews:
             skipped.raw = reply.body
             return Step(dead=skipped)
 
+    def reread(self, raw: bytes) -> Post:
+        """The post of an item that could not be read before. Raises `ValueError`."""
+        item = msgspec.json.decode(raw)
+        number = count(mapping(item).get("id"))
+        if number is None:
+            raise ValueError(f"the item has no number but {mapping(item).get('id')!r:.40}")
+        return self._post(number, item, http.current_time(self._context), changed=False)
+
     def _post(self, number: int, item: object, now: datetime, *, changed: bool) -> Post:
         fields = mapping(item)
         if fields.get("id") != number:

@@ -1,18 +1,20 @@
 """Dead letters: what could not be processed, kept with its bytes, reason and place."""
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from connectors.post import Moment, read
 
-Stage = Literal["collect", "filter", "index"]
+Stage = Literal["collect", "filter", "index", "label"]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that could not be processed. `raw` is base64 in JSON; `place` is where it was
-    (`file:line`, `topic/partition@offset`, a feed and its entry)."""
+    (`file:line`, `topic/partition@offset`, a feed and its entry); `key` is the key of the record it
+    was, and `size` the bytes there were, where `raw` holds but the first 64 KiB of them (else 0).
+    """
 
     id: str
     stage: Stage
@@ -22,6 +24,17 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Moment
     source: str = ""
     attempts: int = 1
+    key: bytes = b""
+    size: int = 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether `raw` is but the beginning of what there was."""
+        return self.size > len(self.raw)
+
+
+HEADER: Final = "veille-letter"
+"""Header of a record that is a dead letter sent again: its value is the letter's id."""
 
 
 def letter_id(stage: Stage, place: str, raw: bytes) -> str:
@@ -29,6 +42,12 @@ def letter_id(stage: Stage, place: str, raw: bytes) -> str:
     digest = hashlib.blake2b(f"{stage}\0{place}\0".encode("utf-8", "replace"), digest_size=16)
     digest.update(raw)
     return digest.hexdigest()
+
+
+def printable(raw: bytes) -> str:
+    """Bytes as text that no terminal and no page obeys: what is not printable is escaped."""
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 _encoder = msgspec.json.Encoder()

@@ -119,6 +119,10 @@ class Mastodon:
             raw = msgspec.json.encode(entry)
             return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
 
+    def reread(self, raw: bytes) -> Post:
+        """The post of a status that could not be read before. Raises `ValueError`."""
+        return self._post(mapping(msgspec.json.decode(raw)), http.current_time(self._context))
+
     def _post(self, status: dict[str, Any], now: datetime) -> Post:
         uri = self._uri(status)
         created = times.parse(status.get("created_at"), now=now)

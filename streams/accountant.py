@@ -1,6 +1,5 @@
 """Looks at the ledger while a worker runs: an imbalance that lasts becomes an alert."""
 
-import contextlib
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -86,12 +85,3 @@ def _alert(ledger: Ledger, since: datetime) -> dict[str, Any]:
     alert = AlertState(kind=KIND, since=since, text=text, figures=figures)
     told: dict[str, Any] = msgspec.to_builtins(alert)
     return told
-
-
-async def alerts(store: Store) -> list[AlertState]:
-    """Those that stand now, oldest first. Raises `StoreError`."""
-    standing: list[AlertState] = []
-    for told in (await store.states(ALERT)).values():
-        with contextlib.suppress(msgspec.ValidationError):  # empty: it is over
-            standing.append(msgspec.convert(told, AlertState))
-    return sorted(standing, key=lambda one: one.since)

@@ -8,7 +8,8 @@ starts again from what is committed.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
@@ -30,7 +31,7 @@ from streams import records
 from streams.books import Books
 from streams.ledger import Ledger
 from streams.pipeline import Judge
-from streams.records import Mention, Record
+from streams.records import Label, Mention, Record
 from streams.slab import Slab
 from streams.store.port import Store, WriteReport
 from streams.tally import Entry, mention_mark, read_mark
@@ -45,6 +46,10 @@ UNDER_WAY: Final = 8
 WRITE_RECORDS: Final = 2000
 """Mentions written to the store at once, give or take a slab."""
 
+MAX_ID_BYTES: Final = 512
+"""Of a dead letter's id in a header: what every store can keep."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 Crash = Callable[[BaseException], Awaitable[None]]
 
 
@@ -57,6 +62,8 @@ class Judged(msgspec.Struct):
     count: Ledger
     size: int = 0
     """Bytes of the mentions."""
+    cleared: list[Item] = []
+    """Dead letters sent again that went well this time: their ids, for `veille.dead-letters`."""
     marks: list[bytes] = []
     """Of the mentions, one each."""
     entries: list[Entry] = []
@@ -67,6 +74,7 @@ class Judged(msgspec.Struct):
         self.letters += other.letters
         self.count.add(other.count)
         self.size += other.size
+        self.cleared += other.cleared
         self.marks += other.marks
         self.entries += other.entries
 
@@ -88,6 +96,8 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: 
         else:
             out.mentions += items
             out.size += sum(len(value) for _, value in items)
+            if row.headers:
+                out.cleared += cleared([row])
             _tally(out.count, made)
             _note(out, row, one, made, life)
     return out
@@ -139,12 +149,49 @@ def refusal(row: ConsumerRecord, column: str) -> Entry:
 
 
 def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> DeadLetter:
-    """A dead letter with the record's own bytes (at most 64 KiB of them) and place."""
-    raw = (row.value or b"")[: post.MAX_TEXT_BYTES]
+    """A dead letter with the record's own bytes (at most 64 KiB of them) and place.
+
+    A letter that was sent again and failed again is the same letter, once more tried.
+    """
+    value, key = row.value or b"", row.key or b""
+    raw, size = _kept(value)
     place = place_of(row)
     return DeadLetter(
-        id=letter_id(stage, place, raw), stage=stage, reason=reason, place=place, raw=raw, at=now
+        id=letter_again(row) or letter_id(stage, place, raw),
+        stage=stage,
+        reason=reason,
+        place=place,
+        raw=raw,
+        at=now,
+        source=source_of(key),
+        key=key[: post.MAX_TEXT_BYTES],
+        size=size,
     )
+
+
+def _kept(value: bytes) -> tuple[bytes, int]:
+    """The bytes a letter keeps, and how many there were where that is not all."""
+    whole = len(value) <= post.MAX_TEXT_BYTES
+    return value[: post.MAX_TEXT_BYTES], 0 if whole else len(value)
+
+
+def letter_again(row: ConsumerRecord) -> str:
+    """The id of the dead letter that this record is, sent again; empty for any other."""
+    for name, value in row.headers or ():
+        if name == letters.HEADER:
+            return (value or b"").decode("utf-8", "replace")[:MAX_ID_BYTES]
+    return ""
+
+
+def cleared(rows: Iterable[ConsumerRecord]) -> list[Item]:
+    """What tells that dead letters sent again went well: an empty value takes a letter back."""
+    return [(id_.encode(), b"") for row in rows if (id_ := letter_again(row))]
+
+
+def source_of(key: bytes) -> str:
+    """The source in the id of a post, which is the key of its records."""
+    source, colon, _ = key[:200].partition(b":")
+    return source.decode("utf-8", "replace") if colon else ""
 
 
 def place_of(row: ConsumerRecord) -> str:
@@ -180,6 +227,13 @@ class _Agent:
                 await self._take(event)
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)
+
+    async def abandon(self) -> None:
+        """Let go of what is under way, unacknowledged: it will be done again."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self, event: Any) -> None:
         raise NotImplementedError
@@ -256,6 +310,7 @@ class FilterAgent(_Agent):
 
     async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], made: Judged) -> None:
         await acknowledged(futures)
+        await acknowledged(await self._sender.send(self._dead, made.cleared))
         self._done(event, made.entries)
         self.ledger.add(made.count)
 
@@ -308,8 +363,8 @@ class IndexAgent(_Agent):
         unread = {letter.place for letter in bad}
         report = await self._store.write(good)
         bad += [letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected]
-        if bad:
-            items = [(letter.id.encode(), letters.encode(letter)) for letter in bad]
+        items = settled(rows, bad)
+        if items:
             await acknowledged(await self._sender.send(self._dead, items))
         told = index_entries(rows, good, unread, report)
         for event in events:
@@ -332,6 +387,18 @@ def read_records(
         except msgspec.DecodeError as error:
             bad.append(letter_of(row, "index", f"not a mention: {error}", now))
     return good, bad
+
+
+def settled(rows: Sequence[ConsumerRecord], bad: Sequence[DeadLetter]) -> list[Item]:
+    """What goes to the dead letters: those that failed, and word of those sent again that did not.
+
+    One that was sent again and is refused again keeps its id.
+    """
+    again = {row.value: id_ for row in rows if row.headers and (id_ := letter_again(row))}
+    kept = [msgspec.structs.replace(one, id=again.get(one.raw, one.id)) for one in bad]
+    failed = {one.id for one in kept}
+    items = [(one.id.encode(), letters.encode(one)) for one in kept]
+    return items + [(id_.encode(), b"") for id_ in again.values() if id_ not in failed]
 
 
 def index_entries(
@@ -357,8 +424,11 @@ def index_entries(
 
 def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:
     """The dead letter of a record that the store refuses."""
-    raw = records.encode(record)[: post.MAX_TEXT_BYTES]
-    place = f"mention {record.id}" if isinstance(record, Mention) else f"post {record.post_id}"
+    raw, size = _kept(records.encode(record))
+    if isinstance(record, Mention):
+        place, post_id = f"mention {record.id}", record.post.id
+    else:
+        place, post_id = f"post {record.post_id}", record.post_id
     return DeadLetter(
         id=letter_id("index", place, raw),
         stage="index",
@@ -366,11 +436,15 @@ def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:
         place=place,
         raw=raw,
         at=now,
+        source=source_of(post_id.encode()),
+        key=post_id.encode(),
+        size=size,
     )
 
 
 class LetterAgent(_Agent):
-    """`veille.dead-letters` to the store, where commands and pages list them."""
+    """`veille.dead-letters` to the store, where commands and pages list them. An empty value takes
+    the letter of its key away: it was sent again, and what became of it is acknowledged."""
 
     def __init__(self, *, store: Store, ledger: Ledger, crash: Crash) -> None:
         super().__init__(ledger, crash)
@@ -381,10 +455,100 @@ class LetterAgent(_Agent):
 
     async def _write(self, event: Any) -> None:
         slab: Slab = event.value
-        found = [read_letter(row) for row in slab.records]
-        await self._store.add_dead_letters(found)
+        count = 0
+        for gone, rows in groupby(slab.records, key=lambda row: not row.value):
+            if gone:
+                await self._store.drop_dead_letters([_text(row.key) for row in rows])
+            else:
+                found = [read_letter(row) for row in rows]
+                await self._store.add_dead_letters(found)
+                count += len(found)
         self._done(event)
-        self.ledger.letters += len(found)
+        self.ledger.letters += count
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode("utf-8", "replace")
+
+
+class LabelAgent(_Agent):
+    """`veille.labels` to the store's ledger and to the mentions they are about."""
+
+    def __init__(
+        self, *, store: Store, sender: BatchSender, dead: str, ledger: Ledger, crash: Crash
+    ) -> None:
+        super().__init__(ledger, crash)
+        self._store = store
+        self._sender = sender
+        self._dead = dead
+        self._turn = asyncio.Lock()
+
+    async def _take(self, event: Any) -> None:
+        self._later(self._write(event))
+
+    async def _write(self, event: Any) -> None:
+        rows, now = event.value.records, utc_now()
+        async with self._turn:  # one writer a label
+            good, bad = read_labels(rows, now)
+            for refused in await self._store.add_labels(good):
+                bad.append(letter_of_label(refused.label, refused.reason, now))
+        await acknowledged(await self._sender.send(self._dead, settled(rows, bad)))
+        self._done(event)
+        self.ledger.labels += len(rows) - len(bad)
+        self.ledger.dead += len(bad)
+
+
+def read_labels(
+    rows: Sequence[ConsumerRecord], now: datetime
+) -> tuple[list[Label], list[DeadLetter]]:
+    """Decode messages of `veille.labels`; what can't be read becomes dead letters.
+
+    None is later than its record, so that a desk whose clock is a day ahead freezes nothing; the
+    record's time stays the same when it is read again.
+    """
+    good: list[Label] = []
+    bad: list[DeadLetter] = []
+    for row in rows:
+        try:
+            label = records.decode_label(row.value or b"")
+        except msgspec.DecodeError as error:
+            bad.append(letter_of(row, "label", f"not a label: {error}", now))
+        else:
+            good.append(_not_ahead(label, row.timestamp))
+    return good, bad
+
+
+def _not_ahead(label: Label, millis: int) -> Label:
+    written = _EPOCH + timedelta(milliseconds=millis or 0)
+    if not millis or millis < 0 or label.labeled_at <= written:
+        return label
+    return msgspec.structs.replace(label, labeled_at=written)
+
+
+def letter_of_label(label: Label, reason: str, now: datetime) -> DeadLetter:
+    """The dead letter of a label that the store refuses; its bytes are read as UTF-8 was meant."""
+    kept = msgspec.structs.replace(
+        label,
+        mention_id=_clean(label.mention_id),
+        by=_clean(label.by),
+        note=_clean(label.note),
+    )
+    raw, size = _kept(records.encode(kept))
+    place = f"label of mention {kept.mention_id}"[:MAX_ID_BYTES]
+    return DeadLetter(
+        id=letter_id("label", place, raw),
+        stage="label",
+        reason=reason,
+        place=place,
+        raw=raw,
+        at=now,
+        key=kept.mention_id.encode()[: post.MAX_TEXT_BYTES],
+        size=size,
+    )
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def read_letter(row: ConsumerRecord) -> DeadLetter:

@@ -7,7 +7,7 @@ import faust
 
 from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
 from streams import slab
-from streams.agents import FilterAgent, IndexAgent, LetterAgent
+from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
 from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
@@ -22,7 +22,7 @@ from streams.settings import Sentiment, Settings
 from streams.store.port import Store
 from streams.watch import TopicsFile, TopicsWatch
 
-ROLES: Final = ("filter", "index", "dead-letters")
+ROLES: Final = ("filter", "index", "dead-letters", "labels")
 """The agents of a worker. All by default; a cluster may run some of them in workers apart."""
 
 
@@ -54,19 +54,21 @@ def create_app(
         parts.names.posts: ("filter", parts.filter),
         parts.names.mentions: ("index", parts.index),
         parts.names.dead: ("dead-letters", parts.letters),
+        parts.names.labels: ("labels", parts.labels),
     }
     for topic, (role, body) in bodies.items():
         if role in roles:
             app.agent(_raw(app, topic), name=role)(body)
 
     app.ledger = parts.ledger
+    app.abandon = parts.abandon
 
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)
 
     @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:
-        await Heartbeat(app, store, parts.ledger, instance).run()
+        await Heartbeat(app, store, parts.ledger, instance, settings.pipeline).run()
 
     return app
 
@@ -94,6 +96,12 @@ class _Parts:
         self._store = store
         self._pipeline = pipeline
         self._lives = lives
+        self._agents: list[FilterAgent | IndexAgent | LetterAgent] = []
+
+    async def abandon(self) -> None:
+        """To be called before the store is closed: see `_Agent.abandon`."""
+        for agent in self._agents:
+            await agent.abandon()
 
     def _books(self, stage: str, topic: str) -> Books:
         return Books(self._store, stage, self._lives.get(topic, self._settings.kafka.life))
@@ -108,7 +116,7 @@ class _Parts:
             crash=self._app.crash,
             books=self._books("filter", self.names.posts),
         )
-        await agent.run(stream)
+        await self._run(agent, stream)
 
     async def index(self, stream: Any) -> None:
         agent = IndexAgent(
@@ -119,10 +127,24 @@ class _Parts:
             crash=self._app.crash,
             books=self._books("index", self.names.mentions),
         )
-        await agent.run(stream)
+        await self._run(agent, stream)
 
     async def letters(self, stream: Any) -> None:
         agent = LetterAgent(store=self._store, ledger=self.ledger, crash=self._app.crash)
+        await self._run(agent, stream)
+
+    async def _run(self, agent: FilterAgent | IndexAgent | LetterAgent, stream: Any) -> None:
+        self._agents.append(agent)
+        await agent.run(stream)
+
+    async def labels(self, stream: Any) -> None:
+        agent = LabelAgent(
+            store=self._store,
+            sender=self._sender(),
+            dead=self.names.dead,
+            ledger=self.ledger,
+            crash=self._app.crash,
+        )
         await agent.run(stream)
 
     def _sender(self) -> BatchSender:
@@ -175,6 +197,8 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         producer_acks=-1,
         producer_compression_type="zstd",
         producer_linger=0,
+        # Faust's 1200 s: a topic that is gone would hold a worker for twenty minutes.
+        producer_request_timeout=30.0,
         producer_max_batch_size=BATCH_BYTES,
     )
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -22,6 +22,7 @@ class Topics:
     mentions: str
     dead: str
     cursors: str
+    labels: str
 
     @classmethod
     def of(cls, prefix: str) -> "Topics":
@@ -30,6 +31,7 @@ class Topics:
             mentions=f"{prefix}.mentions",
             dead=f"{prefix}.dead-letters",
             cursors=f"{prefix}.cursors",
+            labels=f"{prefix}.labels",
         )
 
 
@@ -103,14 +105,18 @@ async def running_producer(kafka: Kafka) -> AsyncIterator[AIOKafkaProducer]:
 
 async def ensure_topics(kafka: Kafka) -> None:
     """Create what is missing; leave what exists as it is. Raises `BrokerUnavailable`."""
-    topics = Topics.of(kafka.prefix)
+    topics, hours = Topics.of(kafka.prefix), kafka.retention_hours
     admin = AIOKafkaAdminClient(**aiokafka_config(kafka))
     try:
         await admin.start()
         existing = set(await admin.list_topics())
-        for name in (topics.posts, topics.mentions, topics.dead, topics.cursors):
+        for name in (topics.posts, topics.mentions, topics.dead):
             if name not in existing:
-                await _create(admin, kafka, name, compacted=name == topics.cursors)
+                await _create(admin, kafka, name, {"retention.ms": str(hours * 3_600_000)})
+        if topics.cursors not in existing:
+            await _create(admin, kafka, topics.cursors, {"cleanup.policy": "compact"}, partitions=1)
+        if topics.labels not in existing:
+            await _create(admin, kafka, topics.labels, LABELS)
     except KafkaError as error:
         raise BrokerUnavailable(
             f"no Kafka broker answers at {kafka.bootstrap_servers}: {error}. "
@@ -120,13 +126,21 @@ async def ensure_topics(kafka: Kafka) -> None:
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, kafka: Kafka, name: str, *, compacted: bool) -> None:
-    configs = {"retention.ms": str(kafka.retention_hours * 3_600_000)}
-    if compacted:
-        configs = {"cleanup.policy": "compact"}
+LABELS: Final = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
+"""Kept for ever, and timed by the broker's clock, not by each desk's."""
+
+
+async def _create(
+    admin: AIOKafkaAdminClient,
+    kafka: Kafka,
+    name: str,
+    configs: dict[str, str],
+    *,
+    partitions: int = 0,
+) -> None:
     topic = NewTopic(
         name,
-        num_partitions=1 if compacted else kafka.partitions,
+        num_partitions=partitions or kafka.partitions,
         replication_factor=kafka.replication,
         topic_configs=configs,
     )

@@ -13,7 +13,10 @@ import typer
 
 from connectors.errors import BadSettings, ConnectorError
 from streams.commands import (
+    dead_letters,
+    erase,
     find,
+    label,
     parts,
     replay,
     score,
@@ -47,7 +50,9 @@ app.command()(score.score)
 app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(find.export)
-app.command("dead-letters")(status.dead_letters)
+app.add_typer(dead_letters.dead_letters, name="dead-letters")
+app.command()(label.label)
+app.command()(erase.erase)
 app.command()(parts.worker)
 app.command()(parts.connect)
 app.command()(parts.web)

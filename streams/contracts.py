@@ -83,10 +83,21 @@ def channels() -> dict[str, Any]:
         "deadLetters": channel(
             topics.dead,
             "What could not be processed, with its bytes (64 KiB at most), reason and place. At "
-            "least once; the same failure seen twice has the same id.",
+            "least once; the same failure seen twice has the same id. An empty value takes the "
+            "letter of its key back: it was sent again, and went well. A letter is sent again as "
+            "the record it was, with its id in the header `veille-letter`.",
             "the letter's id",
             ["DeadLetter"],
             shared,
+        ),
+        "labels": channel(
+            topics.labels,
+            "Corrections by staff, kept for ever. The latest by `labeled_at` counts, as a whole, "
+            "and one with nothing in it takes the one before back; a time ahead of the record's "
+            "own (the broker's clock) counts as that. At least once, in any order.",
+            "the mention's id",
+            ["Label"],
+            shared | {"topicConfiguration": {"cleanup.policy": ["delete"], "retention.ms": -1}},
         ),
         "cursors": channel(
             topics.cursors,
@@ -112,7 +123,6 @@ def messages() -> dict[str, Any]:
             "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": "0.5.0"}},
         }
         for record in RECORDS
-        if record is not Label  # labels live in the store's ledger, not in a topic
     }
     found["Cursor"] = {
         "contentType": "application/json",
@@ -145,6 +155,8 @@ def asyncapi() -> dict[str, Any]:
             "receivePosts": operation("receive", "posts", "The filter agent, and any reader."),
             "receiveMentions": operation("receive", "mentions", "The index agent, any reader."),
             "receiveDeadLetters": operation("receive", "deadLetters", "The store, any reader."),
+            "label": operation("send", "labels", "`veille label`, and any program of the staff's."),
+            "receiveLabels": operation("receive", "labels", "The store's ledger, any reader."),
             "keepCursor": operation("send", "cursors", "Connectors alone."),
             "resume": operation("receive", "cursors", "Connectors alone, when they start."),
         },

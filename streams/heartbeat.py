@@ -11,8 +11,10 @@ import msgspec
 
 from connectors.post import utc_now
 from streams.accountant import Accountant
+from streams.alerts.deaths import DeathWatch
 from streams.errors import StoreError
 from streams.ledger import Ledger
+from streams.settings import Pipeline
 from streams.store.port import Store
 
 EVERY_SECONDS = 1.0
@@ -25,7 +27,9 @@ class Heartbeat:
     that one did in its last second is counted again or not at all.
     """
 
-    def __init__(self, app: Any, store: Store, ledger: Ledger, instance: str) -> None:
+    def __init__(
+        self, app: Any, store: Store, ledger: Ledger, instance: str, settings: Pipeline
+    ) -> None:
         self._app = app
         self._store = store
         self._ledger = ledger
@@ -33,6 +37,7 @@ class Heartbeat:
         self._instance = instance or f"{socket.gethostname()}-{os.getpid()}"
         self._started = utc_now()
         self._before = (time.monotonic(), 0)
+        self._deaths = DeathWatch(store, settings)
         self._accountant = Accountant(store)
 
     async def run(self) -> None:
@@ -41,6 +46,7 @@ class Heartbeat:
         while not self._app.should_stop:
             with contextlib.suppress(StoreError):  # the index agent waits for it and says so
                 await self._store.put_state("worker", self._instance, self.state())
+                await self._deaths.look(utc_now())
                 await self._accountant.look(utc_now())
             await asyncio.sleep(EVERY_SECONDS)
 

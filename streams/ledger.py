@@ -26,6 +26,8 @@ class Ledger(msgspec.Struct):
     """Dead letters, from any part, that the store took."""
     missed: int = 0
     """Records the broker dropped before they were read: loss, shown in red."""
+    labels: int = 0
+    """Staff corrections that the store took."""
 
     def add(self, other: "Ledger") -> None:
         for name in self.__struct_fields__:

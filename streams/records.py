@@ -43,7 +43,10 @@ class Span(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A correction by staff; it wins over what was computed, also after a replay."""
+    """A correction by staff; it wins over what was computed, also after a replay.
+
+    The latest by `labeled_at` counts, as a whole; one with nothing in it takes back what was said.
+    """
 
     mention_id: str
     labeled_at: Moment
@@ -106,6 +109,14 @@ _record_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 def encode(record: Mention | Retraction | DeadLetter | Label) -> bytes:
     """The record as one line of JSON, without the line's end."""
     return _encoder.encode(record)
+
+
+_label_decoder = msgspec.json.Decoder(Label)
+
+
+def decode_label(raw: bytes) -> Label:
+    """Read a message of `veille.labels`. Raises `msgspec.DecodeError` or its child."""
+    return read(_label_decoder, raw)
 
 
 def decode_record(raw: bytes) -> Mention | Retraction:

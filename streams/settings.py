@@ -108,6 +108,15 @@ class Pipeline(_Section):
         description="Unread bytes a partition of the embedded broker may hold before it waits.",
     )
     commit_seconds: float = Field(0.5, gt=0, le=60, description="Rest between offset commits.")
+    dead_share: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="An alert opens when more than this share of a source's posts of an hour died.",
+    )
+    dead_least: int = Field(
+        20, ge=1, description="How many must have died in that hour before it does."
+    )
 
 
 class Sentiment(_Section):

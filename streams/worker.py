@@ -97,6 +97,7 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is untyped here
 
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
+        await self.app.abandon()
         await self._store.close()
 
 

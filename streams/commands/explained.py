@@ -111,5 +111,5 @@ def _table(parts: Sequence[Contribution]) -> Table:
         name = printable(part.text[:_PART]).replace("\n", " ")
         table.add_row(weight, Text(name), Text(printable(part.note)))
     if len(ranked) > STRONGEST:
-        table.add_row("", Text(f"and {len(ranked) - STRONGEST} weaker ones", "dim"), "")
+        table.add_row("", Text(f"weaker ones: {len(ranked) - STRONGEST}", "dim"), "")
     return table

@@ -25,7 +25,9 @@ def worker(
     ] = "",
     roles: Annotated[
         list[str] | None,
-        typer.Option("--role", help="filter, index or dead-letters; repeatable [default: all]"),
+        typer.Option(
+            "--role", help="filter, index, dead-letters, labels; repeatable [default: all]"
+        ),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

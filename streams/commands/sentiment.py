@@ -101,15 +101,15 @@ def _show(outcome: "Outcome") -> None:
             f"{before.f1:.3f}" if before else "-",
             *(f"{figure:.3f}" for figure in (after.f1, after.recall, after.error, after.sure)),
         )
-    out.print(f"[bold]{outcome.lang}[/bold]", table)
+    out.print(f"[bold]{outcome.name}[/bold]", table)
 
 
 def _keep(outcome: "Outcome", folder: Path) -> bool:
     if outcome.worse:
-        err.print(f"{outcome.lang}: not written, {outcome.worse}")
+        err.print(f"{outcome.name}: not written, {outcome.worse}")
         return False
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{outcome.lang}.model"
+    path = folder / f"{outcome.name}.model"
     partial = path.with_suffix(".partial")
     partial.write_bytes(outcome.raw)
     partial.replace(path)

@@ -1,4 +1,4 @@
-"""`veille status` and `veille dead-letters`: what runs, what waits, what went wrong."""
+"""`veille status`: what runs, what waits, what went wrong."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from connectors.letters import DeadLetter
 from connectors.post import utc_now
-from streams.accountant import alerts, lag_of
+from streams.accountant import lag_of
+from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
 from streams.balance import Ledger, Line, balance, missed, snapshot
 from streams.books import MISSED
@@ -103,7 +103,7 @@ async def read_status(settings: Settings) -> Status:
                 for name, state in sorted(workers.items())
             ],
             dead_letters=dead,
-            alerts=await alerts(store),
+            alerts=await standing(store),
             missed=await store.states(MISSED),
         )
     finally:
@@ -221,41 +221,3 @@ def _sources(found: Status) -> Table:
             Text(str(source.get("reason", ""))),
         )
     return table
-
-
-def dead_letters(
-    *,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most.")] = 20,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """List what could not be processed, newest first: when, where, why.
-
-    [bold]Example[/bold]: veille dead-letters --json | jq .reason
-    """
-    total, letters = run(_letters(load_settings(config), limit))
-    if as_json:
-        for letter in letters:
-            print_json(letter)
-        return
-    table = Table("when (UTC)", "stage", "place", "reason", "times", box=None)
-    for letter in letters:
-        table.add_row(
-            f"{letter.at:%Y-%m-%d %H:%M:%S}",
-            letter.stage,
-            Text(letter.place),
-            Text(letter.reason),
-            str(letter.attempts),
-        )
-    out.print(table if letters else "No dead letters.")
-    if total > len(letters):
-        out.print(f"{total - len(letters):,} more; see --limit")
-
-
-async def _letters(settings: Settings, limit: int) -> tuple[int, list[DeadLetter]]:
-    store = open_store(settings)
-    await store.open()
-    try:
-        return await store.dead_letters(limit=limit)
-    finally:
-        await store.close()

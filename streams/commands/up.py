@@ -48,6 +48,7 @@ async def _up(settings: Settings, host: str, port: int, config: list[str]) -> No
     stop = stop_on_signals()
     await _prepare_store(settings)
     with MemoryBroker() as broker:
+        await _tell_address(settings, broker.address)
         children = Supervisor(child_env(settings, broker.address), on_note=_note)
         children.start("sources", "connect", *config)
         children.start("worker", "worker", "--instance", "embedded", *config)
@@ -86,6 +87,16 @@ async def _prepare_store(settings: Settings) -> None:
     store = open_store(settings)
     await store.open()
     await store.close()
+
+
+async def _tell_address(settings: Settings, address: str) -> None:
+    """For commands that send something to the parts, such as `veille dead-letters replay`."""
+    store = open_store(settings)
+    await store.open()
+    try:
+        await store.put_state("broker", "embedded", {"address": address})
+    finally:
+        await store.close()
 
 
 async def _ready(host: str, port: int) -> None:

@@ -11,6 +11,7 @@ from zlib import crc32
 import msgspec
 
 from streams.errors import ConfigError
+from streams.sentiment.registers import NAMES, register
 
 LABELS: Final = ("pos", "neg", "neu")
 _HELD: Final = 8  # one in so many texts of a training file is held out
@@ -59,11 +60,35 @@ class _Row(msgspec.Struct):
 
 
 class Corpus(NamedTuple):
-    """One language's examples: to train on, and by source those held out."""
+    """One model's examples: to train on, and by source those held out."""
 
     lang: str
     train: list[Example]
     held_out: dict[str, list[Example]]
+    register: str = ""  # of the language, if it has several
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.register or self.lang
+
+
+def by_register(corpus: Corpus) -> list[Corpus]:
+    """The corpus as one for each model of its language. Texts of a source are held out for the
+    model that most of them belong to."""
+    names = NAMES.get(corpus.lang)
+    if names is None:
+        return [corpus]
+    parts = {name: Corpus(corpus.lang, [], {}, name) for name in names}
+    for one in corpus.train:
+        parts[register(one.text, corpus.lang)].train.append(one)
+    for source, rows in corpus.held_out.items():
+        divided = {
+            name: [row for row in rows if register(row.text, corpus.lang) == name] for name in names
+        }
+        most = max(names, key=lambda name: len(divided[name]))
+        parts[most].held_out[source] = divided[most]
+    return [part for part in parts.values() if part.train]
 
 
 def read_corpus(folder: Path, lang: str, labels: Path | None = None) -> Corpus:

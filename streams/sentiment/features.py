@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
 
+from streams.sentiment import phrases
+
 WORD_BITS: Final = 18  # buckets of words and of letter sequences, as a power of two
 PAIR_BITS: Final = 17  # buckets of pairs of words
 WORD_MASK: Final = (1 << WORD_BITS) - 1
@@ -66,6 +68,7 @@ CONTRASTS: Final = 4
 CAPITALS: Final = 8
 ELONGATED: Final = 16
 WORD: Final = 32
+PHRASE: Final = 64  # a set phrase may turn on it
 TURNS: Final = NEGATES | ENDS | CONTRASTS  # what ends a negation, or begins one anew
 
 MARKS: Final = (
@@ -113,6 +116,8 @@ def kind(token: str, word: str, lang: str) -> int:
         bits |= ENDS
     if word in _CONTRAST:
         bits |= CONTRASTS
+    if word in phrases.TRIGGERS[lang]:
+        bits |= PHRASE
     if word != "http" and (token[0].isalpha() or token[0] == "#"):
         bits |= WORD
         if len(token) > 2 and token.isupper():
@@ -171,9 +176,9 @@ def letter_buckets(word: str) -> list[int]:
     ]
 
 
-def letter_share(count: int) -> float:
+def letter_share(count: int, lang: str) -> float:
     """What each of `count` letter sequences weighs beside their word."""
-    return 0.7 / math.sqrt(count + 1)
+    return (1.4 if lang == "ru" else 0.7) / math.sqrt(count + 1)
 
 
 PAIR_SHARE: Final = 0.3  # what a pair of words weighs beside a word

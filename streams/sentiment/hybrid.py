@@ -10,13 +10,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
+import msgspec
+
 from streams.records import Sentiment, SentimentLabel
 from streams.sentiment import targets, vader
 from streams.sentiment.explained import Contribution, Explained
 from streams.sentiment.language import SUPPORTED, UNDETERMINED, identify, normalise
 from streams.sentiment.model import Model, Part, probabilities, unpack
+from streams.sentiment.registers import register
 
-_READ: Final = 1 << 16  # characters judged; posts carry no more than as many bytes
+_READ: Final = 4_096  # characters that are judged: those from the start, or …
+_AHEAD: Final = 1_024  # … from so many before the target, if it comes first beyond them
+_SEARCHED: Final = 1 << 16  # characters a target is looked for in; posts carry no more bytes
 _EVEN: Final = 0.05  # how near positive and negative are when a text is mixed …
 _LOUD: Final = 2.5  # … and how much more each of them must say than neutral
 
@@ -38,10 +43,9 @@ class HybridScorer:
         self._load = load or shipped
 
     def score(self, text: str, lang: str, target: Sequence[str] = ()) -> Sentiment:
-        text = text[:_READ]
-        code = lang if lang in SUPPORTED else _language(text, lang)
-        model = self._load(code if code in SUPPORTED else "en")
-        found = targets.places(text, target, code) if target else ()
+        code = lang if lang in SUPPORTED else _language(text[:_READ], lang)
+        text, _, found = _read(text, target, code)
+        model = self._load(register(text, code) if code in SUPPORTED else "en")
         if found:
             parts = targets.weighed(text, model.parts(text), found, model.head.towards)
             pos, neg = sum([part.pos for part in parts]), sum([part.neg for part in parts])
@@ -58,19 +62,27 @@ class HybridScorer:
 
     def explain(self, text: str, lang: str, target: Sequence[str] = ()) -> Explained:
         """The same judgement, and what it adds up from: the weights' sum is the score."""
-        text = text[:_READ]
         sentiment = self.score(text, lang, target)
         if sentiment.label == "unscored":
             return Explained(sentiment, [])
+        code = lang if lang in SUPPORTED else _language(text[:_READ], lang)
+        read, start, found = _read(text, target, code)
         if sentiment.reason == _ALONE:
-            return Explained(sentiment, [Contribution(text, 0, len(text), sentiment.score)])
-        code = lang if lang in SUPPORTED else _language(text, lang)
-        model = self._load(code)
-        parts = model.parts(text)
-        found = targets.places(text, target, code) if target else ()
+            end = start + len(read)
+            return Explained(sentiment, [Contribution(read, start, end, sentiment.score)])
+        model = self._load(register(read, code))
+        parts = model.parts(read)
         if found:
-            parts = targets.weighed(text, parts, found, model.head.towards)
-        return Explained(sentiment, _contributions(text, parts))
+            parts = targets.weighed(read, parts, found, model.head.towards)
+        told = _contributions(read, parts)
+        if start:
+            told = [
+                msgspec.structs.replace(one, start=one.start + start, end=one.end + start)
+                if one.start >= 0
+                else one
+                for one in told
+            ]
+        return Explained(sentiment, told)
 
     def _judged(
         self, model: Model, pos: float, neg: float, scope: Literal["post", "target"]
@@ -132,6 +144,18 @@ def shipped(lang: str) -> Model:
     """The model that comes with Veille: some 20 ms and 0.8 MB, once for the process."""
     folder = importlib.resources.files("streams.sentiment").joinpath("models")
     return unpack(folder.joinpath(f"{lang}.model").read_bytes())
+
+
+def _read(text: str, target: Sequence[str], lang: str) -> tuple[str, int, list[tuple[int, int]]]:
+    """What of the text is judged, where it begins, and where in it the target's names stand."""
+    if not target:
+        return text[:_READ], 0, []
+    found = targets.places(text[:_SEARCHED], target, lang)
+    if not found:
+        return text[:_READ], 0, []
+    first = max(0, found[0][0] - _AHEAD) if found[0][1] > _READ - _AHEAD else 0
+    read = text[first : first + _READ]
+    return read, first, [(a - first, b - first) for a, b in found if b - first <= len(read)]
 
 
 def _language(text: str, lang: str) -> str:

@@ -4,10 +4,10 @@ A model is additive: the two figures of a text, *for positive* and *for negative
 logarithms of how much likelier than neutral), are sums over its words, pairs of words and marks. So
 each word is weighed once and remembered, and every score can be taken apart again.
 
-The file is JSON and tables of signed bytes, compressed: two tables of `2 ** WORD_BITS` for words
-and letter sequences, two of `2 ** PAIR_BITS` for pairs, and the words of the lists with what they
-add. A byte times its own size times its table's scale is the weight: fine steps near zero, where
-most weights are, and room for the few that are large.
+The file is JSON and tables of signed bytes, compressed: `2 ** WORD_BITS` times two (for positive,
+for negative) for words and letter sequences, `2 ** PAIR_BITS` times two for pairs, and the words of
+the lists with what they add. A byte times its own size times its table's scale is the weight: fine
+steps near zero, where most weights are, and room for the few that are large.
 """
 
 import math
@@ -15,22 +15,22 @@ import re
 import sys
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from streams.errors import ConfigError
-from streams.sentiment import features
+from streams.sentiment import features, phrases
 
-MAGIC: Final = b"veille-sentiment-1\n"
+MAGIC: Final = b"veille-sentiment-2\n"
 _REMEMBERED: Final = 16_384  # words of one language, some 5 MB
 _PATIENCE: Final = 4  # how many times its room may be missed before the store starts afresh
 _MAX_TOKEN: Final = 64
 # What each signed byte stands for; a negative one indexes from the end.
 LEVELS: Final = [float(b * abs(b)) for b in (*range(128), *range(-128, 0))]
-_SHAPED: Final = features.CAPITALS | features.ELONGATED
+_PHRASE: Final = "in a set phrase"
 
 
 class Towards(msgspec.Struct, frozen=True):
@@ -64,11 +64,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tables(NamedTuple):
-    """Signed bytes: words for positive and negative, pairs for both; the keys of listed words in
-    order, and four bytes for each: what it adds, and what it adds under a negation."""
+    """Signed bytes: for positive and for negative by turns, of words and of pairs; the keys of
+    listed words in order, and four bytes for each: what it adds, and what under a negation."""
 
-    words: tuple[Sequence[int], Sequence[int]]
-    pairs: tuple[Sequence[int], Sequence[int]]
+    words: bytes
+    pairs: bytes
     keys: Sequence[int]
     listed: Sequence[int]
 
@@ -90,8 +90,12 @@ class Part(NamedTuple):
 def pack(head: Head, tables: Tables) -> bytes:
     """The bytes of a model's file; the same for the same weights."""
     parts = [msgspec.json.encode(head), b"\n"]
-    parts += [array("b", table).tobytes() for table in (*tables.words, *tables.pairs)]
-    parts += [_little("I", tables.keys), array("b", tables.listed).tobytes()]
+    parts += [
+        tables.words,
+        tables.pairs,
+        _little("I", tables.keys),
+        array("b", tables.listed).tobytes(),
+    ]
     return MAGIC + zlib.compress(b"".join(parts), 9)
 
 
@@ -112,16 +116,12 @@ def _cut(body: bytes, listed: int) -> Tables:
     words, pairs = 1 << features.WORD_BITS, 1 << features.PAIR_BITS
     if len(body) != 2 * words + 2 * pairs + 8 * listed:
         raise ValueError(f"{len(body):,} bytes of tables: not what its head says")
-    signed = memoryview(body).cast("b")
     at = 2 * (words + pairs)
     keys = array("I", body[at : at + 4 * listed])
     if sys.byteorder == "big":
         keys.byteswap()
     return Tables(
-        (signed[:words], signed[words : 2 * words]),
-        (signed[2 * words : 2 * words + pairs], signed[2 * words + pairs : at]),
-        keys,
-        signed[at + 4 * listed :],
+        body[: 2 * words], body[2 * words : at], keys, array("b", body[at + 4 * listed :])
     )
 
 
@@ -132,22 +132,30 @@ def _little(code: str, values: Sequence[int]) -> bytes:
     return packed.tobytes()
 
 
+def _sides(table: bytes) -> tuple[Sequence[int], Sequence[int]]:
+    """What a table holds for positive, and what for negative."""
+    signed = memoryview(table).cast("b")
+    return signed[::2], signed[1::2]
+
+
 class Model:
     """One language's weights. It may serve many threads; it remembers words, never texts."""
 
     def __init__(self, head: Head, tables: Tables) -> None:
         self.head = head
         self.tables = tables
+        self._words = _sides(tables.words)
+        self._pairs = _sides(tables.pairs)
         self.look_up = _Words(self).__getitem__
 
     def weigh(self, token: str) -> Weighed:
         """What the token weighs, worked out anew."""
         word = features.plain(token)
-        head, (positive, negative) = self.head, self.tables.words
+        head, (positive, negative) = self.head, self._words
         raw = word.encode("utf-16-le", "surrogatepass")
         bucket, negated = features.word_bucket(raw), features.negated_bucket(raw)
         letters = features.letter_buckets(word)
-        share = features.letter_share(len(letters))
+        share = features.letter_share(len(letters), head.lang)
         scale = head.word_scale
         levels, level = LEVELS, LEVELS.__getitem__
         in_letters = sum(map(level, map(positive.__getitem__, letters)))
@@ -184,32 +192,38 @@ class Model:
         """For positive, for negative, and of how many words: the quick way, without places."""
         words = list(map(self.look_up, features.TOKEN.findall(text)))
         pos = neg = pair_pos = pair_neg = 0.0
-        left = capitals = elongated = spoken = 0
+        left = seen = capitals = elongated = spoken = 0
         before = -1
-        pairs_pos, pairs_neg = self.tables.pairs
-        mask, levels = features.PAIR_MASK, LEVELS
+        pairs_pos, pairs_neg = self._pairs
+        mask, levels, ordinary = features.PAIR_MASK, LEVELS, features.WORD
         for word_pos, word_neg, under_pos, under_neg, bucket, kind in words:
             if before >= 0:
                 pair = (before * 40_503 + bucket) & mask
                 pair_pos += levels[pairs_pos[pair]]
                 pair_neg += levels[pairs_neg[pair]]
             before = bucket
-            if kind & features.WORD:
+            if kind == ordinary:
                 spoken += 1
-                if kind & _SHAPED:
-                    capitals += kind & features.CAPITALS
-                    elongated += kind & features.ELONGATED
-            if kind & features.TURNS:
-                left = features.REACH if kind & features.NEGATES else 0
-                pos += word_pos
-                neg += word_neg
-            elif left:
+            elif kind:
+                seen |= kind
+                spoken += (kind & ordinary) // ordinary
+                capitals += kind & features.CAPITALS
+                elongated += kind & features.ELONGATED
+                if kind & features.TURNS:
+                    left = features.REACH if kind & features.NEGATES else 0
+                    pos += word_pos
+                    neg += word_neg
+                    continue
+            if left:
                 left -= 1
                 pos += under_pos
                 neg += under_neg
             else:
                 pos += word_pos
                 neg += word_neg
+        if seen & features.PHRASE and phrases.find(text, self.head.lang):
+            parts = self.parts(text)
+            return sum([part.pos for part in parts]), sum([part.neg for part in parts]), spoken
         count = len(words)
         scale = self.head.pair_scale * features.PAIR_SHARE
         norm = features.norm(count)
@@ -234,13 +248,9 @@ class Model:
         words = [self.look_up(match[0]) for match in found]
         kinds = [word[5] for word in words]
         norm = features.norm(len(words))
-        under = features.negated(kinds)
-        parts = []
-        for match, word, negated in zip(found, words, under, strict=True):
-            pos, neg = (word[2], word[3]) if negated else (word[0], word[1])
-            note = "negated" if negated else ""
-            parts.append(Part(match.start(), match.end(), pos * norm, neg * norm, note))
-        parts += self._paired(found, words, norm)
+        parts = list(self._weighed(found, words, norm))
+        if any(kind & features.PHRASE for kind in kinds):
+            parts = _with_phrases(parts, phrases.find(text, self.head.lang), norm)
         bits = (features.WORD, features.CAPITALS, features.ELONGATED)
         counts = (sum(1 for kind in kinds if kind & bit) for bit in bits)
         marked = features.marks(text, len(words), *counts)
@@ -250,15 +260,43 @@ class Model:
         parts.append(Part(-1, -1, *self.head.bias, "bias"))
         return parts
 
-    def _paired(
+    def _weighed(
         self, found: Sequence[re.Match[str]], words: Sequence[Weighed], norm: float
     ) -> Iterator[Part]:
+        """Tokens, then pairs."""
+        under = features.negated([word[5] for word in words])
+        for match, word, negated in zip(found, words, under, strict=True):
+            pos, neg = (word[2], word[3]) if negated else (word[0], word[1])
+            note = "negated" if negated else ""
+            yield Part(match.start(), match.end(), pos * norm, neg * norm, note)
+        positive, negative = self._pairs
         scale = self.head.pair_scale * features.PAIR_SHARE * norm
-        positive, negative = self.tables.pairs
         for at in range(1, len(words)):
             pair = features.pair_bucket(words[at - 1][4], words[at][4])
             pos, neg = LEVELS[positive[pair]] * scale, LEVELS[negative[pair]] * scale
             yield Part(found[at - 1].start(), found[at].end(), pos, neg, "pair")
+
+
+def _with_phrases(
+    parts: Sequence[Part], found: Sequence[phrases.Phrase], norm: float
+) -> list[Part]:
+    """The parts of tokens and pairs, those in a set phrase worth nothing but its first token, which
+    carries the phrase."""
+    ends = [one.end for one in found]
+    carried: set[int] = set()
+    told = []
+    for part in parts:
+        at = bisect_right(ends, part.start)
+        if at < len(found) and found[at].start < part.end:
+            if part.note == "pair":
+                told.append(part._replace(pos=0.0, neg=0.0))
+            else:
+                value = 0.0 if at in carried else phrases.WEIGHT * found[at].value * norm
+                carried.add(at)
+                told.append(part._replace(pos=value, neg=-value, note=_PHRASE))
+        else:
+            told.append(part)
+    return told
 
 
 class _Words(dict[str, Weighed]):

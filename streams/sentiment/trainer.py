@@ -9,20 +9,22 @@ import msgspec
 
 from streams.errors import ConfigError
 from streams.sentiment.calibration import Figures, Seen, confidence, figures, placed, seen
-from streams.sentiment.corpora import Corpus, fingerprints, read_corpus
+from streams.sentiment.corpora import Corpus, by_register, fingerprints, read_corpus
 from streams.sentiment.language import SUPPORTED
 from streams.sentiment.model import Model, pack, unpack
 from streams.sentiment.training import GROUPS, Progress, train
 
 _TOLERANCE: Final = 0.002  # of macro-F1, by which a model may be worse by chance
 
+_MANY: Final = 1_000  # texts held out, from which a model has a confidence of its own
+
 Load = Callable[[str], Model | None]
 
 
 class Outcome(NamedTuple):
-    """A model, its figures on each set held out, and those of the model there was."""
+    """A model by its name, its figures on each set held out, and those of the model there was."""
 
-    lang: str
+    name: str
     raw: bytes
     before: dict[str, Figures]
     after: dict[str, Figures]
@@ -61,36 +63,45 @@ def retrain(
     for group in GROUPS:
         if not set(group) & set(wanted):
             continue
-        corpora = [read_corpus(folder, lang, labels) for lang in group]
-        corpora = [corpus for corpus in corpora if corpus.train]
+        read = [read_corpus(folder, lang, labels) for lang in group]
+        apart = [by_register(corpus) for corpus in read if corpus.train]
+        corpora = [part for parts in apart for part in parts]
         if not corpora:
             raise ConfigError(
                 f"{folder}: no training data for {', '.join(group)}. Remedy: --data with files "
                 "such as umsab-fr-train.jsonl, or --lang"
             )
-        models = train(corpora, progress)
+        models = {name: model for parts in apart for name, model in train(parts, progress).items()}
         progress(f"{', '.join(models)}: judging {_size(corpora):,} texts held out")
         models = _calibrated(models, corpora)
         for corpus in corpora:
             if corpus.lang in wanted:
-                yield _outcome(corpus, models[corpus.lang], load(corpus.lang))
+                yield _outcome(corpus, models[corpus.name], load(corpus.name))
 
 
 def _calibrated(models: dict[str, Model], corpora: Sequence[Corpus]) -> dict[str, Model]:
-    """Borders for each language; one confidence for the group, whose texts are few."""
+    """Borders for each model; and confidence, one for the group where its texts are few."""
     models = {
-        corpus.lang: placed(models[corpus.lang], _seen(models[corpus.lang], corpus))
+        corpus.name: placed(models[corpus.name], _seen(models[corpus.name], corpus))
         for corpus in corpora
     }
+    sets = {corpus.name: _seen(models[corpus.name], corpus) for corpus in corpora}
     pooled = {
-        f"{corpus.lang}/{name}" if len(corpora) > 1 else name: rows
-        for corpus in corpora
-        for name, rows in _seen(models[corpus.lang], corpus).items()
+        f"{model}/{name}" if len(sets) > 1 else name: rows
+        for model, of_model in sets.items()
+        for name, rows in of_model.items()
     }
-    sure = confidence(pooled)
     return {
-        lang: Model(msgspec.structs.replace(model.head, confidence=sure), model.tables)
-        for lang, model in models.items()
+        name: Model(
+            msgspec.structs.replace(
+                model.head,
+                confidence=confidence(
+                    sets[name] if sum(map(len, sets[name].values())) >= _MANY else pooled
+                ),
+            ),
+            model.tables,
+        )
+        for name, model in models.items()
     }
 
 
@@ -113,7 +124,7 @@ def _outcome(corpus: Corpus, model: Model, before: Model | None) -> Outcome:
         trained_on=trained_on(corpus),
     )
     raw = pack(head, model.tables)
-    return Outcome(corpus.lang, raw, _figures(before, corpus) if before else {}, after)
+    return Outcome(corpus.name, raw, _figures(before, corpus) if before else {}, after)
 
 
 def _figures(model: Model, corpus: Corpus) -> dict[str, Figures]:

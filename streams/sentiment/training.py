@@ -1,9 +1,9 @@
 """From labelled texts to the weights of a model: logistic regression over hashed features.
 
-The languages of a group are trained together: each weight is the sum of one that all share and one
-of the language's own, so that what Romance languages spell alike is learned once. A text's figures
-are `texts x tokens` times `tokens x buckets` times weights; kept as factors, a step of the descent
-costs a few hundredths of a second. The same data gives the same bytes.
+The models of one language are trained together: each weight is the sum of one that all share and
+one of the model's own. A text's figures are `texts x tokens` times `tokens x buckets` times
+weights; kept as factors, a step of the descent costs a few hundredths of a second. The same data
+gives the same bytes.
 """
 
 import itertools
@@ -25,28 +25,32 @@ Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
 
 GROUPS: Final = (("en",), ("ru",), ("fr", "es", "de", "it", "pt"))
-"""Languages that are trained together."""
+"""Languages that share one confidence where their texts held out are few."""
 
 _LISTED: Final = 2 * COLUMNS  # of the lists: for a word as it is, and under a negation
 _WORDS: Final = 1 << features.WORD_BITS
 _PAIRS: Final = 1 << features.PAIR_BITS
 _STEPS: Final = 120
+_AT_ONCE: Final = 8_192  # texts whose features are held in memory as they are counted
 
 
 class Strength(NamedTuple):
-    """How strongly weights are held near zero, by what they belong to."""
+    """How strongly weights are held near zero, by what they belong to. With `usual`, what is rarer
+    than so many e-folds of all texts is held less strongly, what is commoner more: the same as
+    multiplying features by their inverse document frequency, at no cost where texts are judged."""
 
     shared: float
     own: float
     lists: float
     marks: float
+    usual: float = 0.0
 
 
 _STRENGTH: Final = {
     "en": Strength(3e-5, 0.0, 3e-6, 1e-6),
-    "ru": Strength(3e-5, 0.0, 3e-6, 3e-6),
-    "fr": Strength(1e-4, 1e-4, 1e-5, 1e-5),
+    "ru": Strength(3e-5, 3e-5, 3e-6, 3e-6, usual=5.0),
 }
+_FEW: Final = Strength(5e-4, 0.0, 5e-5, 5e-5, usual=5.0)
 
 
 class Texts(NamedTuple):
@@ -102,7 +106,7 @@ class Vocabulary:
             values.append(1.0)
         letters = features.letter_buckets(word)
         at += letters
-        values += [features.letter_share(len(letters))] * len(letters)
+        values += [features.letter_share(len(letters), self.lang)] * len(letters)
         for column, value in enumerate(self.lists.columns(features.listed(word))):
             if value:
                 at.append(_WORDS + column + (COLUMNS if negated else 0))
@@ -250,16 +254,16 @@ def importances(examples: Sequence[Example]) -> Floats:
 def train(corpora: Sequence[Corpus], progress: Progress = lambda _: None) -> dict[str, Model]:
     """A model for each language, of the training shares alone; not calibrated yet."""
     learnt = [_Learning(corpus) for corpus in corpora]
-    for one in learnt:
-        progress(f"{one.vocabulary.lang}: read {len(one.examples):,} texts")
+    for corpus in corpora:
+        progress(f"{corpus.name}: read {len(corpus.train):,} texts")
     blocks = _blocks(learnt)
     labels = np.array([one.label for each in learnt for one in each.examples], dtype=np.int64)
     importance = np.concatenate([importances(one.examples) for one in learnt])
-    progress(f"{'+'.join(one.vocabulary.lang for one in learnt)}: fitting")
+    progress(f"{'+'.join(corpus.name for corpus in corpora)}: fitting")
     weights = fit(blocks, labels, importance)
     return {
-        one.vocabulary.lang: _model(one, weights, place, len(learnt))
-        for place, one in enumerate(learnt)
+        corpus.name: _model(one, weights, place, len(learnt))
+        for place, (corpus, one) in enumerate(zip(corpora, learnt, strict=True))
     }
 
 
@@ -275,42 +279,67 @@ class _Learning:
 
 
 def _blocks(learnt: Sequence[_Learning]) -> list[Block]:
-    """Tokens, pairs, marks and bias; and if there are several languages, each one's own tokens."""
-    strength = _STRENGTH[learnt[0].vocabulary.lang]
-    shared = np.full(_WORDS + _LISTED, strength.shared)
-    shared[_WORDS:] = strength.lists
+    """Tokens, pairs, marks and bias; and if there are several models, each one's own of them."""
+    strength = _STRENGTH.get(learnt[0].vocabulary.lang, _FEW)
     tokens = sparse.block_diag([one.tokens for one in learnt], format="csr")
     stacked = sparse.vstack([one.features for one in learnt]).tocsr()
     pairs = sparse.vstack([one.texts.pairs for one in learnt]).tocsr()
     marks = sparse.csr_matrix(np.vstack([one.texts.marks for one in learnt]))
     bias = sparse.block_diag([np.ones((len(one.examples), 1)) for one in learnt], format="csr")
+    ease = np.ones(_WORDS + _LISTED), np.ones(_PAIRS)
+    if strength.usual:
+        ease = _ease(strength.usual, tokens, stacked), _ease(strength.usual, pairs)
+    shared = strength.shared * ease[0]
+    shared[_WORDS:] = strength.lists
     blocks = [
         Block((tokens, stacked), shared),
-        Block((pairs,), np.full(_PAIRS, strength.shared)),
+        Block((pairs,), strength.shared * ease[1]),
         Block((marks,), np.full(len(features.MARKS), strength.marks)),
         Block((bias,), np.full(len(learnt), strength.marks)),
     ]
     if len(learnt) > 1:
+        count = len(learnt)
         apart = sparse.block_diag([one.features for one in learnt], format="csr")
-        own = np.full(_WORDS + _LISTED, strength.own)
-        own[_WORDS:] = 3 * strength.lists
-        blocks.append(Block((tokens, apart), np.tile(own, len(learnt))))
+        own = strength.own * ease[0]
+        own[_WORDS:] = strength.lists
+        pairs_apart = sparse.block_diag([one.texts.pairs for one in learnt], format="csr")
+        marks_apart = sparse.block_diag([one.texts.marks for one in learnt], format="csr")
+        blocks += [
+            Block((tokens, apart), np.tile(own, count)),
+            Block((pairs_apart,), np.tile(strength.own * ease[1], count)),
+            Block((marks_apart,), np.full(count * len(features.MARKS), strength.marks)),
+        ]
     return blocks
+
+
+def _ease(usual: float, *factors: Any) -> Floats:
+    """By what to multiply the strength of each feature, for how rare it is among the texts."""
+    texts, rest = factors[0], factors[1:]
+    found = np.zeros(factors[-1].shape[1])
+    for start in range(0, texts.shape[0], _AT_ONCE):
+        some = texts[start : start + _AT_ONCE]
+        for factor in rest:
+            some = some @ factor
+        found += np.bincount(some.tocsr().indices, minlength=len(found))
+    rarity = np.log((1 + texts.shape[0]) / (1 + found)) + 1
+    return np.asarray((usual / rarity) ** 2)
 
 
 def _model(one: _Learning, weights: Sequence[Floats], place: int, count: int) -> Model:
     """The weights of one language as a model's tables: positive and negative beside neutral."""
     tokens, pairs, marks, bias, *own = weights
     if own:
-        width = _WORDS + _LISTED
-        tokens = tokens + own[0][place * width : (place + 1) * width]
+        tokens, pairs, marks = (
+            shared + apart.reshape(count, *shared.shape)[place]
+            for shared, apart in zip((tokens, pairs, marks), own, strict=True)
+        )
     tokens, pairs, marks, bias = (
         each[:, :2] - each[:, 2:] for each in (tokens, pairs, marks, bias)
     )
     words, word_scale = _bytes(tokens[:_WORDS])
     paired, pair_scale = _bytes(pairs)
-    keys, said = _listed(one.vocabulary, tokens[_WORDS:])
-    listed, list_scale = _bytes(said)
+    keys, added = _listed(one.vocabulary, tokens[_WORDS:])
+    listed, list_scale = _bytes(added)
     head = Head(
         lang=one.vocabulary.lang,
         bias=_two(bias[place if count > 1 else 0]),
@@ -320,14 +349,8 @@ def _model(one: _Learning, weights: Sequence[Floats], place: int, count: int) ->
         list_scale=list_scale,
         listed=len(keys),
     )
-    pos, neg, pair_pos, pair_neg = (
-        _signed(table[:, side]) for table in (words, paired) for side in (0, 1)
-    )
-    return Model(head, Tables((pos, neg), (pair_pos, pair_neg), keys, _signed(listed)))
-
-
-def _signed(table: npt.NDArray[np.int8]) -> Sequence[int]:
-    return array("b", table.tobytes())
+    said = array("b", listed.tobytes())
+    return Model(head, Tables(words.tobytes(), paired.tobytes(), keys, said))
 
 
 def _two(row: Floats) -> tuple[float, float]:

@@ -4,7 +4,6 @@ Why it is built like this: `docs/decisions/0002-elasticsearch-monthly-indices.md
 """
 
 import asyncio
-import hashlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,13 +15,25 @@ from elasticsearch import AsyncElasticsearch
 
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
-from streams.records import Mention, Record
+from streams.records import Label, Mention, Record
 from streams.settings import Store as StoreSettings
 from streams.store import es_queries as queries
 from streams.store import es_setup, paging
+from streams.store.erasures import Erased, Erasure
 from streams.store.es_bulk import Bulk, Item
-from streams.store.es_writes import Body, Writer, in_slices
-from streams.store.port import Bucket, Count, Dimension, Filter, Page, WriteReport
+from streams.store.es_ledger import EsLedger, state_body, state_id
+from streams.store.es_letters import EsLetters
+from streams.store.es_writes import Body, Writer
+from streams.store.port import (
+    Bucket,
+    Count,
+    Dimension,
+    Filter,
+    LetterFilter,
+    Page,
+    RejectedLabel,
+    WriteReport,
+)
 from streams.store.rules import MAX_ID_BYTES, millis
 
 _log = logging.getLogger(__name__)
@@ -44,13 +55,15 @@ class ElasticsearchStore:
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
         self._connected: AsyncElasticsearch | None = None
-        self._parts: tuple[es_setup.Indices, Bulk, Writer] | None = None
+        self._parts: tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters] | None = None
 
     async def open(self) -> None:
         self._connected = es_setup.connect(self._settings)
         indices = es_setup.Indices(self._connected, self._settings)
         bulk = Bulk(self._connected, indices.recreate)
-        self._parts = (indices, bulk, Writer(bulk, indices, self._ask, self._settings.prefix))
+        ledger = EsLedger(bulk, indices, self._ask)
+        writer = Writer(bulk, indices, self._ask, self._settings.prefix, ledger)
+        self._parts = (indices, bulk, writer, ledger, EsLetters(bulk, indices, self._ask))
         try:
             await self._once(indices.prepare)
             await self._writer.prune()
@@ -123,29 +136,40 @@ class ElasticsearchStore:
                 break
         return [queries.count(bucket) for bucket in found.get("buckets", [])]
 
-    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        index = self._indices.name("dead-letters")
-        for some in in_slices(letters, 200):
-            path = f"/{index}/_mget?filter_path=docs._id,docs.found,docs._source.attempts"
-            ids = [letter.id for letter in some]
-            known = (await self._ask("POST", path, {"ids": ids})).get("docs", [])
-            attempts = {d["_id"]: _attempts(d) for d in known if d.get("found")}
-            for letter in some:
-                attempts[letter.id] = attempts.get(letter.id, 0) + letter.attempts
-            newest = {letter.id: letter for letter in some}
-            items = [_letter_item(index, new, attempts[id_]) for id_, new in newest.items()]
-            await self._bulk.write(items)
+    async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
+        ids, rejected = await self._ledger.add_labels(labels)
+        await self._writer.recompose(ids)
+        return rejected
 
-    async def dead_letters(self, *, limit: int = 50) -> tuple[int, list[DeadLetter]]:
+    async def labels(self, mention_ids: Sequence[str]) -> dict[str, Label]:
+        return await self._ledger.labels(mention_ids)
+
+    async def add_erasures(self, erasures: Sequence[Erasure]) -> None:
+        await self._ledger.add_erasures(erasures)
+        await self._writer.refresh()
+
+    async def erased(self) -> Erased:
+        return await self._ledger.erased()
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        await self._letters.add(letters)
+
+    async def dead_letters(
+        self, *, limit: int = 50, where: LetterFilter = LetterFilter()
+    ) -> tuple[int, list[DeadLetter]]:
         await self._refresh("dead-letters")
-        body = {
-            "size": min(10_000, max(0, limit)),
-            "sort": [{"at": "desc"}, {"id": "asc"}],
-            "track_total_hits": True,
-        }
-        answer = await self._search(body, "dead-letters")
-        found = [msgspec.convert(hit["_source"], DeadLetter) for hit in answer["hits"]["hits"]]
-        return answer["hits"]["total"]["value"], found
+        return await self._letters.select(self._search, where, limit)
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        _, found = await self.dead_letters(limit=1, where=LetterFilter(ids=(letter_id,)))
+        return found[0] if found else None
+
+    async def dead_letter_counts(self, since: datetime) -> dict[str, int]:
+        await self._refresh("dead-letters")
+        return await self._letters.counts(self._search, since)
+
+    async def drop_dead_letters(self, ids: Sequence[str]) -> int:
+        return await self._letters.drop(ids)
 
     async def put_state(
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
@@ -153,11 +177,11 @@ class ElasticsearchStore:
         if len(key.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
             raise StoreError(f"state key {key[:80]!r}: over {MAX_ID_BYTES} bytes")
         try:
-            body = msgspec.json.encode({"kind": kind, "key": key, "value": value})
+            body = state_body(kind, key, value)
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise StoreError(f"can't be kept as JSON: {error}") from error
-        name = hashlib.blake2b(f"{kind}\0{key}".encode(), digest_size=16).hexdigest()
-        await self._bulk.write([Item(self._indices.name("state"), name, body, version)])
+        item = Item(self._indices.name("state"), state_id(kind, key), body, version)
+        await self._bulk.write([item])
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         await self._refresh("state")
@@ -181,7 +205,7 @@ class ElasticsearchStore:
         return self._connected
 
     @property
-    def _opened(self) -> tuple[es_setup.Indices, Bulk, Writer]:
+    def _opened(self) -> tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters]:
         if self._parts is None:
             raise StoreError("the store is not open. Remedy: await store.open()")
         return self._parts
@@ -197,6 +221,14 @@ class ElasticsearchStore:
     @property
     def _writer(self) -> Writer:
         return self._opened[2]
+
+    @property
+    def _ledger(self) -> EsLedger:
+        return self._opened[3]
+
+    @property
+    def _letters(self) -> EsLetters:
+        return self._opened[4]
 
     async def _refresh(self, what: str) -> None:
         await self._once(lambda: self._request("POST", f"/{self._indices.name(what)}/_refresh"))
@@ -234,18 +266,3 @@ class ElasticsearchStore:
                 _log.warning("waiting for the store: %s", error)
                 await asyncio.sleep(rest * random.uniform(0.5, 1.5))  # noqa: S311 # jitter
                 rest = min(10.0, rest * 2)
-
-
-def _attempts(doc: Body) -> int:
-    """One is the default, which is not written."""
-    return int(doc.get("_source", {}).get("attempts", 1))
-
-
-def _letter_item(index: str, letter: DeadLetter, attempts: int) -> Item:
-    clean = msgspec.structs.replace(
-        letter,
-        attempts=attempts,
-        reason=queries.clean(letter.reason),
-        place=queries.clean(letter.place),
-    )
-    return Item(index, letter.id, msgspec.json.encode(clean))

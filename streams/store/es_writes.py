@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from streams.records import Mention, Record, Retraction
 from streams.store import es_queries, rules
 from streams.store.es_bulk import Bulk, Item, Refused
+from streams.store.es_ledger import Ask, EsLedger
 from streams.store.es_setup import Indices, month_of
 from streams.store.port import Rejected, WriteReport
 from streams.store.text import fold
@@ -18,12 +19,6 @@ Body = dict[str, Any]
 _T = TypeVar("_T")
 _POSTS_AT_ONCE: Final = 500
 _PAGE: Final = 1_000
-
-
-class Ask(Protocol):
-    """Sends a request, patiently: again and again while the server is away."""
-
-    async def __call__(self, method: str, path: str, body: Any = None) -> Body: ...
 
 
 class _Helpers(msgspec.Struct, omit_defaults=True):
@@ -63,8 +58,11 @@ class Writer:
     Broken off anywhere and written again, the batch ends the same.
     """
 
-    def __init__(self, bulk: Bulk, indices: Indices, ask: Ask, prefix: str) -> None:
+    def __init__(
+        self, bulk: Bulk, indices: Indices, ask: Ask, prefix: str, ledger: EsLedger
+    ) -> None:
         self._bulk = bulk
+        self._ledger = ledger
         self._indices = indices
         self._ask = ask
         self._prefix = prefix
@@ -75,12 +73,15 @@ class Writer:
     ) -> WriteReport:
         """Returns when every record is terminal. `patiently` repeats a step until it is done."""
         rejected, mentions, retractions = _sort(records)
+        generation = await self._ledger.generation()
+        mentions = await self._compose(mentions, generation)
         marks = await self._load_marks(mentions, retractions)
         await self._keep_marks(marks, retractions)
         alive = [m for m in mentions if not _killed(marks, m[0])]
         for index in {month_of(self._prefix, m.post.created_at) for m, _ in alive}:
             await patiently(lambda index=index: self._indices.ensure(index))  # type: ignore[misc]
         stored, stale, refused = await self._index(alive)
+        await self._settle(alive, generation)
         buried = await self._bury(marks, {r.post_id for r in retractions})
         dead = sum(mention.deleted for mention, _ in alive)
         return WriteReport(
@@ -89,6 +90,42 @@ class Writer:
             retracted=buried + dead,
             rejected=rejected + refused,
         )
+
+    async def recompose(self, ids: Sequence[str]) -> None:
+        """Write the mentions of these ids again, with what the ledger says now. A retraction that
+        came meanwhile is applied to what was written."""
+        if not ids:
+            return
+        await self.refresh()
+        found = [m for some in in_slices(ids, _POSTS_AT_ONCE) async for m in self._with("id", some)]
+        generation = await self._ledger.generation()
+        mentions = await self._compose([(m, b"") for m in found], generation, anew=True)
+        await self._index(mentions)
+        await self._settle(mentions, generation)
+        marks = await self._load_marks(mentions, [])
+        await self._bury(marks, set(marks))
+
+    async def refresh(self) -> None:
+        """Make visible to searches what was written by anyone."""
+        alias = self._indices.name("mentions")
+        await self._ask("POST", f"/{alias}-*/_refresh?ignore_unavailable=true")
+
+    async def _compose(
+        self, mentions: list[tuple[Mention, bytes]], generation: str, *, anew: bool = False
+    ) -> list[tuple[Mention, bytes]]:
+        composed = await self._ledger.composed([mention for mention, _ in mentions], generation)
+        return [
+            (new, body if new is old and not anew else rules.body(new)[0])
+            for (old, body), new in zip(mentions, composed, strict=True)
+        ]
+
+    async def _settle(self, written: list[tuple[Mention, bytes]], generation: str) -> None:
+        """Write again what labels and erasures of the meantime change (see `es_ledger`)."""
+        while written and (now := await self._ledger.generation()) != generation:
+            composed = await self._compose(written, now)
+            changed = [c for w, c in zip(written, composed, strict=True) if c[0] != w[0]]
+            await self._index(changed)
+            written, generation = composed, now
 
     async def _load_marks(
         self, mentions: Iterable[tuple[Mention, bytes]], retractions: Iterable[Retraction]
@@ -142,22 +179,23 @@ class Writer:
         """Tombstones for what the retractions of these posts kill, as far as it was written."""
         if not posts:
             return 0
-        mentions = self._indices.name("mentions")
-        await self._ask("POST", f"/{mentions}/_refresh?ignore_unavailable=true")
+        await self.refresh()
         buried = 0
         for some in in_slices(sorted(posts), _POSTS_AT_ONCE):
-            dead = [_dead(marks, m) async for m in self._of_posts(some) if _killed(marks, m)]
+            found = self._with("post.id", some)
+            dead = [_dead(marks, m) async for m in found if not m.deleted and _killed(marks, m)]
             stored, _, _ = await self._index([(m, rules.body(m)[0]) for m in dead])
             buried += stored
         return buried
 
-    async def _of_posts(self, posts: list[str]) -> AsyncIterator[Mention]:
+    async def _with(self, field: str, values: list[str]) -> AsyncIterator[Mention]:
+        """Every mention with one of these values, tombstones too."""
         body: Body = {
-            "query": {"bool": {"filter": [{"terms": {"post.id": posts}}]}},
+            "query": {"bool": {"filter": [{"terms": {field: values}}]}},
             "size": _PAGE,
             "sort": [{"id": "asc"}],
         }
-        mentions = self._indices.name("mentions")
+        mentions = f"{self._indices.name('mentions')}-*"
         while True:
             answer = await self._ask("POST", f"/{mentions}/_search?ignore_unavailable=true", body)
             hits = answer["hits"]["hits"]

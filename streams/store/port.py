@@ -10,8 +10,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from connectors.letters import DeadLetter
-from streams.records import Mention, Record, SentimentLabel
+from connectors.letters import DeadLetter, Stage
+from streams.records import Label, Mention, Record, SentimentLabel
+from streams.store.erasures import Erased, Erasure
 
 Dimension = Literal["topic", "source", "lang", "author", "hashtag", "sentiment", "country", "kind"]
 
@@ -72,6 +73,27 @@ class Rejected(msgspec.Struct, frozen=True):
 
     record: Record
     reason: str
+
+
+class RejectedLabel(msgspec.Struct, frozen=True):
+    """A label the store will never accept, and why: it belongs to the dead letters."""
+
+    label: Label
+    reason: str
+
+
+class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters: empty means "any". `reason` is a part of the reason, in any case;
+    `until` is inclusive, so that a selection does not grow while it is worked on."""
+
+    ids: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    reason: str = ""
+    until: datetime | None = None
+
+    def has_reason(self, letter: DeadLetter) -> bool:
+        return self.reason.casefold() in letter.reason.casefold()
 
 
 class WriteReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,20 +159,53 @@ class Store(Protocol):
         `source:handle` (or `source:id` where there is no handle)."""
         ...
 
+    async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
+        """Into the ledger, the latest of a mention winning, and into their mentions: those stored
+        already, and those that come later. Order of `labeled_at`, not of arrival, decides. A label
+        with nothing in it takes the one before back. Durable when it returns."""
+        ...
+
+    async def labels(self, mention_ids: Sequence[str]) -> dict[str, Label]:
+        """The ledger's labels of these mentions, those of none left out; empty ones too."""
+        ...
+
+    async def add_erasures(self, erasures: Sequence[Erasure]) -> None:
+        """From now on a mention they cover becomes a tombstone when it is written, whatever its
+        version. Those stored already must be written again: all are visible when it returns."""
+        ...
+
+    async def erased(self) -> Erased:
+        """All erasures."""
+        ...
+
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep them; the same id again replaces and adds up `attempts`."""
         ...
 
-    async def dead_letters(self, *, limit: int = 50) -> tuple[int, list[DeadLetter]]:
+    async def dead_letters(
+        self, *, limit: int = 50, where: LetterFilter = LetterFilter()
+    ) -> tuple[int, list[DeadLetter]]:
         """How many there are, and the newest."""
+        ...
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """One of them."""
+        ...
+
+    async def dead_letter_counts(self, since: datetime) -> dict[str, int]:
+        """How many of each source died, or died again, since then; of unknown source: empty."""
+        ...
+
+    async def drop_dead_letters(self, ids: Sequence[str]) -> int:
+        """Remove them for good; how many were there."""
         ...
 
     async def put_state(
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
-        `missed`, `alert`. With `version`, which is not told again, a lower one never replaces a
-        higher one."""
+        `missed`, `alert`, `erasure`, `audit`, `broker`. With `version`, which is not told again, a
+        lower one never replaces a higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

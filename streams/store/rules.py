@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from connectors.post import Author, Engagement, Post
-from streams.records import Mention, Record, Retraction, SentimentLabel
+from streams.records import Label, Mention, Record, Retraction, SentimentLabel
 
 MAX_ID_BYTES: Final = 512
 MAX_VERSION: Final = 2**63 - 1
@@ -18,6 +18,7 @@ WATERMARK_DAYS: Final = 60
 """How long a retraction is remembered against late older versions of its post."""
 
 _MAX_TAGS: Final = 100
+_encoder = msgspec.json.Encoder()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -97,11 +98,49 @@ def millis(moment: datetime) -> int:
 def content_version(mention: Mention) -> int:
     """The version of the content alone, to compare with a retraction's.
 
-    A staff label raises the version of a mention, not of the post it was made of.
+    A staff label raises the version of a mention by its own time, not that of the content.
     """
-    if mention.label is None:
-        return mention.version
-    return min(mention.version, mention.post.version)
+    stamp = label_time(mention.label)
+    if mention.version >= stamp:
+        return mention.version - stamp
+    return min(mention.version, mention.post.version)  # composed elsewhere, by another rule
+
+
+def label_time(label: Label | None) -> int:
+    """What a label adds to a mention's version: milliseconds since 1970, 0 without one."""
+    return max(0, millis(label.labeled_at)) if label else 0
+
+
+def outranks(new: Label, old: Label | None) -> bool:
+    """Whether a label takes the place of another: the later one; a tie always ends the same."""
+    return old is None or _rank(new) > _rank(old)
+
+
+def _rank(label: Label) -> tuple[int, datetime, bytes]:
+    return label_time(label), label.labeled_at, _encoder.encode(label)
+
+
+def labelled(mention: Mention, label: Label | None) -> Mention:
+    """The mention with the ledger's label and the version of both, unless its own is newer.
+
+    Content time and label time are added up, and both only ever grow under one writer: whatever
+    was written with less of either loses.
+    """
+    if label is None or not outranks(label, mention.label):
+        return mention
+    version = min(MAX_VERSION, content_version(mention) + label_time(label))
+    return msgspec.structs.replace(mention, label=label, version=version)
+
+
+def label_objection(label: Label) -> str:
+    """Why no store will ever accept this label; empty when it will."""
+    if not label.mention_id:
+        return "mention_id: empty"
+    if len(label.mention_id.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+        return f"mention_id: over {MAX_ID_BYTES} bytes"
+    if millis(label.labeled_at) < 0:
+        return f"labeled_at: {label.labeled_at.isoformat()} is before 1970"
+    return _odd_text("the label", "\0".join((label.mention_id, label.by, label.note)))
 
 
 def remember(known: Sequence[Watermark], retraction: Retraction) -> list[Watermark]:
@@ -123,13 +162,17 @@ def killed(marks: Iterable[Watermark], topic: str, content: int) -> bool:
 
 
 def killing_version(marks: Iterable[Watermark], topic: str, content: int, version: int) -> int:
-    """The version of the tombstone of a killed mention: none older comes back, equal may."""
-    return max([version, *(m.version for m in marks if m.kills(topic, content))])
+    """The version of the tombstone of a killed mention: none older comes back, equal may.
+
+    What a label added to `version` stays added.
+    """
+    newest = max([content, *(m.version for m in marks if m.kills(topic, content))])
+    return min(MAX_VERSION, newest + version - content)
 
 
 def tombstone(mention: Mention, version: int) -> Mention:
     """What stays of a deleted mention: ids and times; who wrote what is gone."""
-    post = mention.post
+    post, label = mention.post, mention.label
     blank = Post(
         id=post.id,
         source=post.source,
@@ -149,6 +192,7 @@ def tombstone(mention: Mention, version: int) -> Mention:
         sentiment=mention.sentiment,
         processed_at=mention.processed_at,
         version=version,
+        label=Label(mention_id=mention.id, labeled_at=label.labeled_at) if label else None,
         deleted=True,
     )
 
@@ -177,9 +221,6 @@ def _odd_text(field: str, value: str) -> str:
     except UnicodeEncodeError as error:
         return f"{field}: not Unicode text: {error}"
     return ""
-
-
-_encoder = msgspec.json.Encoder()
 
 
 def body(mention: Mention) -> tuple[bytes, str]:

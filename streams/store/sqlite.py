@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,12 +21,24 @@ import msgspec
 
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
-from streams.records import Mention, Record
+from streams.records import Label, Mention, Record
+from streams.store import sqlite_letters as dead
 from streams.store import sqlite_queries as queries
 from streams.store import sqlite_schema as schema
-from streams.store.port import Bucket, Count, Dimension, Filter, Page, WriteReport
+from streams.store.erasures import KIND as ERASURE
+from streams.store.erasures import Erased, Erasure, state_of
+from streams.store.port import (
+    Bucket,
+    Count,
+    Dimension,
+    Filter,
+    LetterFilter,
+    Page,
+    RejectedLabel,
+    WriteReport,
+)
 from streams.store.rules import millis
-from streams.store.sqlite_writes import Batch, prune
+from streams.store.sqlite_writes import Batch, LabelBatch, prune, read_erased, read_labels
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +52,6 @@ _PUT_NEWER: Final = """INSERT INTO states VALUES (?,?,?) ON CONFLICT (kind, key)
     <= json_extract(CAST(excluded.value AS TEXT), '$."version of this document"')"""
 _T = TypeVar("_T")
 _mentions = msgspec.json.Decoder(Mention)
-_letters = msgspec.json.Decoder(DeadLetter)
 
 
 class SqliteStore:
@@ -83,16 +94,47 @@ class SqliteStore:
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
         return await self._read(lambda db: queries.top(db, where, by, limit))
 
-    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        rows = [
-            (letter.id, millis(letter.at), letter.attempts, _bytes(letter)) for letter in letters
-        ]
-        sql = """INSERT INTO dead_letters VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-            at = excluded.at, attempts = attempts + excluded.attempts, body = excluded.body"""
+    async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
+        batch = LabelBatch(labels)
+        return await self._persist(lambda: batch.apply(self._connection(reads=False)))
+
+    async def labels(self, mention_ids: Sequence[str]) -> dict[str, Label]:
+        ids = {queries.clean(one) for one in mention_ids}
+        return await self._read(lambda db: read_labels(db, ids))
+
+    async def add_erasures(self, erasures: Sequence[Erasure]) -> None:
+        rows = [(ERASURE, one.hash, _bytes(state_of(one))) for one in erasures]
+        sql = "INSERT OR REPLACE INTO states VALUES (?,?,?)"
         await self._persist(lambda: self._many(sql, rows))
 
-    async def dead_letters(self, *, limit: int = 50) -> tuple[int, list[DeadLetter]]:
-        return await self._read(partial(_dead_letters, limit=limit))
+    async def erased(self) -> Erased:
+        return await self._read(read_erased)
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        rows = [
+            (one.id, millis(one.at), one.attempts, _bytes(one), one.source, one.stage)
+            for one in letters
+        ]
+        sql = """INSERT INTO dead_letters (id, at, attempts, body, source, stage)
+            VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+            at = excluded.at, attempts = attempts + excluded.attempts, body = excluded.body,
+            source = excluded.source, stage = excluded.stage"""
+        await self._persist(lambda: self._many(sql, rows))
+
+    async def dead_letters(
+        self, *, limit: int = 50, where: LetterFilter = LetterFilter()
+    ) -> tuple[int, list[DeadLetter]]:
+        return await self._read(lambda db: dead.select(db, where, limit))
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        _, found = await self.dead_letters(limit=1, where=LetterFilter(ids=(letter_id,)))
+        return found[0] if found else None
+
+    async def dead_letter_counts(self, since: datetime) -> dict[str, int]:
+        return await self._read(lambda db: dead.counts(db, since))
+
+    async def drop_dead_letters(self, ids: Sequence[str]) -> int:
+        return await self._persist(lambda: dead.drop(self._connection(reads=False), ids))
 
     async def put_state(
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
@@ -202,15 +244,6 @@ def _get(db: sqlite3.Connection, mention_id: str) -> Mention | None:
         "SELECT body FROM mentions WHERE key = ? AND id = ?", [queries.short_hash(clean), clean]
     ).fetchone()
     return _mentions.decode(row[0]) if row else None
-
-
-def _dead_letters(db: sqlite3.Connection, limit: int) -> tuple[int, list[DeadLetter]]:
-    total = db.execute("SELECT count(*) FROM dead_letters").fetchone()[0]
-    sql = "SELECT attempts, body FROM dead_letters ORDER BY at DESC, id LIMIT ?"
-    rows = db.execute(sql, [max(0, limit)]).fetchall()
-    return total, [
-        msgspec.structs.replace(_letters.decode(body), attempts=attempts) for attempts, body in rows
-    ]
 
 
 def _states(db: sqlite3.Connection, kind: str) -> dict[str, dict[str, Any]]:

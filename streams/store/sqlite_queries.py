@@ -43,7 +43,7 @@ class Where:
     def add(self, condition: str, *values: Any) -> None:
         """One more condition that must hold."""
         self._conditions.append(condition)
-        self.values.extend(_clean(v) if isinstance(v, str) else v for v in values)
+        self.values.extend(clean(v) if isinstance(v, str) else v for v in values)
 
     @property
     def sql(self) -> str:
@@ -62,7 +62,7 @@ class Where:
             if len(wanted) == 1:
                 self.add(f"{column} = ?", wanted[0])
             elif wanted:
-                listed = msgspec.json.encode([_clean(value) for value in wanted]).decode()
+                listed = msgspec.json.encode([clean(value) for value in wanted]).decode()
                 self.add(f"{column} IN (SELECT value FROM json_each(?))", listed)  # noqa: S608 # our own names
 
     def _texts(self, where: Filter) -> None:
@@ -89,7 +89,7 @@ def short_hash(text: str) -> int:
     return int.from_bytes(digest, "big")
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
     """Without lone surrogates, which SQLite refuses; no stored text has any."""
     return value.encode("utf-8", "replace").decode()
 

@@ -55,7 +55,19 @@ CREATE TABLE states (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = """
+-- The ledger of staff corrections: kept whatever becomes of the mention.
+CREATE TABLE labels (
+  mention_id TEXT PRIMARY KEY, body BLOB NOT NULL
+) WITHOUT ROWID;
+ALTER TABLE dead_letters ADD COLUMN source TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letters ADD COLUMN stage TEXT NOT NULL DEFAULT '';
+UPDATE dead_letters SET
+  source = coalesce(json_extract(CAST(body AS TEXT), '$.source'), ''),
+  stage = coalesce(json_extract(CAST(body AS TEXT), '$.stage'), '');
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """Step n leads from version n to n + 1. Only ever appended to."""
 
 

@@ -5,14 +5,16 @@ Everything that can be worked out without the database is worked out before the 
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from streams.records import Mention, Record, Retraction
+from streams.records import Label, Mention, Record, Retraction
 from streams.store import rules
-from streams.store.port import Rejected, WriteReport
+from streams.store.erasures import KIND as ERASURE
+from streams.store.erasures import Erased
+from streams.store.port import Rejected, RejectedLabel, WriteReport
 from streams.store.sqlite_queries import last_seq, short_hash
 from streams.store.text import fold
 
@@ -24,6 +26,7 @@ _UNINDEX: Final = "INSERT INTO words (words, rowid, title, text) VALUES ('delete
 
 _decoder = msgspec.json.Decoder(Mention)
 _marks_decoder = msgspec.json.Decoder(list[rules.Watermark])
+_label_decoder = msgspec.json.Decoder(Label)
 
 
 class _Ready(msgspec.Struct, frozen=True):
@@ -97,6 +100,13 @@ def _ready(mention: Mention, body: bytes) -> _Ready:
     return _Ready(mention, facts.content, row, _words(mention), body)
 
 
+def _composed(ready: _Ready, labels: Mapping[str, Label], erased: Erased) -> _Ready:
+    mention = rules.labelled(ready.mention, labels.get(ready.mention.id))
+    if mention.deleted or erased.covers(mention.post):
+        mention = rules.tombstone(mention, mention.version)
+    return ready if mention == ready.mention else _ready(mention, rules.body(mention)[0])
+
+
 def _words(mention: Mention) -> tuple[str, str]:
     return fold(mention.post.title), fold(mention.post.text)
 
@@ -107,6 +117,8 @@ class _Write:
     def __init__(self, db: sqlite3.Connection, batch: Batch) -> None:
         self._db = db
         self._batch = batch
+        self._mentions = batch.mentions
+        """As composed with what labels and erasures are known now."""
         self._marks: dict[str, list[rules.Watermark]] = {}
         self._versions: dict[str, int] = {}
         self._live: dict[str, int] = {}
@@ -118,11 +130,12 @@ class _Write:
         self._load_marks()
         self._retract()
         self._load_versions()
-        stale = sum(not self._accept(ready) for ready in self._batch.mentions)
+        self._compose()
+        stale = sum(not self._accept(ready) for ready in self._mentions)
         self._flush()
         deleted = sum(ready.mention.deleted for ready in self._pending.values())
         return WriteReport(
-            stored=len(self._batch.mentions) - stale,
+            stored=len(self._mentions) - stale,
             stale=stale,
             retracted=self._retracted + deleted,
             rejected=self._batch.rejected,
@@ -170,6 +183,13 @@ class _Write:
             if id_ in wanted:
                 self._versions[id_], self._live[id_] = version, seq
 
+    def _compose(self) -> None:
+        """Give each mention its label, and blank what is by an erased author."""
+        labels = read_labels(self._db, {ready.mention.id for ready in self._mentions})
+        erased = read_erased(self._db)
+        if labels or erased:
+            self._mentions = [_composed(ready, labels, erased) for ready in self._mentions]
+
     def _accept(self, ready: _Ready) -> bool:
         """Whether it wins over what is known; the row is written by `_flush`."""
         mention = ready.mention
@@ -207,6 +227,61 @@ class _Write:
     def _keep_tombstones(self, dead: Sequence[Mention]) -> None:
         rows = [(mention.id, mention.version, rules.body(mention)[0]) for mention in dead]
         self._db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", rows)
+
+
+class LabelBatch:
+    """Staff labels for the ledger, and the mentions they are about composed anew."""
+
+    def __init__(self, labels: Iterable[Label]) -> None:
+        self.rejected: list[RejectedLabel] = []
+        self._labels: dict[str, Label] = {}
+        for label in labels:
+            if reason := rules.label_objection(label):
+                self.rejected.append(RejectedLabel(label, reason))
+            elif rules.outranks(label, self._labels.get(label.mention_id)):
+                self._labels[label.mention_id] = label
+
+    def apply(self, db: sqlite3.Connection) -> list[RejectedLabel]:
+        """Write all of it or, at an error, nothing."""
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            self._write(db)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return self.rejected
+
+    def _write(self, db: sqlite3.Connection) -> None:
+        known = read_labels(db, self._labels)
+        new = {id_: one for id_, one in self._labels.items() if rules.outranks(one, known.get(id_))}
+        rows = [(id_, msgspec.json.encode(label)) for id_, label in new.items()]
+        db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?)", rows)
+        _Write(db, Batch(_stored(db, new))).run()
+
+
+def _stored(db: sqlite3.Connection, ids: Collection[str]) -> list[Mention]:
+    """The mentions of these ids as they are kept, tombstones too."""
+    sql = "SELECT body FROM tombstones WHERE id IN (SELECT value FROM json_each(?))"
+    rows = db.execute(sql, [_listed(ids)]).fetchall()
+    sql = "SELECT body FROM mentions WHERE key IN (SELECT value FROM json_each(?))"
+    rows += db.execute(sql, [_listed(map(short_hash, ids))]).fetchall()
+    found = [_decoder.decode(body) for (body,) in rows]
+    return [mention for mention in found if mention.id in ids]
+
+
+def read_labels(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, Label]:
+    """The ledger's labels of these mentions."""
+    sql = "SELECT body FROM labels WHERE mention_id IN (SELECT value FROM json_each(?))"
+    found = [_label_decoder.decode(body) for (body,) in db.execute(sql, [_listed(ids)])]
+    return {label.mention_id: label for label in found}
+
+
+def read_erased(db: sqlite3.Connection) -> Erased:
+    """Who was erased."""
+    rows = db.execute("SELECT key, value FROM states WHERE kind = ?", [ERASURE])
+    return Erased.of({key: msgspec.json.decode(value) for key, value in rows})
 
 
 def _listed(values: Iterable[Any]) -> str:

@@ -13,11 +13,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from connectors.post import utc_now
 from streams.criteria.topics import Topic
-from streams.errors import StoreError, StoreUnavailable
+from streams.errors import StoreError, StoreUnavailable, VeilleError
 from streams.store.port import Store
 from streams.web import api, assets, charts, metrics
 from streams.web.filters import BadFilter, Query, read
 from streams.web.guard import Guard
+from streams.web.letters import LetterPages, Replay
 from streams.web.live import EventStream, Full, Hub
 from streams.web.pages import Body, Pages
 
@@ -28,12 +29,17 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(
-    store: Store, *, topics: Sequence[Topic] = (), sample: bool = False, hosts: Sequence[str] = ()
+    store: Store,
+    *,
+    topics: Sequence[Topic] = (),
+    sample: bool = False,
+    hosts: Sequence[str] = (),
+    replay: Replay | None = None,
 ) -> FastAPI:
     """The app over an open store, which stays the caller's to close.
 
     `topics` give display names; `sample` says that the sample source runs; `hosts` are names
-    besides addresses and `localhost` that the pages answer to.
+    besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again.
     """
     app = FastAPI(
         title="Veille",
@@ -49,6 +55,7 @@ def create_app(
     app.state.hub = Hub(store, pages.card)
     app.state.drawings = charts.Drawings()
     _add_routes(app)
+    LetterPages(store, pages, replay).add_to(app)
     app.include_router(api.router)
     api.describe(app)
     _add_errors(app)
@@ -152,6 +159,7 @@ def _html(body: str, status: int = 200) -> Response:
 def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(BadFilter, _bad_filter)
     app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(VeilleError, _not_now)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _our_fault)
 
@@ -180,12 +188,17 @@ async def _store_error(request: Request, error: Exception) -> Response:
     return answer
 
 
+async def _not_now(request: Request, error: Exception) -> Response:
+    return _html(_pages(request).trouble("This can't be done now", str(error)), 503)
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     status = cast("HTTPException", error).status_code
     detail = str(cast("HTTPException", error).detail)
     if _for_program(request):
         return api.reply(api.Refusal(error=detail), status)
-    return _html(_pages(request).trouble(detail, "There is no such page here."), status)
+    said = "There is no such page here." if status == 404 else "Go back and try again."
+    return _html(_pages(request).trouble(detail, said), status)
 
 
 async def _our_fault(request: Request, error: Exception) -> Response:

@@ -2,12 +2,14 @@
 
 A page on the open web can point a name of its own at 127.0.0.1 (DNS rebinding) and would then read
 Veille as its own origin. Such a request carries that name: only addresses, `localhost` and the
-names an installation lists are answered.
+names an installation lists are answered. It can also send a form here from its own name (CSRF);
+the browser then says so, and what would change something is refused.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -36,6 +38,9 @@ HEADERS: Final = {
 }
 
 
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 class Guard:
     """ASGI middleware: refuses foreign hosts, adds the headers to everything else."""
 
@@ -49,6 +54,8 @@ class Guard:
             return
         host = Headers(scope=scope).get("host", "")
         app = self._app if known_host(host, self._hosts) else _refusal
+        if scope["method"] not in _SAFE and from_elsewhere(Headers(scope=scope), host):
+            app = _foreign_form
         await app(scope, receive, _with_headers(send))
 
 
@@ -62,6 +69,14 @@ def known_host(header: str, names: frozenset[str]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def from_elsewhere(headers: Mapping[str, str], host: str) -> bool:
+    """Whether the browser says that another site's page sent the request."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = headers.get("origin", "null")  # `null`: our own forms, for they tell no referrer
+    return origin != "null" and urlsplit(origin).netloc.lower() != host.lower()
 
 
 def _name(header: str) -> str:
@@ -82,6 +97,10 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
+_foreign_form = PlainTextResponse(
+    "Veille takes no forms from other sites. Remedy: open the page here and send it from there.\n",
+    status_code=403,
+)
 _refusal = PlainTextResponse(
     "Veille does not answer to this host name. Remedy: open it by its address or as localhost, "
     "or set web.host to this name.\n",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.letters import DeadLetter
-from streams.accountant import alerts
+from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
 from streams.books import MISSED
 from streams.store.port import Store
@@ -71,6 +71,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     dead_total: int
     letters: list[DeadLetter]
     alerts: list[AlertState] = []
+    """What is wrong with the installation itself, oldest first."""
     missed: list[Missed] = []
 
     @property
@@ -87,11 +88,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(store: Store, *, now: datetime) -> Health:
-    sources, workers, (dead, letters), standing, missed = await asyncio.gather(
+    sources, workers, (dead, letters), alerts, missed = await asyncio.gather(
         store.states("source"),
         store.states("worker"),
         store.dead_letters(limit=LETTERS),
-        alerts(store),
+        standing(store),
         store.states(MISSED),
     )
     return Health(
@@ -99,7 +100,7 @@ async def health(store: Store, *, now: datetime) -> Health:
         workers=sorted((_worker(k, v, now) for k, v in workers.items()), key=lambda w: w.id),
         dead_total=dead,
         letters=letters,
-        alerts=standing,
+        alerts=alerts,
         missed=[_missed(place, told) for place, told in sorted(missed.items())],
     )
 

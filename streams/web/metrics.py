@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from streams.accountant import alerts, lag_of
+from streams.accountant import lag_of
+from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
 from streams.balance import Line, Snapshot, missed_by_topic, snapshot
 from streams.store.port import Store
@@ -53,7 +54,7 @@ async def page(store: Store, now: datetime) -> str:
             *_ledger(found),
             _missed(await missed_by_topic(store)),
             *_broker(lag),
-            *_alerts(await alerts(store)),
+            *_alerts(await standing(store)),
         ]
     )
 

@@ -115,6 +115,10 @@ class Pages:
     def trouble(self, title: str, said: str, *, retry: bool = False) -> str:
         return self._render("trouble.html", title=title, said=said, retry=retry)
 
+    def render(self, template: str, **given: Any) -> str:
+        """A page of another module's."""
+        return self._render(template, **given)
+
     def _render(self, template: str, **given: Any) -> str:
         return self._jinja.get_template(template).render(**given)
 

@@ -7,13 +7,19 @@ from collections.abc import Sequence
 import uvicorn
 from fastapi import FastAPI
 
+from connectors.letters import DeadLetter
 from streams.criteria.topics import Topic
+from streams.dead_letters import Outcome, replay
 from streams.listening import bind
 from streams.settings import Settings
 from streams.store import open_store
+from streams.store.port import Store
 from streams.web.app import create_app
+from streams.web.letters import Replay
 
 GRACE_SECONDS = 5
+REPLAY_SECONDS = 8
+"""How long the form waits for the outcome."""
 
 
 class PageServer(uvicorn.Server):
@@ -48,6 +54,16 @@ def serve(settings: Settings, topics: Sequence[Topic], *, host: str, port: int) 
         asyncio.run(_serve(settings, topics, host, listener))
 
 
+def _replay(settings: Settings, store: Store) -> Replay | None:
+    if not settings.kafka.bootstrap_servers:
+        return None
+
+    async def again(letters: Sequence[DeadLetter]) -> list[Outcome]:
+        return await replay(settings, store, letters, seconds=REPLAY_SECONDS)
+
+    return again
+
+
 async def _serve(
     settings: Settings, topics: Sequence[Topic], host: str, listener: socket.socket
 ) -> None:
@@ -55,7 +71,9 @@ async def _serve(
     await store.open()
     try:
         sample = any(one.connector == "sample" and one.enabled for one in settings.sources)
-        app = create_app(store, topics=topics, sample=sample, hosts=[host])
+        app = create_app(
+            store, topics=topics, sample=sample, hosts=[host], replay=_replay(settings, store)
+        )
         await build_server(app).serve(sockets=[listener])
     finally:
         await store.close()

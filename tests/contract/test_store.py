@@ -3,32 +3,17 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from connectors.letters import DeadLetter
 from connectors.post import Author
 from streams.errors import StoreError
 from streams.records import Label, Mention, Retraction, SentimentLabel
 from streams.store.port import Filter, Store
-from tests.support.mentions import Case, at, elasticsearch_case, mention, sqlite_case
+from tests.support.mentions import Case, at, mention
 
 EVERYTHING = Filter()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)])
-async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
-    """A fresh, empty store of each kind."""
-    if request.param == "sqlite":
-        async with sqlite_case(tmp_path) as made:
-            yield made
-    else:
-        server = request.getfixturevalue("elasticsearch")
-        async with elasticsearch_case(server.url) as made:
-            yield made
 
 
 async def texts(store: Store, where: Filter = EVERYTHING) -> list[str]:
@@ -430,19 +415,3 @@ async def test_a_state_of_a_lower_version_replaces_none_of_a_higher(case: Case) 
     for version, number in ((5, 1), (4, 2), (5, 3), (7, 4), (6, 5)):
         await case.store.put_state("tally", "p", {"n": number}, version=version)
     assert await case.store.states("tally") == {"p": {"n": 4}}
-
-
-async def test_dead_letters(case: Case) -> None:
-    assert await case.store.dead_letters() == (0, [])
-
-    def letter(name: str, seconds: int) -> DeadLetter:
-        return DeadLetter(
-            id=name, stage="index", reason="why", place="p", raw=b"\xff\0raw", at=at(seconds)
-        )
-
-    await case.store.add_dead_letters([letter("a", 1), letter("b", 2)])
-    await case.store.add_dead_letters([letter("a", 3), letter("a", 4)])
-    total, newest = await case.store.dead_letters(limit=1)
-    assert (total, [(found.id, found.attempts) for found in newest]) == (2, [("a", 3)])
-    assert newest[0].raw == b"\xff\0raw"
-    assert newest[0].at == at(4)

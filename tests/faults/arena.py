@@ -24,6 +24,7 @@ from streams.broker import Topics
 from tests.support.replays import (
     Difference,
     assert_same,
+    counted,
     expected,
     installation_in,
     stored,
@@ -163,15 +164,9 @@ class Arena:
         """`account`, once as many mentions are there as should be and none is under way."""
         wanted = expected(posts, self.folder)
         with contextlib.suppress(AssertionError):  # the account tells which are missing
-            until(lambda: self._there(len(wanted)), "all mentions are stored", seconds=seconds)
-            self.drained(seconds=seconds)
+            until(lambda: counted(self.env) == len(wanted), "all are stored", seconds=seconds)
+        self.drained(seconds=seconds)
         return assert_same(stored(self.env), wanted)
-
-    def _there(self, count: int) -> bool:
-        try:
-            return len(stored(self.env)) == count
-        except AssertionError:
-            return False  # none yet
 
     def logs(self, name: str) -> str:
         """What a part has written so far: `worker-w`, `connect`."""
@@ -186,11 +181,16 @@ class Kept:
         self.processes = processes
         self.restarts = 0
         self._stop = threading.Event()
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
+    def steady(self) -> threading.Lock:
+        """While held, nothing is started again: to stop a part and see how it ends."""
+        return self._lock
+
     def __enter__(self) -> "Kept":
-        for process in self.processes:
-            process.start()
+        self._start_ended()
+        self.restarts = 0
         self._thread.start()
         return self
 
@@ -203,10 +203,14 @@ class Kept:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.2):
-            for process in self.processes:
-                if not process.running:
-                    process.start()
-                    self.restarts += 1
+            with self._lock:
+                self._start_ended()
+
+    def _start_ended(self) -> None:
+        for process in self.processes:
+            if not process.running:
+                process.start()
+                self.restarts += 1
 
 
 class Feed:
@@ -239,13 +243,16 @@ class Feed:
         if self.process.running:
             self.process.kill()
 
+    def append(self, posts: Sequence[Post]) -> None:
+        """More posts at the end of the file."""
+        written = write_jsonl(posts, self._path.with_suffix(".part")).read_bytes()
+        with self._path.open("ab") as file:
+            file.write(written)
+
     def _grow(self) -> None:
         size = max(1, int(len(self._posts) * 0.1 / max(self._seconds, 0.1)))
-        part = self._path.with_suffix(".part")
         for start in range(0, len(self._posts), size):
-            written = write_jsonl(self._posts[start : start + size], part).read_bytes()
-            with self._path.open("ab") as file:
-                file.write(written)
+            self.append(self._posts[start : start + size])
             if self._stop.wait(0.1):
                 return
 

@@ -24,9 +24,13 @@ def broker(kafka_arena: Arena) -> Iterator[Broker]:
 
 def _set_limit(broker: Broker, topic: str, size: int | None) -> None:
     """The largest batch that the topic takes; the broker's own limit with `None`."""
+    _configure(broker, topic, "max.message.bytes", size)
+
+
+def _configure(broker: Broker, topic: str, name: str, size: int | None) -> None:
     how = AlterConfigOpType.DELETE if size is None else AlterConfigOpType.SET
     value = None if size is None else str(size)
-    entry = ConfigEntry("max.message.bytes", value, incremental_operation=how)
+    entry = ConfigEntry(name, value, incremental_operation=how)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for done in broker.admin.incremental_alter_configs([resource]).values():
         done.result(10)
@@ -143,7 +147,7 @@ def _told(arena: Arena, words: str) -> bool:
 
 def test_the_producer_queue_is_full(kafka_arena: Arena, kafka: Kafka) -> None:
     """Far more to read than may be under way while the broker takes nothing."""
-    posts = make_posts(60_000, minutes=0.5)
+    posts = make_posts(60_000, minutes=0.5, share=0.1)
     with Kept(kafka_arena.worker()), kafka_arena.collect(posts, seconds=0) as feed:
         with kafka_arena.broker() as broker:
             until(lambda: (broker.ends(broker.topics.posts) or 0) > 1000, "it works")

@@ -3,18 +3,19 @@
 import asyncio
 import tempfile
 import uuid
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.records import Mention, Record, Retraction
+from streams.records import Label, Mention, Record, Retraction, SentimentLabel
 from streams.store import text
 from streams.store.port import Filter
-from streams.store.rules import Watermark, killed, remember
-from tests.support.mentions import Case, elasticsearch_case, mention, sqlite_case
+from streams.store.rules import Watermark, content_version, killed, remember
+from tests.support.mentions import Case, at, elasticsearch_case, mention, sqlite_case
 from tests.support.servers import Elasticsearch
 
 TOPICS = ["a", "b", "c"]
@@ -110,6 +111,86 @@ def test_elasticsearch_ends_the_same_whatever_the_order(
             return await replay(case, batches)
 
     assert asyncio.run(run()) == expected(written)
+
+
+Step = Record | Label
+feelings: list[SentimentLabel | None] = ["pos", "neg", None]
+labels = st.builds(
+    lambda about, second, sentiment: Label(
+        mention_id=about.id, labeled_at=at(second), sentiment=sentiment
+    ),
+    mentions,
+    st.integers(1, 4),
+    st.sampled_from(feelings),
+)
+Told = dict[str, tuple[int, Label | None]]
+
+
+def expected_with_labels(written: list[Step]) -> Told:
+    """Mentions as without labels, and the latest label of each."""
+    latest: dict[str, Label] = {}
+    for one in written:
+        if isinstance(one, Label):
+            known = latest.get(one.mention_id)
+            if known is None or _rank(one) > _rank(known):
+                latest[one.mention_id] = one
+    alive = expected([one for one in written if not isinstance(one, Label)])
+    return {id_: (version, latest.get(id_)) for id_, version in alive.items()}
+
+
+def _rank(label: Label) -> tuple[object, ...]:
+    return label.labeled_at, msgspec.json.encode(label)
+
+
+@st.composite
+def labelled_histories(draw: st.DrawFn) -> tuple[list[Step], list[Step]]:
+    """Mentions, retractions and labels; and the same ones shuffled and partly repeated."""
+    steps = st.one_of(mentions, retractions, labels)
+    written = draw(st.lists(steps, min_size=1, max_size=12))
+    repeated = [*written, *draw(st.lists(st.sampled_from(written), max_size=8))]
+    return written, draw(st.permutations(repeated))
+
+
+async def replay_labels(case: Case, order: list[Step]) -> Told:
+    for kind, batch in groupby(order, key=lambda one: isinstance(one, Label)):
+        if kind:
+            await case.store.add_labels([one for one in batch if isinstance(one, Label)])
+        else:
+            await case.store.write([one for one in batch if not isinstance(one, Label)])
+    page = await (await case.seen()).search(Filter(), limit=100)
+    return {found.id: (content_version(found), found.label) for found in page.mentions}
+
+
+@given(labelled_histories())
+@settings(max_examples=120, deadline=None)
+def test_sqlite_ends_with_the_latest_label_whatever_the_order(
+    history: tuple[list[Step], list[Step]],
+) -> None:
+    written, order = history
+
+    async def run() -> Told:
+        with tempfile.TemporaryDirectory() as folder:
+            async with sqlite_case(Path(folder)) as case:
+                return await replay_labels(case, order)
+
+    assert asyncio.run(run()) == expected_with_labels(written)
+
+
+@pytest.mark.elasticsearch
+@given(labelled_histories())
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_elasticsearch_ends_with_the_latest_label_whatever_the_order(
+    elasticsearch: Elasticsearch, history: tuple[list[Step], list[Step]]
+) -> None:
+    written, order = history
+
+    async def run() -> Told:
+        async with elasticsearch_case(elasticsearch.url) as case:
+            return await replay_labels(case, order)
+
+    assert asyncio.run(run()) == expected_with_labels(written)
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), topics), max_size=8))

@@ -13,6 +13,7 @@ from connectors import post
 from connectors.post import Author, Post
 from streams.criteria.loading import load_topics
 from streams.criteria.matcher import compile as compile_topics
+from streams.errors import StoreError
 from streams.pipeline import Pipeline
 from streams.records import Mention
 from streams.sentiment.scorer import build_scorer
@@ -38,24 +39,32 @@ PHRASES = (
     "nothing to see here but the weather",
     "#acmeron is awful 😡",
 )
+OTHERS = "a train, a book and a cup of tea on a rainy Tuesday"
+"""What most people write about."""
 
 
-def make_posts(count: int = COUNT, seed: int = 3, minutes: float = 11) -> list[Post]:
+def make_posts(
+    count: int = COUNT, seed: int = 3, minutes: float = 11, *, share: float = 1.0
+) -> list[Post]:
     """Posts, one every so many minutes (11: two monthly indices for 5,000), some edited and some
-    deleted later."""
+    deleted later. `share` of them speak of what the topics are about, most of these meet one."""
     rng = random.Random(seed)
-    posts = [_post(number, rng, timedelta(minutes=minutes * number)) for number in range(count)]
+    posts = [
+        _post(number, rng.choice(PHRASES) if rng.random() < share else OTHERS, minutes)
+        for number in range(count)
+    ]
     later = [_later(posts[number], rng, delete=number % 100 == 0) for number in range(0, count, 50)]
     return posts + later
 
 
-def _post(number: int, rng: random.Random, after: timedelta) -> Post:
+def _post(number: int, phrase: str, minutes: float) -> Post:
+    after = timedelta(minutes=minutes * number)
     return Post(
         id=f"file:{number}",
         source="file",
         created_at=START + after,
         collected_at=START + after,
-        text=f"{rng.choice(PHRASES)} {number}",
+        text=f"{phrase} {number}",
         author=Author(id=str(number % 97), handle=f"user{number % 97}"),
     )
 
@@ -124,6 +133,22 @@ def stored(installation: Mapping[str, str]) -> dict[str, Mention]:
             await store.close()
 
     return asyncio.run(_settled(read))
+
+
+def counted(installation: Mapping[str, str]) -> int:
+    """How many live mentions the store tells of; -1 while it can't tell."""
+
+    async def read() -> int:
+        store = store_of(installation)
+        try:
+            await store.open()
+            return (await store.count(Filter())).total
+        except StoreError:
+            return -1
+        finally:
+            await store.close()
+
+    return asyncio.run(read())
 
 
 async def _all(store: Store) -> dict[str, Mention]:

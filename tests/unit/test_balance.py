@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from connectors.account import Account, Row, hour_of
-from streams.accountant import KIND, Accountant, alerts, lag_of
+from streams.accountant import KIND, Accountant, lag_of
+from streams.alerts.deaths import standing
 from streams.balance import OLDER, Snapshot, balance, lines_of, missed, snapshot
 from streams.store.sqlite import SqliteStore
 from streams.tally import Tally
@@ -119,13 +120,13 @@ async def test_an_imbalance_that_lasts_is_an_alert_until_it_is_over(store: Sqlit
         worker = {"seen_at": now.isoformat(), "lag": {"v.posts": 0, "v.mentions": 0}}
         await store.put_state("worker", "w", worker)
         await accountant.look(now)
-        return [alert.kind for alert in await alerts(store)]
+        return [alert.kind for alert in await standing(store)]
 
     assert await look(1, 0) == []
     assert await look(1, 10) == [], "it may still be on its way"
     assert await look(1, 110) == []
     assert await look(1, 10) == [KIND]
-    (alert,) = await alerts(store)
+    (alert,) = await standing(store)
     assert (alert.since, alert.figures["imbalance"]) == (NOW + timedelta(seconds=10), 1)
     assert f"s {HOUR}" in alert.text
     assert await look(2, 10) == []
@@ -135,11 +136,11 @@ async def test_an_imbalance_that_lasts_is_an_alert_until_it_is_over(store: Sqlit
 async def test_a_worker_started_anew_takes_back_an_alert_that_is_over(store: SqliteStore) -> None:
     alert = {"kind": KIND, "since": NOW.isoformat(), "text": "t"}
     await store.put_state("alert", KIND, alert)
-    assert [one.kind for one in await alerts(store)] == [KIND]
+    assert [one.kind for one in await standing(store)] == [KIND]
     accountant = Accountant(store)
     await accountant.look(NOW)
     await accountant.look(NOW + timedelta(seconds=10))
-    assert await alerts(store) == []
+    assert await standing(store) == []
 
 
 async def test_snapshots_come_from_what_parts_told(store: SqliteStore) -> None:

@@ -1,12 +1,14 @@
 """The engine `hybrid`: labels, reasons, targets, explanations, bad input."""
 
 import math
+import random
 import time
 
 import pytest
 
-from streams.sentiment.hybrid import HybridScorer
+from streams.sentiment.hybrid import HybridScorer, shipped
 from streams.sentiment.language import SUPPORTED
+from streams.sentiment.model import Model
 
 PRAISED = {
     "en": "I love it, the staff were wonderful and everything works great",
@@ -114,6 +116,51 @@ def test_a_name_does_not_count_towards_itself(scorer: HybridScorer) -> None:
 def test_a_target_that_is_not_there(scorer: HybridScorer) -> None:
     answer = scorer.score(PRAISED["en"], "en", ["Kestrin", "", " "])
     assert (answer.scope, answer) == ("post", scorer.score(PRAISED["en"], "en"))
+
+
+def test_the_start_of_a_long_text_is_judged_or_what_is_about_its_target(
+    scorer: HybridScorer,
+) -> None:
+    filler = "The table stands in the hall. " * 400
+    text = f"I love it, wonderful. {filler} Kestrin is awful, I hate it. {filler}"
+    assert scorer.score(text, "en") == scorer.score(text[:4_096], "en")
+    told = scorer.explain(text, "en", ["Kestrin"])
+    assert (told.sentiment.label, told.sentiment.scope) == ("neg", "target")
+    placed = [one for one in told.contributions if one.start >= 0]
+    assert all(one.text == text[one.start : one.end] for one in placed)
+    assert "awful" in [one.text for one in placed]
+
+
+def test_posts_about_banks_and_operators_have_a_model_of_their_own() -> None:
+    asked: list[str] = []
+
+    def load(name: str) -> Model:
+        asked.append(name)
+        return shipped(name)
+
+    scorer = HybridScorer(load)
+    scorer.score("Какой хороший день", "ru")
+    scorer.score("Сбербанк опять не работает", "ru")
+    scorer.score("мой Мегафон молчит", "ru", ["Мегафон"])
+    scorer.score("банк", "en")
+    assert asked == ["ru", "ru-services", "ru-services", "en"]
+    told = scorer.explain("Сбербанк опять не работает", "ru")
+    assert told.sentiment.label == "neg"
+    total = sum(one.weight for one in told.contributions)
+    assert math.isclose(total, told.sentiment.score, abs_tol=1e-3)
+
+
+def test_ten_thousand_letters_of_unseen_words_take_less_than_a_moment(
+    scorer: HybridScorer,
+) -> None:
+    chance = random.Random(1)
+    spent = []
+    for _ in range(5):
+        text = " ".join("".join(chance.choices("abcdefghijklmnop", k=6)) for _ in range(1_430))
+        start = time.process_time()
+        scorer.score(text, "en")
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.02
 
 
 def test_a_target_in_a_case_of_its_name(scorer: HybridScorer) -> None:

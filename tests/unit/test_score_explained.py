@@ -144,7 +144,7 @@ def test_the_table_holds_the_strongest() -> None:
     picture = shown(Explained(NEGATIVE, said), "")
     assert "w19" in picture
     assert "w7" not in picture
-    assert f"and {20 - STRONGEST} weaker ones" in picture
+    assert f"weaker ones: {20 - STRONGEST}" in picture
 
 
 def test_what_steers_a_terminal_is_not_printed() -> None:

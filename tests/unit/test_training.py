@@ -14,7 +14,6 @@ from streams.sentiment.calibration import Seen
 from streams.sentiment.corpora import read_corpus, refuse_seen
 from streams.sentiment.hybrid import shipped
 from streams.sentiment.model import LEVELS, MAGIC, Model, pack, unpack
-from streams.sentiment.training import train
 
 LABELS = ("positive", "negative", "neutral")
 SPOKEN = {
@@ -72,11 +71,18 @@ def test_the_same_data_gives_the_same_bytes(data: Path) -> None:
     assert trained(data).raw == trained(data).raw
 
 
-def test_languages_of_a_group_are_trained_together(data: Path) -> None:
-    write(data / "umsab-it-train.jsonl", made_up(120, 3))
-    models = train([read_corpus(data, "fr"), read_corpus(data, "it")])
-    assert set(models) == {"fr", "it"}
-    assert models["it"].sums("quimsome")[0] > models["it"].sums("vexorn")[0]
+def test_registers_of_a_language_are_trained_together(data: Path) -> None:
+    general = [row | {"lang": "ru"} for row in made_up(240, 5)]
+    services = [row | {"text": f"мегафон {row['text']}"} for row in made_up(240, 6, lie=True)]
+    write(data / "rusentitweet-ru-train.jsonl", general)
+    write(data / "sentirueval15-telecoms-ru.jsonl", services)
+    outcomes = {one.name: one for one in trainer.retrain(data, ["ru"], lambda _: None)}
+    assert list(outcomes) == ["ru", "ru-services"]
+    assert list(outcomes["ru-services"].after) == ["sentirueval15-telecoms-ru"]
+    pos, neg, _ = unpack(outcomes["ru"].raw).sums("zanty lamp")
+    assert pos > neg
+    pos, neg, _ = unpack(outcomes["ru-services"].raw).sums("мегафон zanty lamp")
+    assert neg > pos or max(pos, neg) < 0
 
 
 def test_a_worse_model_is_refused(data: Path, tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ def test_misuse_is_one_message(
     assert run(["sentiment", "train", "--data", str(data), "--lang", "xx"]) == 2
     assert "--lang xx" in capsys.readouterr().err
     assert run(["sentiment", "train", "--data", str(tmp_path / "none"), "--lang", "ru"]) == 2
-    assert "no training data" in capsys.readouterr().err.replace("\n", " ")
+    assert "no training data" in " ".join(capsys.readouterr().err.split())
 
 
 def test_bad_labels_name_the_line(data: Path) -> None:

@@ -1,0 +1,202 @@
+"""Erasing a person or a post: from the store, its labels and dead letters, and for good.
+
+The erasure is kept first, so that from then on no write brings anything back; what is stored is
+then written again and turns into tombstones. Broken off anywhere, it can be asked for again.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from connectors import post
+from connectors.letters import DeadLetter
+from connectors.post import Post, utc_now
+from streams.errors import ConfigError
+from streams.records import Label, Mention, decode_record
+from streams.store.erasures import Erased, author_keys, erasure, new_salt, post_key
+from streams.store.port import Filter, LetterFilter, Store
+
+_PAGE: Final = 500
+_LETTERS: Final = 10_000
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom or what to erase: an author of a source (`name` is an id, or `@handle`), or a post."""
+
+    source: str = ""
+    name: str = ""
+    post_id: str = ""
+
+    @property
+    def kind(self) -> str:
+        return "post" if self.post_id else "author"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (post_key(self.post_id),) if self.post_id else author_keys(self.source, self.name)
+
+    @property
+    def where(self) -> Filter:
+        """Wider than the target: an author's filter takes ids, handles and keys alike."""
+        if self.post_id:
+            return Filter(post_id=self.post_id)
+        return Filter(sources=(self.source,), author=self.name.removeprefix("@") or self.name)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What went, or with `dry_run` what would go."""
+
+    kind: str
+    mentions: int
+    labels: int
+    letters: int
+    dry_run: bool
+    audit: str = ""
+    """The salted hash under which it is on record; empty with `dry_run`."""
+
+
+def parse_author(text: str) -> Target:
+    """`SOURCE:ID` or `SOURCE:@handle`. Raises `ConfigError`."""
+    source, colon, name = text.partition(":")
+    if not source or not colon or not name or name == "@":
+        raise ConfigError(f"--author {text!r}: not an author. Remedy: SOURCE:ID or SOURCE:@handle")
+    return Target(source=source, name=name)
+
+
+async def erase(store: Store, target: Target, *, by: str, dry_run: bool = False) -> Report:
+    """Erase, and put on record who asked, when and how much went. Raises `StoreError`."""
+    salts = (await store.erased()).salts or [new_salt()]
+    now = utc_now()
+    mine = Erased([erasure(key, salts[0], now) for key in target.keys])
+    ids = await _ids_of(store, target, mine) if target.name.startswith("@") else ()
+    keys = dict.fromkeys([*target.keys, *ids])
+    erasures = [erasure(key, salts[0], now) for key in keys]
+    mine = Erased(erasures)
+    if not dry_run:
+        await store.add_erasures(erasures)
+    mentions, labels = await _erase_mentions(store, target, mine, ids, dry_run=dry_run)
+    letters = [one.id async for one in _letters_of(store, target, mine, ids)]
+    if not dry_run:
+        letters_gone = await store.drop_dead_letters(letters)
+        audit = erasures[0].hash
+        await _record(store, target, by, audit, (mentions, labels, letters_gone))
+        return _report(target, mentions, labels, letters_gone, audit)
+    return _report(target, mentions, labels, len(letters), "")
+
+
+def _report(target: Target, mentions: int, labels: int, letters: int, audit: str) -> Report:
+    return Report(
+        kind=target.kind,
+        mentions=mentions,
+        labels=labels,
+        letters=letters,
+        dry_run=not audit,
+        audit=audit,
+    )
+
+
+async def _ids_of(store: Store, target: Target, mine: Erased) -> tuple[str, ...]:
+    """The ids behind a handle: who changes the handle later stays erased."""
+    ids: set[str] = set()
+    async for mention in _stored(store, target.where):
+        if mine.covers(mention.post) and mention.post.author.id:
+            ids.add(mention.post.author.id)
+    return tuple(key for id_ in sorted(ids) for key in author_keys(target.source, id_))
+
+
+async def _stored(store: Store, where: Filter) -> AsyncIterator[Mention]:
+    """Every mention that matches; to be written again as one goes."""
+    cursor = ""
+    while True:
+        page = await store.search(where, limit=_PAGE, cursor=cursor)
+        for mention in page.mentions:
+            yield mention
+        if not (cursor := page.cursor):
+            return
+
+
+async def _erase_mentions(
+    store: Store, target: Target, mine: Erased, ids: Sequence[str], *, dry_run: bool
+) -> tuple[int, int]:
+    wheres = [target.where, *(_where_id(target, key) for key in ids)]
+    found = {
+        m.id: m for where in wheres async for m in _stored(store, where) if mine.covers(m.post)
+    }
+    labelled = [one for one in found.values() if one.label]
+    if not dry_run:
+        every = list(found.values())
+        for start in range(0, len(every), _PAGE):
+            await store.write(every[start : start + _PAGE])
+        await store.add_labels([_taken_back(one) for one in labelled])
+    return len(found), len(labelled)
+
+
+def _where_id(target: Target, key: str) -> Filter:
+    return Filter(sources=(target.source,), author=key.split("\0")[2])
+
+
+def _taken_back(mention: Mention) -> Label:
+    """A note may quote the person: nothing of the label stays but its time."""
+    latest = mention.label.labeled_at if mention.label else mention.processed_at
+    after = max(latest + timedelta(milliseconds=1), utc_now())
+    return Label(mention_id=mention.id, labeled_at=after)
+
+
+async def _letters_of(
+    store: Store, target: Target, mine: Erased, ids: Sequence[str]
+) -> AsyncIterator[DeadLetter]:
+    names = [key.split("\0")[2] for key in ids]
+    _, letters = await store.dead_letters(limit=_LETTERS, where=LetterFilter())
+    for letter in letters:
+        if holds(letter, target, mine, names):
+            yield letter
+
+
+def holds(letter: DeadLetter, target: Target, mine: Erased, ids: Sequence[str] = ()) -> bool:
+    """Whether the target can be read in the letter: as the post it holds, else as a quoted word.
+
+    Bytes that are no JSON of ours are searched for the author's id or handle in quotes, in letters
+    of that source and in those of unknown source.
+    """
+    held = _post_in(letter.raw)
+    if held is not None:
+        return mine.covers(held)
+    words = [target.post_id] if target.post_id else [target.name.removeprefix("@"), *ids]
+    if not target.post_id and letter.source not in ("", target.source):
+        return False
+    text = letter.raw.decode("utf-8", "replace").lower()
+    return any(f'"{mark}{word.lower()}"' in text for word in words for mark in ("", "@") if word)
+
+
+def _post_in(raw: bytes) -> Post | None:
+    try:
+        return post.decode(raw)
+    except msgspec.DecodeError:
+        pass
+    try:
+        record = decode_record(raw)
+    except msgspec.DecodeError:
+        return None
+    if isinstance(record, Mention):
+        return record.post
+    return Post(id=record.post_id, source="", created_at=utc_now(), collected_at=utc_now())
+
+
+async def _record(
+    store: Store, target: Target, by: str, audit: str, gone: tuple[int, int, int]
+) -> None:
+    """Who, when, how much: without the name of whom."""
+    mentions, labels, letters = gone
+    line: dict[str, Any] = {
+        "at": utc_now().isoformat(),
+        "by": by,
+        "kind": target.kind,
+        "hash": audit,
+        "mentions": mentions,
+        "labels": labels,
+        "letters": letters,
+    }
+    await store.put_state("audit", f"{line['at']} {uuid.uuid4().hex[:8]}", line)

@@ -1,0 +1,144 @@
+"""The dead letters' pages: the list, one letter with its bytes, and the two forms that change them.
+
+A form carries a token of this process, which a page elsewhere can't read; and the guard lets no
+request through that another site's page sent.
+"""
+
+import hmac
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, get_args
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from connectors.letters import DeadLetter, Stage, printable
+from connectors.post import utc_now
+from streams.dead_letters import Outcome
+from streams.store.port import LetterFilter, Store
+from streams.web.filters import BadFilter, Problem
+from streams.web.pages import Pages
+
+SHOWN: Final = 100
+MOST_FORM_BYTES: Final = 64 * 1024
+PATH: Final = "/dead-letters"
+
+Replay = Callable[[Sequence[DeadLetter]], Awaitable[list[Outcome]]]
+"""Sends letters again and tells what became of them. Raises `VeilleError`."""
+
+
+class LetterPages:
+    """The routes over one store; `replay` is missing where there is no broker to send to."""
+
+    def __init__(self, store: Store, pages: Pages, replay: Replay | None) -> None:
+        self._store = store
+        self._pages = pages
+        self._replay = replay
+        self._token = secrets.token_urlsafe(24)
+
+    def add_to(self, app: FastAPI) -> None:
+        for path, endpoint, method in (
+            (PATH, self.list, "GET"),
+            (PATH + "/letter/{letter_id}", self.show, "GET"),
+            (PATH + "/replay", self.replay, "POST"),
+            (PATH + "/drop", self.drop, "POST"),
+        ):
+            app.add_api_route(
+                path, endpoint, methods=[method], include_in_schema=False, response_class=Response
+            )
+
+    async def list(self, request: Request) -> Response:
+        """The newest, of all or of a source, a stage, a reason."""
+        where = _filter(request.query_params.multi_items())
+        total, letters = await self._store.dead_letters(limit=SHOWN, where=where)
+        return self._page(
+            "letters.html",
+            total=total,
+            letters=letters,
+            where=where,
+            said=_told(request.query_params.get("told", "")),
+        )
+
+    async def show(self, request: Request, letter_id: str) -> Response:
+        """One whole, its bytes as text and as they are."""
+        letter = await self._store.dead_letter(letter_id)
+        if letter is None:
+            raise HTTPException(404)
+        return self._page("letter.html", letter=letter, text=printable(letter.raw), said="")
+
+    async def replay(self, request: Request) -> Response:
+        """Send the ticked ones again, and say what became of them."""
+        chosen = await self._chosen(request)
+        if self._replay is None:
+            raise HTTPException(409, "No broker is known here: use `veille dead-letters replay`")
+        told = await self._replay(chosen)
+        return _back({what: sum(one.what == what for one in told) for what in _WORDS})
+
+    async def drop(self, request: Request) -> Response:
+        """Remove the ticked ones for good."""
+        chosen = await self._chosen(request)
+        return _back({"dropped": await self._store.drop_dead_letters([one.id for one in chosen])})
+
+    async def _chosen(self, request: Request) -> Sequence[DeadLetter]:
+        given = parse_qsl((await _body(request)).decode("utf-8", "replace"))
+        token = next((value for name, value in given if name == "token"), "")
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
+            raise HTTPException(403, "This form is out of date. Remedy: reload the page")
+        ids = tuple(value for name, value in given if name == "id")
+        if not ids:
+            raise HTTPException(400, "Nothing was ticked")
+        _, letters = await self._store.dead_letters(limit=len(ids), where=LetterFilter(ids=ids))
+        return letters
+
+    def _page(self, template: str, **given: Any) -> Response:
+        body = self._pages.render(
+            template, token=self._token, can_replay=self._replay is not None, now=utc_now(), **given
+        )
+        headers = {"Cache-Control": "no-store"}
+        return Response(body.encode("utf-8", "replace"), media_type="text/html", headers=headers)
+
+
+_WORDS: Final = {
+    "gone": "went well and left the list",
+    "failed": "failed again",
+    "refused": "can't be sent again: their pages say why",
+    "waiting": "sent; no worker has come to them yet",
+    "dropped": "dropped for good",
+}
+
+
+def _told(code: str) -> str:
+    """What the last form did, in words: `gone.3-failed.1` of the address it led to."""
+    found = re.findall(r"([a-z]{4,8})\.(\d{1,6})", code[:200])
+    return "; ".join(f"{n} {_WORDS[what]}" for what, n in found if what in _WORDS)
+
+
+def _back(counts: dict[str, int]) -> Response:
+    code = "-".join(f"{what}.{n}" for what, n in counts.items() if n) or "dropped.0"
+    return RedirectResponse(f"{PATH}?{urlencode({'told': code})}", 303)
+
+
+def _filter(given: Sequence[tuple[str, str]]) -> LetterFilter:
+    """Raises `BadFilter` for a stage that is none."""
+    stages = [value for name, value in given if name == "stage" and value]
+    for stage in stages:
+        if stage not in get_args(Stage):
+            known = f"One of {', '.join(get_args(Stage))}."
+            raise BadFilter([Problem("stage", stage[:80], "no such stage", known)], ())
+    return LetterFilter(
+        sources=tuple(value for name, value in given if name == "source" and value),
+        stages=tuple(stages),  # type: ignore[arg-type]  # just checked
+        reason=next((value for name, value in given if name == "reason"), ""),
+    )
+
+
+async def _body(request: Request) -> bytes:
+    found = b""
+    async for piece in request.stream():
+        found += piece
+        if len(found) > MOST_FORM_BYTES:
+            raise HTTPException(413, "Too much was ticked at once")
+    return found
