@@ -54,7 +54,7 @@ MUTATIONS: Final = (
         "posts are committed after their mentions are acknowledged",
         "acknowledge first, then wait for Kafka",
         "streams/agents.py",
-        "        await acknowledged(futures)\n        self._done(event, made.entries)\n",
+        "        await acknowledged(futures)\n",
         "        self._done(event, made.entries)\n        await acknowledged(futures)\n",
         ("tests/unit/test_delivery.py",),
     ),
