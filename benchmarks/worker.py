@@ -264,7 +264,7 @@ def _settings(address: str, group: str) -> Settings:
 class _NoStore:
     """The filter agent alone writes nothing; the heartbeat's word is dropped."""
 
-    async def put_state(self, *_: object) -> None: ...
+    async def put_state(self, *_: object, version: int | None = None) -> None: ...
 
     async def states(self, _: str) -> dict[str, Any]:
         return {}

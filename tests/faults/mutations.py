@@ -55,8 +55,8 @@ MUTATIONS: Final = (
         "posts are committed after their mentions are acknowledged",
         "acknowledge first, then wait for Kafka",
         "streams/agents.py",
-        "        await acknowledged(futures)\n        self._done(event)\n",
-        "        self._done(event)\n        await acknowledged(futures)\n",
+        "        await acknowledged(futures)\n",
+        "        self._done(event, made.entries)\n        await acknowledged(futures)\n",
         ("tests/unit/test_delivery.py",),
     ),
     Mutation(
@@ -132,12 +132,10 @@ MUTATIONS: Final = (
         "a cursor is saved after its posts are safe",
         "save the cursor first",
         "connectors/outbox.py",
-        "                if receipt is not None:\n                    await receipt\n"
-        "                if batch.cursor is not None:\n"
-        "                    await self._cursors.save(self._source, batch.cursor)\n",
+        "                refused = await receipt if receipt is not None else ()\n",
         "                if batch.cursor is not None:\n"
         "                    await self._cursors.save(self._source, batch.cursor)\n"
-        "                if receipt is not None:\n                    await receipt\n",
+        "                refused = await receipt if receipt is not None else ()\n",
         (RUNNER,),
     ),
     Mutation(
