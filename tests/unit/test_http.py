@@ -63,7 +63,7 @@ async def test_redirects_to_forbidden_places(target: str) -> None:
 async def test_endless_redirects_end() -> None:
     there, seen = mock(*(httpx.Response(302, headers={"location": "/"}) for _ in range(9)))
     async with http.Client(there) as client:
-        with pytest.raises(Fatal, match="more than 5 redirects"):
+        with pytest.raises(Retriable, match="more than 5 redirects"):
             await client.get(SITE)
     assert len(seen) == 6
 
