@@ -92,7 +92,7 @@ def named(entries: Iterable[Entry]) -> list[tuple[str, Entry]]:
     A guid or link that several entries of one document share names none of them; of entries that
     are equal in all, the first is kept.
     """
-    entries = list(entries)
+    entries = list({_sameness(entry): entry for entry in reversed(list(entries))}.values())[::-1]
     guids = Counter(entry.guid for entry in entries)
     links = Counter(entry.link for entry in entries)
     found: dict[str, Entry] = {}
@@ -105,6 +105,11 @@ def named(entries: Iterable[Entry]) -> list[tuple[str, Entry]]:
             name = _content_id(entry)
         found.setdefault(name, entry)
     return list(found.items())
+
+
+def _sameness(entry: Entry) -> tuple[object, ...]:
+    """What makes two entries of one document the same entry, listed twice."""
+    return entry.guid, entry.link, entry.title, entry.text, entry.published
 
 
 def _content_id(entry: Entry) -> str:

@@ -148,7 +148,11 @@ class HackerNews:
         """The item as a step; `None` where the server does not have it yet, or gave a cut or
         garbled answer, which passes."""
         place = f"hackernews item {number}"
-        item = _whole(reply.body)
+        try:
+            item = msgspec.json.decode(reply.body)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            self._context.on_note(f"{place} came cut or garbled; it is asked for again")
+            return None
         if item is None:
             return None
         try:
@@ -214,13 +218,6 @@ class HackerNews:
         before = self._texts.get(number)
         _keep(self._texts, number, digest)
         return before != digest
-
-
-def _whole(body: bytes) -> object:
-    try:
-        return msgspec.json.decode(body)
-    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
-        return None
 
 
 def _fetcher(client: http.Client, base: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from connectors import http
 from connectors.base import Context
-from connectors.errors import Fatal, NotAllowed, Retriable, WaitUntil
+from connectors.errors import NotAllowed, Retriable, WaitUntil
 from connectors.limits import wait_asked
 from tests.contract.connectors.server import Answer, Request, running
 from tests.contract.connectors.world import LOCAL, NOW, context
