@@ -5,8 +5,10 @@ produces waits until what it sent before has been read (`LagGate`).
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -17,8 +19,15 @@ Offsets = dict[int, int]
 """By partition: the offset of the next record to read, or to be written."""
 
 
+PATIENCE_SECONDS: Final = 120.0
+"""How long a broker that restarts, or moves its coordinator, is asked again."""
+
+
 class Progress:
-    """Reads committed and end offsets of topics, off the event loop."""
+    """Reads committed and end offsets of topics, off the event loop.
+
+    Raises `BrokerUnavailable` when the broker has told nothing for `PATIENCE_SECONDS`.
+    """
 
     def __init__(self, config: Mapping[str, str], group: str) -> None:
         self._consumer = Consumer(
@@ -29,13 +38,11 @@ class Progress:
 
     async def committed(self, topic: str) -> Offsets:
         """What the group has finished with, by partition; 0 where nothing yet."""
-        async with self._lock:
-            return await asyncio.to_thread(self._committed, topic)
+        return await self._patiently(self._committed, topic)
 
     async def ends(self, topic: str) -> Offsets:
         """Where the next record of each partition will be written."""
-        async with self._lock:
-            return await asyncio.to_thread(self._ends, topic)
+        return await self._patiently(self._ends, topic)
 
     async def reached(self, topic: str, offsets: Offsets, *, every: float = 0.1) -> None:
         """Wait until the group has finished with everything below `offsets`."""
@@ -48,6 +55,17 @@ class Progress:
     async def close(self) -> None:
         async with self._lock:
             await asyncio.to_thread(self._consumer.close)
+
+    async def _patiently(self, ask: Callable[[str], Offsets], topic: str) -> Offsets:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                async with self._lock:
+                    return await asyncio.to_thread(ask, topic)
+            except BrokerUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         if topic not in self._known:

@@ -70,6 +70,11 @@ def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> f
     return time.monotonic() - began
 
 
+def pass_by(seconds: float) -> None:
+    """Let a random moment pass, to injure at another one: never to wait for something."""
+    threading.Event().wait(seconds)
+
+
 class Replay:
     """`veille replay` in the background; its summary comes at the end."""
 
@@ -174,6 +179,36 @@ class Arena:
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
+class Kept:
+    """Processes that are started again when they end, as Docker, systemd or a supervisor does."""
+
+    def __init__(self, *processes: Process) -> None:
+        self.processes = processes
+        self.restarts = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Kept":
+        for process in self.processes:
+            process.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+        for process in self.processes:
+            if process.running:
+                process.kill()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.2):
+            for process in self.processes:
+                if not process.running:
+                    process.start()
+                    self.restarts += 1
+
+
 class Feed:
     """A file that grows while `veille connect` reads it."""
 
@@ -227,27 +262,41 @@ class Broker:
 
     def lag(self) -> int | None:
         """Records of all topics that the group has not committed; `None` when it is not told."""
-        names = (self.topics.posts, self.topics.mentions, self.topics.dead)
+        lags = [self._lag(name) for name in (self.topics.posts, self.topics.mentions)]
+        lags.append(self._lag(self.topics.dead))
+        known = [lag for lag in lags if lag is not None]
+        return sum(known) if len(known) == len(lags) else None
+
+    def committed(self, topic: str) -> int | None:
+        """Offsets committed, over all partitions; `None` when it is not told."""
         try:
-            return sum(self.ends(name) - self.committed(name) for name in names)
-        except (KafkaException, KeyError):
+            rows = self._consumer.committed(self._partitions(topic), timeout=5)
+        except KafkaException:
+            return None
+        return sum(max(0, int(row.offset)) for row in rows)
+
+    def ends(self, topic: str) -> int | None:
+        """Where the next records will be written, over all partitions; `None`: not told."""
+        ask = self._consumer.get_watermark_offsets
+        try:
+            return sum(int(ask(partition, timeout=5)[1]) for partition in self._partitions(topic))
+        except KafkaException:
             return None
 
-    def committed(self, topic: str) -> int:
-        """Offsets committed, over all partitions."""
-        rows = self._consumer.committed(self._partitions(topic), timeout=5)
-        return sum(max(0, row.offset) for row in rows)
+    def owners(self) -> int:
+        """Members of the group that have partitions."""
+        found = self.admin.describe_consumer_groups([self.group])[self.group].result(10)
+        return sum(bool(one.assignment.topic_partitions) for one in found.members)
 
-    def ends(self, topic: str) -> int:
-        """Where the next records will be written, over all partitions."""
-        marks = [
-            self._consumer.get_watermark_offsets(p, timeout=5) for p in self._partitions(topic)
-        ]
-        return sum(high for _, high in marks)
+    def _lag(self, topic: str) -> int | None:
+        end, done = self.ends(topic), self.committed(topic)
+        return None if end is None or done is None else end - done
 
     def close(self) -> None:
         self._consumer.close()
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         found = self._consumer.list_topics(topic, timeout=5).topics[topic]
+        if not found.partitions:
+            raise KafkaException(found.error)
         return [TopicPartition(topic, number) for number in found.partitions]

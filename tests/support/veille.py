@@ -71,8 +71,20 @@ class Process:
     def kill(self) -> None:
         """kill -9: nothing can be tidied up."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self.process.wait(10)
+
+    def pause(self) -> None:
+        """SIGSTOP: it is there and does nothing, as on a machine that swaps or a moved VM."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT, after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
 
     def stop(self, seconds: float = 15) -> int:
         """SIGTERM, and the exit code; killed and -9 when it does not end in time."""
