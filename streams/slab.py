@@ -6,7 +6,7 @@ on `event.value.records`, and calls `event.ack()` when what it made of them is a
 next hop; slabs may be acknowledged in any order, and only the acknowledged prefix is committed.
 
 It leans on private parts of Faust 0.15 (`Consumer.getmany`, `_new_offset`, `ack`,
-`_filter_tps_with_pending_acks`); `tests/servers/test_slab.py` holds the contract with them.
+`_filter_tps_with_pending_acks`); `tests/contract/test_slab.py` holds the contract with them.
 """
 
 import logging
@@ -29,8 +29,9 @@ WAIT_SECONDS: Final = 0.1
 class Slab:
     """A run of records of one partition, in offset order.
 
-    `missed` counts the offsets between the record before and the first one here: zero unless the
-    broker dropped data that was never read (retention, a full in-memory partition).
+    `missed` counts the offsets between the record before, or what the group had committed, and the
+    first one here: zero unless the broker dropped data that was never read (retention, a full
+    in-memory partition).
     """
 
     __slots__ = ("acked", "first", "missed", "next", "records")
@@ -56,6 +57,10 @@ class InFlight:
         self._expected[tp] = slab.next
         self._slabs.setdefault(tp, deque()).append(slab)
         return slab
+
+    def expect(self, tp: TP, offset: int) -> None:
+        """The next record of a partition should have this offset: what lies between was lost."""
+        self._expected.setdefault(tp, offset)
 
     def forget(self, tp: TP) -> None:
         """Drop what is in flight: the partition was revoked or moved to another offset."""
@@ -163,6 +168,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         for tp in self.in_flight.partitions():
             self.in_flight.forget(tp)
         await super().perform_seek()
+        for tp, offset in self._read_offset.items():
+            if offset is not None:  # else the group is new: it misses nothing
+                self.in_flight.expect(tp, offset)
 
     async def _seek(self, partition: TP, offset: int) -> None:
         self.in_flight.forget(partition)

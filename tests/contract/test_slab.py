@@ -67,6 +67,14 @@ def test_a_jump_in_offsets_is_counted_as_missed() -> None:
     assert flight.track(PARTITION, [record(2)]).missed == 0, "a seek back is no loss"
 
 
+def test_what_is_gone_since_the_last_commit_is_missed() -> None:
+    flight = InFlight()
+    flight.expect(PARTITION, 5)
+    assert flight.track(PARTITION, [record(9)]).missed == 4
+    flight.expect(PARTITION, 5)
+    assert flight.track(PARTITION, [record(10)]).missed == 0, "what is in flight counts"
+
+
 class Running:
     """A Faust application on slabs that notes what its agent is handed."""
 

@@ -275,6 +275,11 @@ class Broker:
             return None
         return sum(max(0, int(row.offset)) for row in rows)
 
+    def offsets(self, topic: str) -> dict[int, int]:
+        """What is committed, by partition."""
+        rows = self._consumer.committed(self._partitions(topic), timeout=5)
+        return {row.partition: max(0, int(row.offset)) for row in rows}
+
     def ends(self, topic: str) -> int | None:
         """Where the next records will be written, over all partitions; `None`: not told."""
         ask = self._consumer.get_watermark_offsets

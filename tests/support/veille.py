@@ -74,6 +74,13 @@ class Process:
         self._signal(signal.SIGKILL)
         self.process.wait(10)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of the process that are in memory (RSS)."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
     def pause(self) -> None:
         """SIGSTOP: it is there and does nothing, as on a machine that swaps or a moved VM."""
         self._signal(signal.SIGSTOP)

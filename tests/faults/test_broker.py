@@ -1,0 +1,257 @@
+"""The broker: killed, frozen, without topics, too narrow, forgetful."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from connectors.post import Post
+from tests.faults.arena import Arena, Broker, Kept, pass_by, record, until
+from tests.support.replays import make_posts
+from tests.support.servers import Kafka
+from tests.support.veille import veille_json
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def broker(kafka_arena: Arena) -> Iterator[Broker]:
+    with kafka_arena.broker() as broker:
+        yield broker
+
+
+def _set_limit(broker: Broker, topic: str, size: int | None) -> None:
+    """The largest batch that the topic takes; the broker's own limit with `None`."""
+    how = AlterConfigOpType.DELETE if size is None else AlterConfigOpType.SET
+    value = None if size is None else str(size)
+    entry = ConfigEntry("max.message.bytes", value, incremental_operation=how)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    for done in broker.admin.incremental_alter_configs([resource]).values():
+        done.result(10)
+
+
+def _through(arena: Arena, posts: Sequence[Post], injure: Callable[[], None]) -> tuple[str, int]:
+    """A growing source, a worker that is started again when it ends, and an injury in between:
+    the account, and how often the worker was started again."""
+    with Kept(arena.worker()) as kept, arena.collect(posts, seconds=6) as feed:
+        with arena.broker() as broker:
+            until(lambda: (broker.committed(broker.topics.mentions) or 0) > 100, "it works")
+        injure()
+        feed.wait()
+        return str(arena.settled(posts)), kept.restarts
+
+
+def test_kill_9_of_the_broker(kafka_arena: Arena, kafka: Kafka, seed: int) -> None:
+    rng = random.Random(seed)
+    posts = make_posts(6000, seed=seed)
+
+    def injure() -> None:
+        pass_by(rng.uniform(0, 1))
+        kafka.kill()
+        pass_by(rng.uniform(0, 2))
+        kafka.restart()
+
+    account, restarts = _through(kafka_arena, posts, injure)
+    record(
+        fault="broker killed with kill -9 and started again",
+        behaviour="sources and worker wait for it; a worker that ends is started again and goes "
+        "on from what is committed",
+        figure=f"{account}; worker restarts {restarts}",
+    )
+
+
+def test_a_replay_waits_for_a_broker_that_restarts(kafka_arena: Arena, kafka: Kafka) -> None:
+    posts = make_posts(4000)
+    with Kept(kafka_arena.worker()), kafka_arena.replay(posts, speed="800") as replay:
+        with kafka_arena.broker() as broker:
+            until(lambda: (broker.committed(broker.topics.posts) or 0) > 100, "it works")
+        kafka.kill()
+        kafka.restart()
+        replay.summary()
+        account = kafka_arena.account(posts)
+    record(
+        fault="broker restarts, or moves its coordinator, during a replay",
+        behaviour="the replay asks again for two minutes before it gives up",
+        figure=account,
+    )
+
+
+@pytest.mark.parametrize("seconds", [4, pytest.param(45, marks=pytest.mark.long)])
+def test_the_broker_is_frozen(kafka_arena: Arena, kafka: Kafka, seconds: float) -> None:
+    """Shorter and longer than the request time-outs (30 and 40 s)."""
+    posts = make_posts(4000)
+
+    def injure() -> None:
+        kafka.pause()
+        pass_by(seconds)
+        kafka.resume()
+
+    account, restarts = _through(kafka_arena, posts, injure)
+    record(
+        fault=f"broker frozen for {seconds:.0f} s (requests time out after 30 s)",
+        behaviour="what was sent and not acknowledged is unknown and sent again; versions make "
+        "repeats harmless",
+        figure=f"{account}; worker restarts {restarts}",
+    )
+
+
+def test_a_topic_is_missing(kafka_arena: Arena, broker: Broker) -> None:
+    """Deleted behind our back once all it held was stored."""
+    posts = make_posts(2000)
+    with Kept(kafka_arena.worker()) as kept:
+        with kafka_arena.collect(posts[:1000], seconds=1):
+            kafka_arena.settled(posts[:1000])
+        broker.admin.delete_topics([broker.topics.mentions])[broker.topics.mentions].result(10)
+        until(lambda: broker.ends(broker.topics.mentions) != 0, "the topic is gone")
+        with kafka_arena.collect(posts[1000:], seconds=1):
+            account = kafka_arena.settled(posts)
+    record(
+        fault="topic deleted while everything runs",
+        behaviour="the worker ends without committing, makes the topic again at its start, and "
+        "goes on",
+        figure=f"{account}; worker restarts {kept.restarts}",
+    )
+
+
+@pytest.mark.parametrize("topic", ["posts", "mentions"])
+def test_a_limit_below_our_batches(kafka_arena: Arena, broker: Broker, topic: str) -> None:
+    posts = make_posts(3000)
+    with kafka_arena.collect(posts[:10], seconds=0), kafka_arena.worker():
+        kafka_arena.settled(posts[:10])
+    name = getattr(broker.topics, topic)
+    _set_limit(broker, name, 2000)
+    with Kept(kafka_arena.worker()), kafka_arena.collect(posts[10:], seconds=0):
+        until(lambda: _told(kafka_arena, "MessageSizeTooLarge"), "the limit is told")
+        _set_limit(broker, name, None)
+        account = kafka_arena.settled(posts)
+    record(
+        fault=f"records over the size limit of {topic} (max.message.bytes lowered to 2,000)",
+        behaviour="nothing is committed and no cursor saved; the reason is told; goes on by itself "
+        "once the limit is raised",
+        remedy="raise max.message.bytes of the topic to 1 MiB or more",
+        figure=account,
+    )
+
+
+def _told(arena: Arena, words: str) -> bool:
+    """Whether a log, or a source's state in `veille status`, holds these words."""
+    sources = veille_json("status", "--json", env=arena.env)["sources"]
+    return words in arena.logs("worker-w") + arena.logs("connect") + str(sources)
+
+
+def test_the_producer_queue_is_full(kafka_arena: Arena, kafka: Kafka) -> None:
+    """Far more to read than may be under way while the broker takes nothing."""
+    posts = make_posts(60_000, minutes=0.5)
+    with Kept(kafka_arena.worker()), kafka_arena.collect(posts, seconds=0) as feed:
+        with kafka_arena.broker() as broker:
+            until(lambda: (broker.ends(broker.topics.posts) or 0) > 1000, "it works")
+        kafka.pause()
+        feed.wait()
+        before = feed.process.memory
+        pass_by(5)
+        grown = feed.process.memory - before
+        kafka.resume()
+        account = kafka_arena.settled(posts)
+    assert grown < 50_000_000
+    record(
+        fault="producer's queue full: the broker takes nothing, sources go on",
+        behaviour="a source is held back with at most 8 batches under way",
+        figure=f"{grown / 1e6:+.0f} MB in 5 s; {account}",
+    )
+
+
+def _poison(env: Mapping[str, str], topic: str, count: int) -> None:
+    producer = Producer({"bootstrap.servers": env["VEILLE_KAFKA__BOOTSTRAP_SERVERS"]})
+    for number in range(count):
+        producer.produce(topic, value=b"not a post" * 30, key=str(number))
+    assert producer.flush(20) == 0
+
+
+def test_dead_letters_can_not_be_written(kafka_arena: Arena, broker: Broker) -> None:
+    posts = make_posts(2000)
+    with kafka_arena.collect(posts[:1000], seconds=0), kafka_arena.worker():
+        kafka_arena.settled(posts[:1000])
+    _set_limit(broker, broker.topics.dead, 100)
+    _poison(kafka_arena.env, broker.topics.posts, 3)
+    before = broker.committed(broker.topics.posts)
+    with Kept(kafka_arena.worker()) as kept, kafka_arena.collect(posts[1000:], seconds=0):
+        until(lambda: kept.restarts >= 2, "the worker stops rather than lose a letter")
+        ends = broker.ends(broker.topics.posts)
+        assert before is not None
+        assert ends is not None
+        assert (broker.committed(broker.topics.posts) or 0) <= ends - 3
+        _set_limit(broker, broker.topics.dead, None)
+        account = kafka_arena.settled(posts)
+        until(lambda: _letters(kafka_arena) == 3, "the letters arrive")
+    record(
+        fault="dead-letter topic can't be written",
+        behaviour="the worker stops and does not commit past what it could not bury; heals itself",
+        remedy="mend the topic; nothing to replay",
+        figure=f"letters 3 of 3; {account}",
+    )
+
+
+def _letters(arena: Arena) -> int:
+    found: int = veille_json("status", "--json", env=arena.env)["dead_letters"]
+    return found
+
+
+def test_the_group_s_offsets_are_gone(kafka_arena: Arena, broker: Broker) -> None:
+    posts = make_posts(3000)
+    with kafka_arena.worker() as worker, kafka_arena.replay(posts) as replay:
+        replay.summary()
+        assert worker.stop() == 0
+    until(lambda: broker.owners() == 0, "the group is empty")
+    group = broker.group
+    until(lambda: _deleted(broker, group), "the group can be deleted")
+    with kafka_arena.worker():
+        account = kafka_arena.settled(posts)
+    record(
+        fault="consumer group deleted: its offsets are gone",
+        behaviour="everything that Kafka still holds is read again from the earliest record; "
+        "nothing is stored twice",
+        figure=account,
+    )
+
+
+def _deleted(broker: Broker, group: str) -> bool:
+    return broker.admin.delete_consumer_groups([group])[group].exception(10) is None
+
+
+def test_retention_dropped_unread_records(kafka_arena: Arena, broker: Broker) -> None:
+    posts = make_posts(3000)
+    with kafka_arena.collect(posts[:1000], seconds=0), kafka_arena.worker() as worker:
+        kafka_arena.settled(posts[:1000])
+        assert worker.stop() == 0
+    start = broker.ends(broker.topics.posts) or 0
+    with kafka_arena.collect(posts[1000:], seconds=0):
+        until(lambda: (broker.ends(broker.topics.posts) or 0) >= len(posts), "all is in Kafka")
+    dropped = _drop(broker, broker.topics.posts, 50)
+    with kafka_arena.worker():
+        kafka_arena.drained()
+        until(lambda: _missed(kafka_arena) >= dropped, "the loss is shown")
+        missed = _missed(kafka_arena)
+    assert (missed, start) == (dropped, 1000)
+    assert "were gone before they were read" in kafka_arena.logs("worker-w")
+    record(
+        fault="retention dropped records that were never read",
+        behaviour="the gap in offsets is found, counted and shown as missed in `veille status`",
+        remedy="raise kafka.retention_hours above the longest outage; read the sources again",
+        figure=f"dropped {dropped}, told {missed}",
+    )
+
+
+def _drop(broker: Broker, topic: str, count: int) -> int:
+    """Delete the oldest `count` unread records of each partition, as retention does."""
+    done = broker.offsets(topic)
+    limits = [TopicPartition(topic, number, offset + count) for number, offset in done.items()]
+    for future in broker.admin.delete_records(limits).values():
+        future.result(10)
+    return count * len(limits)
+
+
+def _missed(arena: Arena) -> int:
+    workers = veille_json("status", "--json", env=arena.env)["workers"]
+    return sum(int(worker.get("missed", 0)) for worker in workers)
