@@ -36,6 +36,13 @@ WRITE_RECORDS: Final = 2000
 """Mentions written to the store at once, give or take a slab."""
 
 Crash = Callable[[BaseException], Awaitable[None]]
+Gaps = Callable[[str, int, int], Awaitable[None]]
+"""Told of records that the broker dropped unread: `topic/partition`, up to which offset, how
+many."""
+
+
+async def _unnoted(_place: str, _before: int, _missed: int) -> None:
+    """For agents that nobody asks of gaps."""
 
 
 class Judged(msgspec.Struct):
@@ -116,6 +123,7 @@ class _Agent:
 
     def __init__(self, ledger: Ledger, crash: Crash) -> None:
         self.ledger = ledger
+        self.on_gap: Gaps = _unnoted
         self._crash = crash
         self._room = asyncio.Semaphore(UNDER_WAY)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,11 +132,18 @@ class _Agent:
         """The body of a Faust agent. Ends the worker on any error."""
         try:
             async for event in stream.noack().events():
-                self.ledger.missed += event.value.missed
+                if event.value.missed:
+                    await self._note_gap(event.value)
                 await self._room.acquire()
                 await self._take(event)
         except Exception as error:  # noqa: BLE001  # the worker dies of it, and starts again
             await self._crash(error)
+
+    async def _note_gap(self, slab: Slab) -> None:
+        """Before anything is committed past it: a receipt that waits must see it."""
+        row = slab.records[0]
+        await self.on_gap(f"{row.topic}/{row.partition}", slab.first, slab.missed)
+        self.ledger.missed += slab.missed
 
     async def _take(self, event: Any) -> None:
         raise NotImplementedError

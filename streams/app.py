@@ -11,6 +11,7 @@ from streams.agents import FilterAgent, IndexAgent, LetterAgent
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.gaps import Gaps
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
@@ -55,6 +56,7 @@ def create_app(
             app.agent(_raw(app, topic), name=role)(body)
 
     app.ledger = parts.ledger
+    app.broker_starts_empty = settings.embedded_broker
 
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)
@@ -81,6 +83,7 @@ class _Parts:
         self._settings = settings
         self._store = store
         self._pipeline = pipeline
+        self._gaps = Gaps(store)
 
     async def filter(self, stream: Any) -> None:
         agent = FilterAgent(
@@ -91,6 +94,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
         )
+        agent.on_gap = self._gaps.note
         await agent.run(stream)
 
     async def index(self, stream: Any) -> None:
@@ -101,10 +105,12 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
         )
+        agent.on_gap = self._gaps.note
         await agent.run(stream)
 
     async def letters(self, stream: Any) -> None:
         agent = LetterAgent(store=self._store, ledger=self.ledger, crash=self._app.crash)
+        agent.on_gap = self._gaps.note
         await agent.run(stream)
 
     def _sender(self) -> BatchSender:

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from connectors.letters import DeadLetter
 from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
+from streams.gaps import KIND as GAP
+from streams.gaps import lost
 from streams.settings import Settings
 from streams.store import open_store
 from streams.store.port import Count, Filter
@@ -26,6 +28,8 @@ class Status(msgspec.Struct, kw_only=True):
     sources: list[dict[str, Any]]
     workers: list[dict[str, Any]]
     dead_letters: int
+    gaps: dict[str, dict[str, Any]] = {}
+    """By `topic/partition`: records that the broker dropped before they were read."""
 
 
 def status(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -58,6 +62,7 @@ async def read_status(settings: Settings) -> Status:
                 for name, state in sorted(workers.items())
             ],
             dead_letters=dead,
+            gaps=await store.states(GAP),
         )
     finally:
         await store.close()
@@ -82,8 +87,18 @@ def _show(found: Status) -> None:
         f"Dead    {found.dead_letters:,} letters"
         + (" (veille dead-letters)" * bool(found.dead_letters))
     )
+    if found.gaps:
+        out.print(_gaps(found), style="bold red", highlight=False)
     out.print(_workers(found) if found.workers else "Workers none has run yet. Remedy: veille up")
     out.print(_sources(found) if found.sources else "Sources none has run yet. Remedy: veille up")
+
+
+def _gaps(found: Status) -> str:
+    last = max(str(gap.get("at", ""))[:19] for gap in found.gaps.values())
+    return (
+        f"Gaps    {lost(found.gaps):,} records were dropped by the broker before they were read, "
+        f"last at {last} UTC; sources whose posts were under way have read them again"
+    )
 
 
 def _workers(found: Status) -> Table:

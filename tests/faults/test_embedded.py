@@ -1,0 +1,149 @@
+"""`veille up`: killed as a whole or in part, and a broker in memory that forgets."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.kafka import partition_of
+from connectors.post import Post
+from tests.faults.arena import Arena, pass_by, record, until
+from tests.support.replays import Difference, assert_same, expected, make_posts, stored, write_jsonl
+from tests.support.veille import Process, veille, veille_json
+
+
+class Installation:
+    """`veille up` over files that grow, its parts, and what it has stored."""
+
+    def __init__(self, arena: Arena, posts: Sequence[Post], sources: int = 1) -> None:
+        self.arena, self.posts = arena, posts
+        share = -(-len(posts) // sources)
+        paths = [arena.folder / f"posts-{number}.jsonl" for number in range(sources)]
+        for number, path in enumerate(paths):
+            write_jsonl(posts[number * share : (number + 1) * share], path)
+        settings = {"sources": [_source(path) for path in paths]}
+        (arena.folder / "veille.yaml").write_text(json.dumps(settings), encoding="utf-8")
+        self.wanted = expected(posts, arena.folder)
+
+    @contextmanager
+    def up(self, **env: str) -> Iterator[Process]:
+        with self.arena.process("up", "--port", "0", log="up", env=env) as process:
+            yield process
+
+    def count(self) -> int:
+        done = veille("status", "--json", env=self.arena.env)
+        return int(json.loads(done.stdout)["mentions"]["total"]) if done.returncode == 0 else -1
+
+    def whole(self, seconds: float = 90) -> Difference:
+        """Wait until all is stored; then the account."""
+        until(lambda: self.count() >= len(self.wanted), "all is stored", seconds=seconds)
+        return assert_same(stored(self.arena.env), self.wanted)
+
+
+def _source(path: Path) -> dict[str, Any]:
+    return {
+        "id": path.stem,
+        "connector": "file",
+        "path": str(path),
+        "tail": True,
+        "collected_at": "created",
+    }
+
+
+def parts(parent: Process) -> dict[str, int]:
+    """Process ids of the parts of a `veille up`, by their command."""
+    assert parent.process is not None
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            mine = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended meanwhile
+        if mine == str(parent.process.pid) and len(words) > 3:
+            found[words[3].decode()] = int(entry.name)
+    return found
+
+
+@pytest.mark.long
+def test_kill_9_of_the_whole_at_random_moments(embedded: Arena, seed: int) -> None:
+    rng = random.Random(seed)
+    one = Installation(embedded, make_posts(20_000, seed=seed, minutes=2), sources=2)
+    kills = 0
+    for _ in range(4):
+        with one.up() as process:
+            until(lambda: {"worker", "connect"} <= parts(process).keys(), "the parts are there")
+            pass_by(rng.uniform(2, 6))
+            process.kill()
+            kills += 1
+    with one.up() as process:
+        figure = one.whole()
+        assert process.stop() == 0
+    record(
+        fault="embedded: kill -9 of `veille up` at random moments, and a restart",
+        behaviour="each source goes on before the first post that was not stored",
+        figure=f"{kills} kills, {figure}",
+    )
+
+
+@pytest.mark.parametrize("part", ["worker", "connect"])
+def test_kill_9_of_a_part(part: str, embedded: Arena, seed: int) -> None:
+    """It is started again; how long until mentions are stored again is measured."""
+    one = Installation(embedded, make_posts(12_000, seed=seed, minutes=3))
+    with one.up() as process:
+        until(lambda: one.count() > 100, "it works")
+        before = parts(process)[part]
+        os.kill(before, signal.SIGKILL)
+        killed = time.monotonic()
+        seen = one.count()
+        until(lambda: one.count() > seen or seen == len(one.wanted), "it works again", seconds=15)
+        seconds = time.monotonic() - killed
+        figure = one.whole()
+        assert parts(process)[part] != before
+    assert seconds < 5
+    record(
+        fault=f"embedded: kill -9 of the part `{part}`",
+        behaviour="it is started again and goes on from what is committed or saved",
+        figure=f"stores again after {seconds:.1f} s; {figure}",
+    )
+
+
+def one_partition(posts: Sequence[Post], size: int) -> list[Post]:
+    """Those whose key falls into the first partition, with a text of so many bytes."""
+    import msgspec
+
+    mine = [post for post in posts if partition_of(post.id.encode(), 4) == 0]
+    pad = " padding" * (size // 8)
+    return [msgspec.structs.replace(post, text=post.text + pad) for post in mine]
+
+
+def test_a_partition_that_is_overrun(embedded: Arena) -> None:
+    """The worker is frozen while more is sent than the broker in memory keeps; the gate that
+    would hold the source back is opened wide."""
+    posts = one_partition(make_posts(16_000, minutes=2), 6_000)
+    one = Installation(embedded, posts)
+    with one.up(VEILLE_PIPELINE__MAX_LAG_BYTES="1000000000") as process:
+        until(lambda: one.count() > 10, "it works")
+        frozen = parts(process)["worker"]
+        os.kill(frozen, signal.SIGSTOP)
+        pass_by(4)  # the outbox sends what it may: eight megabytes against the broker's five
+        os.kill(frozen, signal.SIGCONT)
+        figure = one.whole(seconds=120)
+        status = veille_json("status", "--json", env=embedded.env)
+        shown = veille("status", env=embedded.env).stdout.decode()
+    lost = sum(gap["lost"] for gap in status["gaps"].values())
+    assert lost > 0
+    assert "dropped by the broker" in shown
+    record(
+        fault="embedded: a partition of the broker in memory is overrun",
+        behaviour="the gap in offsets is counted and shown; sources whose posts were under way "
+        "read again from their saved cursors",
+        figure=f"{lost:,} records dropped and read again; {figure}",
+    )
