@@ -19,6 +19,7 @@ from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, BatchSender, Item, a
 from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import utc_now
 from streams import records
+from streams.clocks import held_post, held_record
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.records import Mention, Record
@@ -67,11 +68,13 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime) -> Jud
     out = Judged([], [], Ledger(posts=len(rows)))
     for row in rows:
         try:
-            made = pipeline.process(post.decode(row.value or b""), now)
+            one = held_post(post.decode(row.value or b""), row.timestamp)
+            made = pipeline.process(one, now)
             items = [(row.key or b"", records.encode(record)) for record in made]
             _refuse_oversized(items)
         except msgspec.DecodeError as error:
-            _bury(out, row, "filter", f"not a post: {error}", now)
+            said = f"not a post: {error}{post.newer(row.value or b'')}"
+            _bury(out, row, "filter", said, now)
         except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
             _bury(out, row, "filter", f"{type(error).__name__}: {error}", now)
         else:
@@ -273,9 +276,10 @@ def read_records(
     bad: list[DeadLetter] = []
     for row in rows:
         try:
-            good.append(records.decode_record(row.value or b""))
+            good.append(held_record(records.decode_record(row.value or b""), row.timestamp))
         except msgspec.DecodeError as error:
-            bad.append(letter_of(row, "index", f"not a mention: {error}", now))
+            said = f"not a mention: {error}{post.newer(row.value or b'')}"
+            bad.append(letter_of(row, "index", said, now))
     return good, bad
 
 

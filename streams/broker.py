@@ -121,7 +121,10 @@ async def ensure_topics(kafka: Kafka) -> None:
 
 
 async def _create(admin: AIOKafkaAdminClient, kafka: Kafka, name: str, *, compacted: bool) -> None:
-    configs = {"retention.ms": str(kafka.retention_hours * 3_600_000)}
+    configs = {
+        "retention.ms": str(kafka.retention_hours * 3_600_000),
+        "message.timestamp.type": "LogAppendTime",  # the broker's clock holds versions to now
+    }
     if compacted:
         configs = {"cleanup.policy": "compact"}
     topic = NewTopic(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.kafka import partition_of
@@ -115,25 +116,33 @@ def test_kill_9_of_a_part(part: str, embedded: Arena, seed: int) -> None:
     )
 
 
-def one_partition(posts: Sequence[Post], size: int) -> list[Post]:
-    """Those whose key falls into the first partition, with a text of so many bytes."""
-    import msgspec
-
+def one_partition(posts: Sequence[Post], rng: random.Random) -> list[Post]:
+    """Those whose key falls into the first partition, each with 6 KB that hardly compress."""
     mine = [post for post in posts if partition_of(post.id.encode(), 4) == 0]
-    pad = " padding" * (size // 8)
-    return [msgspec.structs.replace(post, text=post.text + pad) for post in mine]
+    return [msgspec.structs.replace(post, text=f"{post.text} {_noise(rng)}") for post in mine]
 
 
-def test_a_partition_that_is_overrun(embedded: Arena) -> None:
+def _noise(rng: random.Random) -> str:
+    return "".join(map(chr, rng.choices(range(0x4E00, 0x9FA5), k=2000)))
+
+
+def append(posts: Sequence[Post], path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(write_jsonl(posts, path.with_suffix(".part")).read_bytes())
+
+
+def test_a_partition_that_is_overrun(embedded: Arena, seed: int) -> None:
     """The worker is frozen while more is sent than the broker in memory keeps; the gate that
     would hold the source back is opened wide."""
-    posts = one_partition(make_posts(16_000, minutes=2), 6_000)
+    posts = one_partition(make_posts(10_000, minutes=3), random.Random(seed))
     one = Installation(embedded, posts)
+    path = write_jsonl(posts[:100], embedded.folder / "posts-0.jsonl")
     with one.up(VEILLE_PIPELINE__MAX_LAG_BYTES="1000000000") as process:
         until(lambda: one.count() > 10, "it works")
         frozen = parts(process)["worker"]
         os.kill(frozen, signal.SIGSTOP)
-        pass_by(4)  # the outbox sends what it may: eight megabytes against the broker's five
+        append(posts[100:], path)
+        pass_by(4)  # more is sent than the broker keeps
         os.kill(frozen, signal.SIGCONT)
         figure = one.whole(seconds=120)
         status = veille_json("status", "--json", env=embedded.env)
