@@ -1,5 +1,6 @@
 """`veille up`: killed as a whole or in part, and a broker in memory that forgets."""
 
+import functools
 import json
 import os
 import random
@@ -156,3 +157,49 @@ def test_a_partition_that_is_overrun(embedded: Arena, seed: int) -> None:
         "read again from their saved cursors",
         figure=f"{lost:,} records dropped and read again; {figure}",
     )
+
+
+def shuffled(posts: Sequence[Post], rng: random.Random) -> list[Post]:
+    """Edits and deletions before their creations, late posts, and a tenth of all twice."""
+    mixed = [*posts, *rng.sample(list(posts), len(posts) // 10)]
+    rng.shuffle(mixed)
+    return mixed
+
+
+@pytest.mark.long
+def test_any_order_over_restarts(embedded: Arena, seed: int) -> None:
+    """A mention of the last version is the answer, in whatever order versions came."""
+    rng = random.Random(seed)
+    posts = make_posts(5000, seed=seed, minutes=5)
+    mixed = shuffled(posts, rng)
+    one = Installation(embedded, posts)
+    path = write_jsonl(mixed[:2000], embedded.folder / "posts-0.jsonl")
+    for start in (2000, 4000):
+        with one.up() as process:
+            before = one.count()
+            until(functools.partial(grown, one, before), "it works")
+            append(mixed[start : start + 2000], path)
+            pass_by(rng.uniform(0, 1.5))
+            process.kill()
+    with one.up() as process:
+        append(mixed[6000:], path)
+        until(lambda: one.count() >= len(one.wanted), "all is stored")
+        until(lambda: _quiet(one), "nothing is under way")
+        figure = assert_same(stored(embedded.env), one.wanted)
+        assert process.stop() == 0
+    record(
+        fault="order: edits and deletions before creations, late posts, repeats, over kill -9",
+        behaviour="the last version of each post decides, whatever order they come in",
+        figure=figure,
+    )
+
+
+def grown(one: Installation, before: int) -> bool:
+    return one.count() > max(0, before)
+
+
+def _quiet(one: Installation) -> bool:
+    status = veille_json("status", "--json", env=one.arena.env)
+    lag = sum(sum(worker["lag"].values()) for worker in status["workers"] if worker["alive"])
+    saved = sum(source["posts"] for source in status["sources"])
+    return lag == 0 and saved > 0 and one.count() == len(one.wanted)
