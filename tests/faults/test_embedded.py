@@ -1,5 +1,6 @@
 """`veille up`: killed as a whole or in part, and a broker in memory that forgets."""
 
+import base64
 import functools
 import json
 import os
@@ -118,13 +119,14 @@ def test_kill_9_of_a_part(part: str, embedded: Arena, seed: int) -> None:
 
 
 def one_partition(posts: Sequence[Post], rng: random.Random) -> list[Post]:
-    """Those whose key falls into the first partition, each with 6 KB that hardly compress."""
+    """Those whose key falls into the first partition, each with 6 KB that hardly compress and
+    that nobody looks at."""
     mine = [post for post in posts if partition_of(post.id.encode(), 4) == 0]
-    return [msgspec.structs.replace(post, text=f"{post.text} {_noise(rng)}") for post in mine]
+    return [msgspec.structs.replace(post, media=[_image(rng) for _ in range(4)]) for post in mine]
 
 
-def _noise(rng: random.Random) -> str:
-    return "".join(map(chr, rng.choices(range(0x4E00, 0x9FA5), k=2000)))
+def _image(rng: random.Random) -> str:
+    return f"https://pictures.example/{base64.urlsafe_b64encode(rng.randbytes(1125)).decode()}"
 
 
 def append(posts: Sequence[Post], path: Path) -> None:
