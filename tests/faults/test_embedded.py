@@ -5,8 +5,10 @@ import functools
 import json
 import os
 import random
+import re
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +16,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka import Producer
 
 from connectors.kafka import partition_of
-from connectors.post import Post
+from connectors.post import Post, encode
 from tests.faults.arena import Arena, pass_by, record, until
 from tests.support.replays import Difference, assert_same, expected, make_posts, stored, write_jsonl
 from tests.support.veille import Process, veille, veille_json
@@ -119,14 +122,26 @@ def test_kill_9_of_a_part(part: str, embedded: Arena, seed: int) -> None:
 
 
 def one_partition(posts: Sequence[Post], rng: random.Random) -> list[Post]:
-    """Those whose key falls into the first partition, each with 6 KB that hardly compress and
+    """Those whose key falls into the first partition, each with 3 KB that hardly compress and
     that nobody looks at."""
     mine = [post for post in posts if partition_of(post.id.encode(), 4) == 0]
-    return [msgspec.structs.replace(post, media=[_image(rng) for _ in range(4)]) for post in mine]
+    return [msgspec.structs.replace(post, media=[_image(rng) for _ in range(2)]) for post in mine]
 
 
 def _image(rng: random.Random) -> str:
     return f"https://pictures.example/{base64.urlsafe_b64encode(rng.randbytes(1125)).decode()}"
+
+
+def flood(address: str, rng: random.Random) -> None:
+    """Another program writes more posts into the first partition than the broker keeps."""
+    producer = Producer({"bootstrap.servers": address, "log_level": 0})
+    other = make_posts(1)[0]
+    for number in range(2500):
+        one = msgspec.structs.replace(
+            other, id=f"flood:{number}", text="", media=[_image(rng) for _ in range(2)]
+        )
+        producer.produce("veille.posts", encode(one), one.id, partition=0)
+    assert producer.flush(30) == 0
 
 
 def append(posts: Sequence[Post], path: Path) -> None:
@@ -135,30 +150,48 @@ def append(posts: Sequence[Post], path: Path) -> None:
 
 
 def test_a_partition_that_is_overrun(embedded: Arena, seed: int) -> None:
-    """The worker is frozen while more is sent than the broker in memory keeps; the gate that
-    would hold the source back is opened wide."""
-    posts = one_partition(make_posts(10_000, minutes=3), random.Random(seed))
+    """The worker is frozen while another program writes so much that the broker in memory drops
+    the source's posts, which nobody has read."""
+    rng = random.Random(seed)
+    posts = one_partition(make_posts(8000, minutes=4), rng)
     one = Installation(embedded, posts)
     path = write_jsonl(posts[:100], embedded.folder / "posts-0.jsonl")
-    with one.up(VEILLE_PIPELINE__MAX_LAG_BYTES="1000000000") as process:
+    with one.up() as process:
         until(lambda: one.count() > 10, "it works")
-        frozen = parts(process)["worker"]
-        os.kill(frozen, signal.SIGSTOP)
+        found = parts(process)
+        os.kill(found["worker"], signal.SIGSTOP)
         append(posts[100:], path)
-        pass_by(4)  # more is sent than the broker keeps
-        os.kill(frozen, signal.SIGCONT)
+        pass_by(1.5)  # the source sends what it may
+        flood(broker_of(found["worker"]), rng)
+        os.kill(found["worker"], signal.SIGCONT)
         figure = one.whole(seconds=120)
         status = veille_json("status", "--json", env=embedded.env)
         shown = veille("status", env=embedded.env).stdout.decode()
+        page = urllib.request.urlopen(f"{address_in(process)}/", timeout=10).read().decode()
     lost = sum(gap["lost"] for gap in status["gaps"].values())
     assert lost > 0
     assert "dropped by the broker" in shown
+    assert "dropped unread" in page
     record(
-        fault="embedded: a partition of the broker in memory is overrun",
+        fault="embedded: a partition of the broker in memory is overrun by another program",
         behaviour="the gap in offsets is counted and shown; sources whose posts were under way "
         "read again from their saved cursors",
         figure=f"{lost:,} records dropped and read again; {figure}",
     )
+
+
+def broker_of(process: int) -> str:
+    """The address of the broker in memory, as a part was told it."""
+    words = Path(f"/proc/{process}/environ").read_bytes().decode().split("\0")
+    told = dict(word.split("=", 1) for word in words if "=" in word)
+    return told["VEILLE_KAFKA__BOOTSTRAP_SERVERS"]
+
+
+def address_in(process: Process) -> str:
+    """Where the pages are, as `veille up` says."""
+    found = re.search(r"http://[0-9.]+:\d+", process.log.read_text(encoding="utf-8"))
+    assert found, "it says where the pages are"
+    return found[0]
 
 
 def shuffled(posts: Sequence[Post], rng: random.Random) -> list[Post]:
