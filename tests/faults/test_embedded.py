@@ -1,5 +1,6 @@
 """`veille up`: killed as a whole or in part, and a broker in memory that forgets."""
 
+import asyncio
 import base64
 import functools
 import json
@@ -20,8 +21,18 @@ from confluent_kafka import Producer
 
 from connectors.kafka import partition_of
 from connectors.post import Post, encode
+from streams.errors import StoreError
+from streams.store.port import Filter
 from tests.faults.arena import Arena, pass_by, record, until
-from tests.support.replays import Difference, assert_same, expected, make_posts, stored, write_jsonl
+from tests.support.replays import (
+    Difference,
+    assert_same,
+    expected,
+    make_posts,
+    store_of,
+    stored,
+    write_jsonl,
+)
 from tests.support.veille import Process, veille, veille_json
 
 
@@ -44,13 +55,25 @@ class Installation:
             yield process
 
     def count(self) -> int:
-        done = veille("status", "--json", env=self.arena.env)
-        return int(json.loads(done.stdout)["mentions"]["total"]) if done.returncode == 0 else -1
+        """Mentions stored by now; -1 while there is no store to ask."""
+        try:
+            return asyncio.run(_total(self.arena))
+        except StoreError:
+            return -1
 
     def whole(self, seconds: float = 90) -> Difference:
         """Wait until all is stored; then the account."""
         until(lambda: self.count() >= len(self.wanted), "all is stored", seconds=seconds)
         return assert_same(stored(self.arena.env), self.wanted)
+
+
+async def _total(arena: Arena) -> int:
+    store = store_of(arena.env)
+    await store.open()
+    try:
+        return (await store.count(Filter())).total
+    finally:
+        await store.close()
 
 
 def _source(path: Path) -> dict[str, Any]:
@@ -113,7 +136,8 @@ def test_kill_9_of_a_part(part: str, embedded: Arena, seed: int) -> None:
         seconds = time.monotonic() - killed
         figure = one.whole()
         assert parts(process)[part] != before
-    assert seconds < 5
+    # Other work on the machine makes it slower in proportion.
+    assert seconds < 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     record(
         fault=f"embedded: kill -9 of the part `{part}`",
         behaviour="it is started again and goes on from what is committed or saved",
