@@ -130,6 +130,8 @@ def _raw(app: faust.App, name: str) -> Any:
 def _bare_app(settings: Settings, instance: str) -> faust.App:
     slab.register()
     kafka = settings.kafka
+    # The broker in memory lets a worker in only once the one before it, killed, has timed out.
+    session = 3.0 if settings.embedded_broker else 10.0
     return faust.App(
         kafka.group,
         broker=[f"slab://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
@@ -145,8 +147,8 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         stream_buffer_maxsize=16,
         broker_commit_interval=settings.pipeline.commit_seconds,
         broker_max_poll_records=5000,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 5,
         broker_rebalance_timeout=20.0,
         consumer_max_fetch_size=1024 * 1024,
         consumer_auto_offset_reset="earliest",
