@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from connectors import http, times, websocket
 from connectors.base import Context, Cursor, Gap, Option, Spec, Step
-from connectors.errors import BadSettings, Fatal, Retriable, SkipItem
+from connectors.errors import BadSettings, Fatal, Refused, Retriable, SkipItem
 from connectors.fields import count, mapping, mappings
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
 from connectors.post import Author, Post
@@ -72,8 +72,21 @@ class Bluesky:
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """What comes from `cursor` on, until the server closes. Raises `Retriable` where it is
-        cut or falls silent; the runner comes back with the cursor of the last step."""
+        cut or falls silent; the runner comes back with the cursor of the last step. A server that
+        refuses the cursor is read from its present, with a gap on record."""
         asked = self._asked(cursor)
+        try:
+            async for step in self._stream(asked):
+                yield step
+        except Refused as error:
+            if asked is None:
+                raise
+            now = http.current_time(self._context)
+            yield Step(gap=_refused(asked, now, error))
+            async for step in self._stream(None):
+                yield step
+
+    async def _stream(self, asked: int | None) -> AsyncIterator[Step]:
         async with websocket.opened(
             self._context, self._url(asked), contact=self._contact, seconds=self._timeout
         ) as connection:
@@ -308,6 +321,14 @@ def _media(did: str, embed: dict[str, Any]) -> list[str]:
             found.append(f"https://cdn.bsky.app/img/feed_fullsize/plain/{did}/{cid}@jpeg")
     external = link(mapping(inner.get("external")).get("uri"))
     return [*found, external] if external else found
+
+
+def _refused(asked: int, now: datetime, error: Refused) -> Gap:
+    return Gap(
+        since=(_FIRST + timedelta(microseconds=asked)).isoformat(),
+        until=now.isoformat(),
+        reason=f"the server refuses to go back that far: {error}",
+    )
 
 
 def _clamped(asked: int, first: int) -> Gap:

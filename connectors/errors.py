@@ -37,6 +37,10 @@ class Fatal(ConnectorError):
     """A person must act: wrong settings, refused credentials, closed door."""
 
 
+class Refused(Fatal):
+    """The server refuses what was asked (400, 404, 410, 416, 422): an old cursor may be why."""
+
+
 class NotAllowed(Fatal):
     """A URL leads to an address Veille refuses to reach (private, loopback, metadata)."""
 

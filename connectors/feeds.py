@@ -32,6 +32,10 @@ _DANGEROUS_ENTITY = re.compile(
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_CUT_MARKS: Final = ("no element found", "unclosed token", "unclosed CDATA", "partial character")
+"""What expat says of a document that just stops."""
+
+
 class NotAFeed(ValueError):
     """The document is no feed that can be read, or a trap."""
 
@@ -66,6 +70,8 @@ class Feed:
 
     entries: list[Entry]
     unreadable: list[tuple[str, bytes]]
+    cut: bool = False
+    """Whether the document ends before its end: what is missing may come next time."""
 
 
 def parse(body: bytes, content_type: str, url: str) -> Feed:
@@ -86,7 +92,7 @@ def named(entries: Iterable[Entry]) -> list[tuple[str, Entry]]:
     A guid or link that several entries of one document share names none of them; of entries that
     are equal in all, the first is kept.
     """
-    entries = list(entries)
+    entries = list({_sameness(entry): entry for entry in reversed(list(entries))}.values())[::-1]
     guids = Counter(entry.guid for entry in entries)
     links = Counter(entry.link for entry in entries)
     found: dict[str, Entry] = {}
@@ -99,6 +105,11 @@ def named(entries: Iterable[Entry]) -> list[tuple[str, Entry]]:
             name = _content_id(entry)
         found.setdefault(name, entry)
     return list(found.items())
+
+
+def _sameness(entry: Entry) -> tuple[object, ...]:
+    """What makes two entries of one document the same entry, listed twice."""
+    return entry.guid, entry.link, entry.title, entry.text, entry.published
 
 
 def _content_id(entry: Entry) -> str:
@@ -133,12 +144,26 @@ def _parse_xml(body: bytes, content_type: str, url: str) -> Feed:
     lang = line(parsed.feed.get("language"), limit=35)
     entries: list[Entry] = []
     unreadable: list[tuple[str, bytes]] = []
-    for number, item in enumerate(parsed.entries[:MAX_ENTRIES]):
+    cut = _is_cut(parsed)
+    items = parsed.entries[:-1] if cut and _ends_inside(body) else parsed.entries
+    for number, item in enumerate(items[:MAX_ENTRIES]):
         try:
             entries.append(_usable(_xml_entry(item, lang, url)))
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             unreadable.append((f"entry {number + 1}: {error}", repr(item).encode()[:65536]))
-    return Feed(entries, unreadable)
+    return Feed(entries, unreadable, cut)
+
+
+def _is_cut(parsed: Any) -> bool:
+    said = str(parsed.get("bozo_exception", ""))
+    return any(mark in said for mark in _CUT_MARKS)
+
+
+def _ends_inside(body: bytes) -> bool:
+    """Whether the last entry was begun and not ended."""
+    opened = max(body.rfind(b"<item"), body.rfind(b"<entry"))
+    closed = max(body.rfind(b"</item>"), body.rfind(b"</entry>"))
+    return opened > closed
 
 
 def _usable(entry: Entry) -> Entry:

@@ -28,6 +28,7 @@ _PAGE: Final = "https://news.ycombinator.com/item?id="
 _WIDTH: Final = 8
 _MOST_PENDING: Final = 500
 _MOST_UPDATES: Final = 200
+_MOST_OWED: Final = 1_000
 _MEMORY: Final = 20_000
 _PATIENCE: Final = 24 * 3600.0
 _KINDS: Final[dict[str, Kind]] = {
@@ -68,6 +69,8 @@ class HackerNews:
         self._timeout = options.seconds("timeout", 0.1, 600)
         self._roots: OrderedDict[int, int] = OrderedDict()
         self._texts: OrderedDict[int, bytes] = OrderedDict()
+        self._owed: dict[int, None] = {}
+        """Changed items that were listed and could not be read yet."""
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """One pass: items that were missing, then new ones, then changed ones."""
@@ -130,24 +133,31 @@ class HackerNews:
             return
         listed = mapping(value).get("items")
         numbers = [n for n in listed if count(n) is not None] if isinstance(listed, list) else []
-        known = [n for n in numbers[:_MOST_UPDATES] if n <= until]
+        listed_now = dict.fromkeys(n for n in numbers[:_MOST_UPDATES] if n <= until)
+        self._owed = dict.fromkeys([*self._owed, *listed_now][-_MOST_OWED:])
         now = http.current_time(self._context)
-        async for number, reply in ordered(_fetcher(client, self._base), known, _WIDTH):
+        async for number, reply in ordered(_fetcher(client, self._base), [*self._owed], _WIDTH):
             step = self._step(number, reply, now, changed=True)
             if step is not None:
                 yield step
+                self._owed.pop(number, None)
 
     def _step(
         self, number: int, reply: http.Reply, now: datetime, *, changed: bool = False
     ) -> Step | None:
-        """The item as a step; `None` where the server does not have it yet."""
+        """The item as a step; `None` where the server does not have it yet, or gave a cut or
+        garbled answer, which passes."""
         place = f"hackernews item {number}"
         try:
             item = msgspec.json.decode(reply.body)
-            if item is None:
-                return None
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            self._context.on_note(f"{place} came cut or garbled; it is asked for again")
+            return None
+        if item is None:
+            return None
+        try:
             return Step(post=self._post(number, item, now, changed=changed))
-        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        except ValueError as error:
             skipped = SkipItem(f"{place}: {line(str(error), limit=200)}", place=place)
             skipped.raw = reply.body
             return Step(dead=skipped)
@@ -210,11 +220,12 @@ class HackerNews:
         return root if parent is not None else None
 
     def _remember(self, number: int, text: str) -> bool:
-        """Whether the text differs from the one seen before."""
+        """Whether the text may differ from the one before: it does, or that one is not known
+        (it was seen before a restart)."""
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
         before = self._texts.get(number)
         _keep(self._texts, number, digest)
-        return before is not None and before != digest
+        return before != digest
 
 
 def _fetcher(client: http.Client, base: str) -> Any:

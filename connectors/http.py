@@ -161,7 +161,7 @@ class Client:
             moved = True
             permanent = permanent and reply.status in (301, 308)
             url = _joined(url, target)
-        raise Fatal(f"{shown(str(url))}: more than {_MAX_REDIRECTS} redirects")
+        raise Retriable(f"{shown(str(url))}: more than {_MAX_REDIRECTS} redirects")
 
     async def _send(self, url: httpx.URL, extra: Mapping[str, str], *, trusted: bool) -> Reply:
         if url.scheme not in ("http", "https") or not url.host:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.errors import ConnectorError, Fatal, Retriable, WaitUntil
+from connectors.errors import ConnectorError, Fatal, Refused, Retriable, WaitUntil
 from connectors.text import line
 
 _LONGEST_WAIT: Final = timedelta(days=1)
@@ -16,6 +16,7 @@ _LONGEST_WAIT: Final = timedelta(days=1)
 _RESETS: Final = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 _REMAINING: Final = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining")
 _PASSING: Final = (408, 421, 423, 425, 429)
+_REFUSED: Final = (400, 404, 410, 416, 422)
 
 
 def wait_asked(headers: Mapping[str, str], now: datetime) -> datetime | None:
@@ -53,6 +54,8 @@ def status_error(
         return Fatal(f"{message}; check the credentials and whether this door is open to you")
     if 300 <= status < 400:
         return Fatal(f"{message}; it redirects without saying where")
+    if status in _REFUSED:
+        return Refused(message)
     return Fatal(message)
 
 

@@ -5,6 +5,7 @@ Polled timelines tell of no deletion, and of an edit only while the post is new.
 See docs/connectors/mastodon.md.
 """
 
+import dataclasses
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,8 +15,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from connectors import http, times
-from connectors.base import Context, Cursor, Option, Spec, Step
-from connectors.errors import BadSettings, Retriable, SkipItem
+from connectors.base import Context, Cursor, Gap, Option, Spec, Step
+from connectors.errors import BadSettings, Refused, Retriable, SkipItem
 from connectors.fields import count, mapping, mappings
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
 from connectors.post import Author, Engagement, Post
@@ -76,15 +77,25 @@ class Mastodon:
             for name, path in self._timelines.items():
                 async for step, last in self._timeline(client, path, state.get(name, "")):
                     state = {**state, name: last}
-                    yield Step(post=step.post, dead=step.dead, cursor=state)
+                    yield dataclasses.replace(step, cursor=state)
 
     async def _timeline(
         self, client: http.Client, path: str, last: str
     ) -> AsyncIterator[tuple[Step, str]]:
-        """Steps with the id that the timeline is then read up to."""
+        """Steps with the id that the timeline is then read up to.
+
+        A server that refuses the saved id is read anew, with a gap on record.
+        """
+        try:
+            page = await self._page(client, path, last)
+        except Refused as error:
+            if not last:
+                raise
+            page = await self._page(client, path, "")
+            yield Step(gap=self._forgotten(last, error)), last
+            last = ""
         first = not last
         for _ in range(_MOST_PAGES):
-            page = await self._page(client, path, last)
             if not page and first:
                 self._context.on_note(
                     f"{self._host} answered an empty timeline; it may have this feed switched off"
@@ -95,7 +106,13 @@ class Mastodon:
                 yield self._step(entry), last
             if first or not any(_id(entry) for entry in fresh):
                 return
+            page = await self._page(client, path, last)
         self._context.on_note(f"{self._host} is ahead by more than {_MOST_PAGES} pages")
+
+    def _forgotten(self, last: str, error: Refused) -> Gap:
+        now = http.current_time(self._context).isoformat()
+        reason = f"the server no longer knows the post read last: {error}"
+        return Gap(since=last, until=now, reason=reason)
 
     async def _page(self, client: http.Client, path: str, last: str) -> list[Any]:
         params = {"limit": str(_PAGE)}

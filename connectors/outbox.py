@@ -135,15 +135,20 @@ class Outbox:
 
     async def drain(self) -> None:
         """Flush and wait until everything is safe and its cursor saved. Raises what broke."""
-        await self.flush()
-        joined = asyncio.ensure_future(self._sent.join())
+        drained = asyncio.ensure_future(self._drained())
+        drained.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            first: set[asyncio.Future[Any]] = {joined, self.broken}
+            # Not even a flush is waited for once it broke: a batch may be stuck in the sink.
+            first: set[asyncio.Future[Any]] = {drained, self.broken}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            joined.cancel()
+            drained.cancel()
         if self.broken.done():
             raise self.broken.result()
+
+    async def _drained(self) -> None:
+        await self.flush()
+        await self._sent.join()
 
     @contextlib.asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
@@ -211,6 +216,8 @@ class Outbox:
                 self._sent.task_done()
         except Exception as error:  # noqa: BLE001  # whatever it is, the pass raises it
             self._break(error)
+            while True:  # who waits for room in the queue would wait, and hold the lock, for ever
+                await self._sent.get()
 
     async def _save(self, cursor: Cursor) -> None:
         if self._book and isinstance(self._cursors, AccountKeeper):

@@ -19,6 +19,10 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Kind = Literal["post", "comment", "review", "article", "message", "video", "edit"]
 State = Literal["live", "edited", "deleted"]
 
+SCHEMA: Final = 1
+"""The version of records that this code reads. Added fields leave it as it is; a producer that
+breaks with it says `"schema": 2` in each record."""
+
 MAX_TEXT_BYTES: Final = 64 * 1024
 """Longest text a post carries, in UTF-8 bytes; what is longer is cut and marked `truncated`."""
 
@@ -143,6 +147,24 @@ def read(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise msgspec.DecodeError(f"not UTF-8: {error}") from None
     except RecursionError:
         raise msgspec.DecodeError("nested too deeply") from None
+
+
+class _Versioned(msgspec.Struct):
+    schema: int = SCHEMA
+
+
+_versioned_decoder = msgspec.json.Decoder(_Versioned)
+
+
+def newer(raw: bytes) -> str:
+    """What to add to the reason where a record that can't be read says it is of a newer schema."""
+    try:
+        told = read(_versioned_decoder, raw).schema
+    except msgspec.DecodeError:
+        return ""
+    if told <= SCHEMA:
+        return ""
+    return f"; it is of schema {told} and this Veille reads {SCHEMA}: update it, then replay"
 
 
 def encode(post: Post) -> bytes:

@@ -164,8 +164,11 @@ class Rss:
         if visit.feed is not None:
             for step in self._read(url, memory, visit.feed):
                 yield step
-            memory.etag = visit.reply.headers.get("etag", "")[:500]
-            memory.modified = visit.reply.headers.get("last-modified", "")[:100]
+            whole = not visit.feed.cut  # else what is missing would never be asked for again
+            memory.etag = visit.reply.headers.get("etag", "")[:500] if whole else ""
+            memory.modified = visit.reply.headers.get("last-modified", "")[:100] if whole else ""
+            if not whole:
+                self._context.on_note(f"{http.shown(url)} was cut off; it is asked for whole again")
 
     def _read(self, url: str, memory: _Memory, feed: feeds.Feed) -> list[Step]:
         now = http.current_time(self._context)

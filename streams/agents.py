@@ -29,6 +29,7 @@ from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import utc_now
 from streams import records
 from streams.books import Books
+from streams.clocks import held_post, held_record
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.records import Label, Mention, Record
@@ -51,6 +52,13 @@ MAX_ID_BYTES: Final = 512
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Crash = Callable[[BaseException], Awaitable[None]]
+Gaps = Callable[[str, int, int], Awaitable[None]]
+"""Told of records that the broker dropped unread: `topic/partition`, up to which offset, how
+many."""
+
+
+async def _unnoted(_place: str, _before: int, _missed: int) -> None:
+    """For agents that nobody asks of gaps."""
 
 
 class Judged(msgspec.Struct):
@@ -85,12 +93,13 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: 
     for row in rows:
         one: post.Post | None = None
         try:
-            one = post.decode(row.value or b"")
+            one = held_post(post.decode(row.value or b""), row.timestamp)
             made = pipeline.process(one, now)
             items = [(row.key or b"", records.encode(record)) for record in made]
             _refuse_oversized(items)
         except msgspec.DecodeError as error:
-            _bury(out, row, f"not a post: {error}", now)
+            said = f"not a post: {error}{post.newer(row.value or b'')}"
+            _bury(out, row, said, now)
         except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
             _bury(out, row, f"{type(error).__name__}: {error}", now, one)
         else:
@@ -211,6 +220,7 @@ class _Agent:
 
     def __init__(self, ledger: Ledger, crash: Crash, books: Books | None = None) -> None:
         self.ledger = ledger
+        self.on_gap: Gaps = _unnoted
         self._crash = crash
         self._books = books
         self._room = asyncio.Semaphore(UNDER_WAY)
@@ -220,7 +230,8 @@ class _Agent:
         """The body of a Faust agent. Ends the worker on any error."""
         try:
             async for event in stream.noack().events():
-                self.ledger.missed += event.value.missed
+                if event.value.missed:
+                    await self._note_gap(event.value)
                 await self._room.acquire()
                 if self._books:
                     await self._books.expect(event.value)
@@ -234,6 +245,12 @@ class _Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _note_gap(self, slab: Slab) -> None:
+        """Before anything is committed past it: a receipt that waits must see it."""
+        row = slab.records[0]
+        await self.on_gap(f"{row.topic}/{row.partition}", slab.first, slab.missed)
+        self.ledger.missed += slab.missed
 
     async def _take(self, event: Any) -> None:
         raise NotImplementedError
@@ -383,9 +400,10 @@ def read_records(
     bad: list[DeadLetter] = []
     for row in rows:
         try:
-            good.append(records.decode_record(row.value or b""))
+            good.append(held_record(records.decode_record(row.value or b""), row.timestamp))
         except msgspec.DecodeError as error:
-            bad.append(letter_of(row, "index", f"not a mention: {error}", now))
+            said = f"not a mention: {error}{post.newer(row.value or b'')}"
+            bad.append(letter_of(row, "index", said, now))
     return good, bad
 
 

@@ -14,6 +14,7 @@ from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable, ConfigError
+from streams.gaps import Gaps
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
@@ -65,6 +66,7 @@ def create_app(
 
     app.ledger = parts.ledger
     app.abandon = parts.abandon
+    app.broker_starts_empty = settings.embedded_broker
 
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)
@@ -115,6 +117,7 @@ class _Parts:
         self._store = store
         self._pipeline = pipeline
         self._lives = lives
+        self._gaps = Gaps(store)
         self._agents: list[FilterAgent | IndexAgent | LetterAgent] = []
 
     async def abandon(self) -> None:
@@ -153,6 +156,7 @@ class _Parts:
         await self._run(agent, stream)
 
     async def _run(self, agent: FilterAgent | IndexAgent | LetterAgent, stream: Any) -> None:
+        agent.on_gap = self._gaps.note
         self._agents.append(agent)
         await agent.run(stream)
 
@@ -192,6 +196,8 @@ def _raw(app: faust.App, name: str) -> Any:
 def _bare_app(settings: Settings, instance: str) -> faust.App:
     slab.register()
     kafka = settings.kafka
+    # The broker in memory lets a worker in only once the one before it, killed, has timed out.
+    session = 3.0 if settings.embedded_broker else 10.0
     return faust.App(
         kafka.group,
         broker=[f"slab://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
@@ -207,8 +213,8 @@ def _bare_app(settings: Settings, instance: str) -> faust.App:
         stream_buffer_maxsize=16,
         broker_commit_interval=settings.pipeline.commit_seconds,
         broker_max_poll_records=5000,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 5,
         broker_rebalance_timeout=20.0,
         consumer_max_fetch_size=1024 * 1024,
         consumer_auto_offset_reset="earliest",

@@ -112,7 +112,8 @@ async def ensure_topics(kafka: Kafka) -> None:
         existing = set(await admin.list_topics())
         for name in (topics.posts, topics.mentions, topics.dead):
             if name not in existing:
-                await _create(admin, kafka, name, {"retention.ms": str(hours * 3_600_000)})
+                kept = {"retention.ms": str(hours * 3_600_000)}
+                await _create(admin, kafka, name, {**kept, **TIMED})
         if topics.cursors not in existing:
             await _create(admin, kafka, topics.cursors, {"cleanup.policy": "compact"}, partitions=1)
         if topics.labels not in existing:
@@ -126,8 +127,10 @@ async def ensure_topics(kafka: Kafka) -> None:
         await admin.close()
 
 
-LABELS: Final = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
-"""Kept for ever, and timed by the broker's clock, not by each desk's."""
+TIMED: Final = {"message.timestamp.type": "LogAppendTime"}
+"""By the broker's clock, which holds versions and labels to now, not by each desk's."""
+LABELS: Final = {"retention.ms": "-1", **TIMED}
+"""Kept for ever."""
 
 
 async def _create(

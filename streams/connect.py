@@ -45,7 +45,7 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
             await check_topics(settings.kafka)
         async with (
             running_producer(settings.kafka) as producer,
-            open_sink(settings, producer) as sink,
+            open_sink(settings, producer, store) as sink,
         ):
             states = States(store)
             cursors = Told(await _cursors(settings, store, producer), states)
@@ -69,7 +69,9 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
 
 
 @contextlib.asynccontextmanager
-async def open_sink(settings: Settings, producer: AIOKafkaProducer) -> AsyncIterator[KafkaSink]:
+async def open_sink(
+    settings: Settings, producer: AIOKafkaProducer, store: Store
+) -> AsyncIterator[KafkaSink]:
     """A sink over a started producer. Where the broker forgets it is held back by lag, and its
     receipts resolve when the store has the posts."""
     topics = Topics.of(settings.kafka.prefix)
@@ -77,13 +79,15 @@ async def open_sink(settings: Settings, producer: AIOKafkaProducer) -> AsyncIter
         yield KafkaSink(BatchSender(producer), posts=topics.posts, dead=topics.dead)
         return
     progress = Progress(librdkafka_config(settings.kafka), settings.kafka.group)
+    safe = Stored(progress, topics, store)
+    await safe.start()
     gate = LagGate(progress, topics.posts, settings.pipeline.max_lag_bytes)
     try:
         yield KafkaSink(
             BatchSender(producer, {topics.posts: gate}),
             posts=topics.posts,
             dead=topics.dead,
-            safe=Stored(progress, topics),
+            safe=safe,
         )
     finally:
         await progress.close()

@@ -6,7 +6,9 @@ import msgspec
 
 from connectors.account import Account
 from connectors.base import Cursor
+from connectors.errors import Retriable
 from streams.broker import Topics
+from streams.gaps import KIND, GapStates, lost
 from streams.offsets import Progress
 from streams.store.port import Store
 
@@ -15,11 +17,15 @@ class Stored:
     """`await Stored(...)()` returns when all that is in the broker now has reached the store.
 
     One round serves all who wait: a round that starts after they asked is followed to its end.
+    Where records were dropped meanwhile it raises `Retriable`: nobody can tell whose they were,
+    so that all who wait send their posts again.
     """
 
-    def __init__(self, progress: Progress, topics: Topics) -> None:
+    def __init__(self, progress: Progress, topics: Topics, store: Store) -> None:
         self._progress = progress
         self._topics = topics
+        self._store = store
+        self._gaps: GapStates | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._round: asyncio.Task[None] | None = None
 
@@ -35,10 +41,25 @@ class Stored:
             served, self._waiting = self._waiting, []
             try:
                 await self.drained()
+                await self._nothing_dropped()
             except Exception as error:  # noqa: BLE001  # handed to those who wait
                 _settle(served, error)
             else:
                 _settle(served, None)
+
+    async def start(self) -> None:
+        """Take note of the gaps there were before. Call it before anything is sent."""
+        self._gaps = await self._store.states(KIND)
+
+    async def _nothing_dropped(self) -> None:
+        """Agents note a gap before they commit past it, so that it shows here in time."""
+        before, self._gaps = self._gaps or {}, await self._store.states(KIND)
+        if self._gaps != before:
+            dropped = lost(self._gaps) - lost(before)
+            raise Retriable(
+                f"{dropped:,} records were dropped by the broker before they were read; "
+                "what is not stored yet has to be read again"
+            )
 
     async def drained(self) -> None:
         """Follow what is in the broker now through filter, index and dead letters."""

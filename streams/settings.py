@@ -105,7 +105,9 @@ class Pipeline(_Section):
     max_lag_bytes: int = Field(
         2_000_000,
         ge=100_000,
-        description="Unread bytes a partition of the embedded broker may hold before it waits.",
+        le=4_000_000,
+        description="Unread bytes a partition of the embedded broker may hold before it waits. It "
+        "keeps 5 MB and would drop what is beyond.",
     )
     commit_seconds: float = Field(0.5, gt=0, le=60, description="Rest between offset commits.")
     dead_share: float = Field(

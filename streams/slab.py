@@ -181,8 +181,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
             self.in_flight.forget(tp)
         await super().perform_seek()
         for tp, offset in self._read_offset.items():
-            if offset is not None:  # else the group is new: it misses nothing
+            if offset is not None:
                 self.in_flight.expect(tp, offset)
+            elif getattr(self.app, "broker_starts_empty", False):
+                self.in_flight.expect(tp, 0)
+            # Else the group is new on an old topic: it misses nothing.
 
     async def _seek(self, partition: TP, offset: int) -> None:
         self.in_flight.forget(partition)

@@ -49,7 +49,7 @@ class Supervisor:
         return child
 
     async def _keep(self, child: Child) -> None:
-        rest = FIRST_REST_SECONDS
+        rest = 0.0
         while not self._stopping:
             started = asyncio.get_running_loop().time()
             child.process = await self._spawn(child)
@@ -60,8 +60,9 @@ class Supervisor:
                 self._note(f"{child.name} can't start; see the message above")
                 return
             lived = asyncio.get_running_loop().time() - started
-            rest = FIRST_REST_SECONDS if lived > 60 else min(rest * 2, LONGEST_REST_SECONDS)
-            self._note(f"{child.name} ended with code {code}; starting it again in {rest:.0f} s")
+            again = rest and lived <= 60
+            rest = min(rest * 2, LONGEST_REST_SECONDS) if again else FIRST_REST_SECONDS
+            self._note(f"{child.name} ended with code {code}; starting it again in {rest:g} s")
             await asyncio.sleep(rest)
 
     async def _spawn(self, child: Child) -> asyncio.subprocess.Process:

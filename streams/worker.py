@@ -38,14 +38,18 @@ def run_worker(
     *,
     instance: str = "",
     roles: Collection[str] = ROLES,
+    store: Store | None = None,
 ) -> int:
-    """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start."""
+    """Run until SIGTERM or Ctrl-C (0) or a crash (1). Raises `VeilleError` at the start.
+
+    `store`, not opened yet, stands in for that of the settings.
+    """
     topics = topics_file.load()
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
     sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    store = open_store(settings)
+    store = store or open_store(settings)
     loop.run_until_complete(store.open())
     try:
         lives = loop.run_until_complete(_broker_ready(settings))

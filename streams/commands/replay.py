@@ -204,10 +204,13 @@ async def _through(
     before = await store.states("worker")
     summary = Summary()
     topics = Topics.of(settings.kafka.prefix)
-    async with running_producer(settings.kafka) as producer, open_sink(settings, producer) as sink:
+    async with (
+        running_producer(settings.kafka) as producer,
+        open_sink(settings, producer, store) as sink,
+    ):
         with _bars(quiet=quiet) as bars:
             await _push(sink, options, pace, summary, bars)
-            await _drain(settings, topics, bars)
+            await _drain(settings, topics, store, bars)
     summary.seconds = round(time.monotonic() - started, 2)
     summary.posts_per_second = round(summary.published / max(summary.seconds, 0.01), 1)
     _account(summary, await _settled(store, before, summary.published))
@@ -257,11 +260,11 @@ def _batches(options: dict[str, Any], size: int) -> Iterator[list[Step]]:
         yield waiting
 
 
-async def _drain(settings: Settings, topics: Topics, bars: Progress) -> None:
+async def _drain(settings: Settings, topics: Topics, store: Store, bars: Progress) -> None:
     """Follow everything to the store, telling when nothing moves."""
     progress = GroupProgress(librdkafka_config(settings.kafka), settings.kafka.group)
     bar = bars.add_task("storing", total=None)
-    draining = asyncio.create_task(Stored(progress, topics).drained())
+    draining = asyncio.create_task(Stored(progress, topics, store).drained())
     watching = asyncio.create_task(_watch(progress, topics, bars, bar))
     try:
         await asyncio.wait({draining, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -53,6 +53,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool
     rate: float
     lag: int
+    missed: int
+    """Records that the broker dropped before this worker could read them."""
 
 
 class Missed(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,7 @@ def _worker(key: str, told: dict[str, Any], now: datetime) -> Worker:
         seen_at=seen,
         quiet=seen is None or now - seen > QUIET_AFTER,
         rate=float(rate) if isinstance(rate, int | float) else 0.0,
+        missed=_whole(told.get("missed")),
         lag=sum(_whole(n) for n in lag.values()) if isinstance(lag, dict) else _whole(lag),
     )
 

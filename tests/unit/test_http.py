@@ -8,7 +8,7 @@ import pytest
 
 from connectors import http
 from connectors.base import Context
-from connectors.errors import Fatal, NotAllowed, Retriable, WaitUntil
+from connectors.errors import NotAllowed, Retriable, WaitUntil
 from connectors.limits import wait_asked
 from tests.contract.connectors.server import Answer, Request, running
 from tests.contract.connectors.world import LOCAL, NOW, context
@@ -63,7 +63,7 @@ async def test_redirects_to_forbidden_places(target: str) -> None:
 async def test_endless_redirects_end() -> None:
     there, seen = mock(*(httpx.Response(302, headers={"location": "/"}) for _ in range(9)))
     async with http.Client(there) as client:
-        with pytest.raises(Fatal, match="more than 5 redirects"):
+        with pytest.raises(Retriable, match="more than 5 redirects"):
             await client.get(SITE)
     assert len(seen) == 6
 

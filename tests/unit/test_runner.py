@@ -11,6 +11,7 @@ import pytest
 from connectors.base import Connector, Context, Cursor, Gap, Spec, Step
 from connectors.errors import BadSettings, Fatal, Retriable, SkipItem, WaitUntil
 from connectors.letters import DeadLetter
+from connectors.outbox import MAX_OUTSTANDING, MAX_POSTS
 from connectors.post import Post
 from connectors.publish import MemoryCursors, MemorySink, Sink
 from connectors.runner import LONGEST_BACK_OFF, Outside, Runner
@@ -326,6 +327,28 @@ async def test_a_failed_receipt_ends_even_a_silent_stream() -> None:
     states = await going
     assert run.cursors.cursors == {}
     assert states["a"].errors == 1
+
+
+async def test_a_failed_receipt_ends_a_stream_whose_outbox_is_full() -> None:
+    """The last post waits for room in the queue, and holds the lock of sending, when it breaks."""
+    sink = Receipts()
+    begun: list[Cursor] = []
+
+    async def script(cursor: Cursor) -> AsyncIterator[Step]:
+        begun.append(cursor)
+        for number in range(MAX_POSTS * (MAX_OUTSTANDING + 1) + 1):
+            yield Step(post=post(number), cursor=number + 1)
+        await asyncio.Event().wait()
+
+    run = Run({"a": script}, sink=sink, rests=2, grace=0.2)
+    going = asyncio.create_task(run.go())
+    await sink.wait_for(MAX_OUTSTANDING + 2)
+    sink.futures[0].set_exception(Retriable("dropped"))
+    await until(lambda: len(begun) == 2)
+    run.stop.set()
+    await going
+    assert begun == [None, None]
+    assert run.runner.states["a"].errors == 1
 
 
 async def test_outstanding_batches_are_bounded() -> None:

@@ -36,8 +36,8 @@ class HackerNewsFixture:
 
     def serve(self, world: World) -> AbstractAsyncContextManager[Server]:
         def answer(request: Request) -> Answer:
-            if world.fault is not None:
-                return world.fault
+            if (fault := world.next_fault()) is not None:
+                return fault
             if request.path.endswith("/maxitem.json"):
                 return encoded(len(world.items))
             if request.path.endswith("/updates.json"):
@@ -89,8 +89,8 @@ class MastodonFixture:
 
     def serve(self, world: World) -> AbstractAsyncContextManager[Server]:
         def answer(request: Request) -> Answer:
-            if world.fault is not None:
-                return world.fault
+            if (fault := world.next_fault()) is not None:
+                return fault
             after = int(request.query.get("min_id", "0"))
             later = [item for item in world.items if int(item["id"]) > after]
             limit = int(request.query["limit"])
@@ -145,8 +145,8 @@ class RssFixture:
 
     def serve(self, world: World) -> AbstractAsyncContextManager[Server]:
         def answer(request: Request) -> Answer:
-            if world.fault is not None:
-                return world.fault
+            if (fault := world.next_fault()) is not None:
+                return fault
             body = feed(world.items)
             tag = f'W/"{hash(body)}"'
             if request.headers.get("if-none-match") == tag:
@@ -203,7 +203,7 @@ class BlueskyFixture:
             pairs = dict(pair.split("=", 1) for pair in query.split("&") if pair)
             headers = {name.lower(): value for name, value in request.headers.raw_items()}
             requests.append(Request(path, pairs, headers))
-            fault = world.fault
+            fault = world.next_fault()
             if fault is None or (fault.status == 200 and fault.manner == "whole"):
                 return None
             if fault.manner != "whole":

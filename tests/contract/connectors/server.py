@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-Manner = Literal["whole", "hang", "drip", "cut"]
+Manner = Literal["whole", "hang", "drip", "cut", "endless"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`manner`: send it whole, never answer, send a byte a moment, or cut after half."""
+    """`manner`: send it whole, never answer, send a byte a moment, cut after half, or repeat it
+    without end."""
 
     status: int = 200
     body: bytes = b""
@@ -85,7 +86,8 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
     if answer.manner == "hang":
         await asyncio.Event().wait()
     headers = {"content-type": "application/json", **answer.headers}
-    headers.setdefault("content-length", str(len(answer.body)))
+    if answer.manner != "endless":
+        headers.setdefault("content-length", str(len(answer.body)))
     lines = [f"HTTP/1.1 {answer.status} Said", *(f"{k}: {v}" for k, v in headers.items())]
     writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
     if answer.manner == "drip":
@@ -94,6 +96,9 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
             await writer.drain()
             await asyncio.sleep(0.02)
         return False
+    while answer.manner == "endless":
+        writer.write(answer.body)
+        await writer.drain()
     cut = answer.manner == "cut"
     writer.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
     await writer.drain()

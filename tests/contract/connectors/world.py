@@ -23,6 +23,10 @@ class World:
     changes: list[Any] = field(default_factory=list)
     fault: Answer | None = None
 
+    def next_fault(self) -> Answer | None:
+        """What the next request is answered in place of the truth; asked once a request."""
+        return self.fault
+
 
 class Fixture(Protocol):
     """One source's stand-in."""
