@@ -212,6 +212,8 @@ class ElasticsearchStore:
             headers["content-type"] = "application/json"
         answer = await self._client.perform_request(method, path, headers=headers, body=body)
         found: Body = answer.body or {}
+        if not isinstance(found, dict):
+            raise StoreUnavailable(f"{self._settings.url}: an answer that can't be read")
         if found.get("timed_out") or found.get("_shards", {}).get("failed"):
             raise StoreUnavailable(f"{self._settings.url}: some shards did not answer")
         return found
