@@ -4,6 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 export VEILLE_DATA_DIR ?= .veille
+SEEDS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -13,8 +14,19 @@ help:  ## Show this list
 run: .venv/.run  ## Start Veille with the shipped settings: http://127.0.0.1:8420 (ARGS="--port 9000")
 	$(BIN)/veille up $(ARGS)
 
-test: lint  ## Check everything and run every test (ARGS="tests/unit -k post")
-	$(BIN)/python -m pytest $(ARGS)
+test: lint  ## Check everything and run every test but the long ones (ARGS="tests/unit -k post")
+	$(BIN)/python -m pytest -m "not long and not soak" $(ARGS)
+
+faults: .venv/.dev  ## Break things and count every post; writes docs/reliability.md (SEEDS=5)
+	$(BIN)/python -m pytest tests/faults -m "not soak" --seeds=$(SEEDS) $(ARGS)
+	$(BIN)/python -m tests.faults.report
+
+soak: .venv/.dev  ## Send posts through random faults (SEEDS=4 ARGS=--posts=1000000)
+	$(BIN)/python -m pytest tests/faults -m soak --seeds=$(SEEDS) $(ARGS)
+	$(BIN)/python -m tests.faults.report
+
+mutations: .venv/.dev  ## Take each guarantee out of a copy of the source: a test must fail
+	$(BIN)/python -m tests.faults.mutations $(ARGS)
 
 lint: .venv/.dev  ## Style, types, layers, generated pages
 	$(BIN)/ruff check .
@@ -38,7 +50,7 @@ lock:  ## Pin the newest allowed versions with their hashes (needs uv)
 	$(LOCK) pyproject.toml --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 
 clean:  ## Remove what was installed and built here (your mentions in .veille stay)
-	rm -rf .venv .servers dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .servers dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .faults
 
 .venv/.made:
 	@test -n "$(PYTHON)" || { echo "Veille needs Python 3.11, 3.12 or 3.13. Remedy: install one, or make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -54,4 +66,4 @@ clean:  ## Remove what was installed and built here (your mentions in .veille st
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: help run test lint bench servers docs lock clean
+.PHONY: help run test faults soak mutations lint bench servers docs lock clean

@@ -10,6 +10,12 @@ from tests.support import fetch
 from tests.support.servers import Elasticsearch, Kafka
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard the fault suite tries: `make faults SEEDS=5`, `make soak ARGS=--posts=1000000`."""
+    parser.addoption("--seeds", type=int, default=1, help="random moments tried by a fault test")
+    parser.addoption("--posts", type=int, default=20_000, help="posts sent by the soak test")
+
+
 def require_servers() -> None:
     """Skip where the real servers can't run; fail instead under `CI=true`."""
     reason = fetch.missing()
