@@ -21,7 +21,7 @@ from streams.settings import Store as StoreSettings
 from streams.store import es_queries as queries
 from streams.store import es_setup, paging
 from streams.store.es_bulk import Bulk, Item
-from streams.store.es_writes import Body, Writer, in_slices
+from streams.store.es_writes import DOCS, Body, Writer, in_slices
 from streams.store.port import Bucket, Count, Dimension, Filter, Page, WriteReport
 from streams.store.rules import MAX_ID_BYTES, millis
 
@@ -126,9 +126,9 @@ class ElasticsearchStore:
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         index = self._indices.name("dead-letters")
         for some in in_slices(letters, 200):
-            path = f"/{index}/_mget?filter_path=docs._id,docs.found,docs._source.attempts"
+            path = f"/{index}/_mget?filter_path={DOCS},docs._source.attempts"
             ids = [letter.id for letter in some]
-            known = (await self._ask("POST", path, {"ids": ids})).get("docs", [])
+            known = (await self._ask("POST", path, {"ids": ids}))["docs"]
             attempts = {d["_id"]: _attempts(d) for d in known if d.get("found")}
             for letter in some:
                 attempts[letter.id] = attempts.get(letter.id, 0) + letter.attempts
@@ -214,7 +214,8 @@ class ElasticsearchStore:
         found: Body = answer.body or {}
         if not isinstance(found, dict):
             raise StoreUnavailable(f"{self._settings.url}: an answer that can't be read")
-        if found.get("timed_out") or found.get("_shards", {}).get("failed"):
+        partial = found.get("timed_out") or found.get("_shards", {}).get("failed")
+        if partial or not _all_told(found, body):
             raise StoreUnavailable(f"{self._settings.url}: some shards did not answer")
         return found
 
@@ -234,6 +235,16 @@ class ElasticsearchStore:
                 _log.warning("waiting for the store: %s", error)
                 await asyncio.sleep(rest * random.uniform(0.5, 1.5))  # noqa: S311 # jitter
                 rest = min(10.0, rest * 2)
+
+
+def _all_told(found: Body, asked: Any) -> bool:
+    """Whether a multi-get tells of each document: one that a shard could not tell of is not one
+    that is not there."""
+    if not isinstance(asked, dict) or "ids" not in asked:
+        return True
+    docs = found.get("docs", [])
+    kinds = {doc.get("error", {}).get("type", "index_not_found_exception") for doc in docs}
+    return len(docs) == len(asked["ids"]) and kinds <= {"index_not_found_exception"}
 
 
 def _attempts(doc: Body) -> int:

@@ -18,6 +18,8 @@ Body = dict[str, Any]
 _T = TypeVar("_T")
 _POSTS_AT_ONCE: Final = 500
 _PAGE: Final = 1_000
+DOCS: Final = "docs._id,docs.found,docs.error.type"
+"""What every multi-get asks for, so that a shard that is away is told from a missing document."""
 
 
 class Ask(Protocol):
@@ -96,10 +98,10 @@ class Writer:
         posts = {mention.post.id for mention, _ in mentions} | {r.post_id for r in retractions}
         by_key = {mark_id(post): post for post in posts}
         found: dict[str, list[rules.Watermark]] = {}
-        path = f"/{self._marks_index}/_mget?filter_path=docs._id,docs._source.marks"
+        path = f"/{self._marks_index}/_mget?filter_path={DOCS},docs._source.marks"
         for keys in in_slices(list(by_key), _PAGE):
             answer = await self._ask("POST", path, {"ids": keys})
-            for doc in answer.get("docs", []):
+            for doc in answer["docs"]:
                 if source := doc.get("_source"):
                     marks = msgspec.convert(source["marks"], list[rules.Watermark])
                     found[by_key[doc["_id"]]] = marks

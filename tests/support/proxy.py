@@ -211,11 +211,8 @@ def unsent() -> Fault:
 
 def _actions(body: bytes) -> list[bytes]:
     """The actions of a bulk, each with its document."""
-    found: list[bytes] = []
     lines = iter(body.splitlines(keepends=True))
-    for line in lines:
-        found.append(line if line.startswith(b'{"delete"') else line + next(lines))
-    return found
+    return [line if line.startswith(b'{"delete"') else line + next(lines) for line in lines]
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
