@@ -21,6 +21,7 @@ from streams.commands import (
     settings,
     sources,
     status,
+    store,
     topics,
     up,
 )
@@ -47,6 +48,7 @@ app.command()(score.score)
 app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(find.export)
+app.add_typer(store.store, name="store")
 app.command("dead-letters")(status.dead_letters)
 app.command()(parts.worker)
 app.command()(parts.connect)

@@ -146,7 +146,8 @@ class Store(Protocol):
         ...
 
     async def put_state(self, kind: str, key: str, value: dict[str, Any]) -> None:
-        """Keep a small JSON document: kinds are `source`, `worker`, `cursor`, `ledger`."""
+        """Keep a small JSON document: kinds are `source`, `worker`, `cursor`, `ledger`,
+        `rebuild`."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

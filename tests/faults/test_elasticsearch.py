@@ -402,7 +402,7 @@ async def test_an_alias_that_is_an_index(elasticsearch: Elasticsearch) -> None:
         client, alias = client_of(case), f"{case.prefix}-mentions"
         await client.indices.delete(index=f"{alias}-*")
         await client.indices.create(index=alias)
-        with pytest.raises(StoreError, match=f"{alias} is an index.*Remedy"):
+        with pytest.raises(StoreError, match=rf"{alias} is an index.*Remedy"):
             async with behind(proxy, case):
                 pass
         await client.indices.delete(index=alias)
