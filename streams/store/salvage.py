@@ -20,7 +20,7 @@ from streams.errors import StoreError, StoreUnavailable
 from streams.records import Mention
 from streams.store import sqlite_schema
 from streams.store.sqlite import rebuilding
-from streams.store.sqlite_writes import Batch
+from streams.store.sqlite_writes import COLUMNS, Batch, columns
 
 Note = Callable[[str, int], None]
 """Told of each table and how many of its rows are saved so far."""
@@ -104,6 +104,7 @@ def salvage(path: Path, note: Note = lambda _, __: None) -> Salvage:
         new.rename(path)
         return Salvage(path=str(path), reason="finished what was broken off")
     refuse_in_use(path)
+    _refuse_foreign(path)
     for side in _SIDES:
         new.with_name(new.name + side).unlink(missing_ok=True)
     result = Salvage(path=str(path))
@@ -114,6 +115,19 @@ def salvage(path: Path, note: Note = lambda _, __: None) -> Salvage:
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     result.aside = str(_swap(path, new))
     return result
+
+
+def _refuse_foreign(path: Path) -> None:
+    try:
+        with contextlib.closing(_reading(path)) as db:
+            ours = _is_ours(db)
+    except sqlite3.Error:
+        return  # too damaged to tell; it is kept in any case
+    if not ours:
+        raise StoreError(
+            f"{path}: an SQLite file of another program. Remedy: name another data_dir "
+            "(VEILLE_DATA_DIR); nothing was changed"
+        )
 
 
 def _fill(path: Path, target: sqlite3.Connection, result: Salvage, note: Note) -> None:
@@ -159,12 +173,13 @@ def _keep_mentions(target: sqlite3.Connection, _: str, rows: list[dict[str, Any]
 
 
 def _mention(row: dict[str, Any]) -> Mention | None:
-    """The mention, where its bytes are still what was written."""
+    """The mention, where its bytes are still what was written, as far as its columns tell: SQLite
+    keeps no checksums, so that another letter within a text is not seen."""
     try:
         mention = _mentions.decode(row["body"])
-    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+        return mention if columns(mention) == {name: row[name] for name in COLUMNS} else None
+    except (msgspec.MsgspecError, ValueError, TypeError):
         return None
-    return mention if mention.id == row["id"] else None
 
 
 def _keep_rows(target: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> int:
@@ -321,7 +336,8 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 def _is_ours(db: sqlite3.Connection) -> bool:
     owner = int(db.execute("PRAGMA application_id").fetchone()[0])
-    return owner in (0, sqlite_schema.APPLICATION_ID)
+    empty = not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    return owner == sqlite_schema.APPLICATION_ID or (empty and not owner)
 
 
 def _tables(db: sqlite3.Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""The SQLite file on a full disk, locked, damaged, moved, foreign, read-only, and its writer killed:
+"""The SQLite file on a full disk, locked, damaged, moved, foreign, read-only; its writer killed:
 what was acknowledged is there, and nothing is overwritten."""
 
 import asyncio
@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -215,7 +216,11 @@ async def test_a_file_of_another_program(tmp_path: Path) -> None:
     done = veille("store", "check", env={"VEILLE_DATA_DIR": str(tmp_path)})
     assert done.returncode == 1
     assert b"another program" in done.stdout
+    done = veille("store", "rebuild", env={"VEILLE_DATA_DIR": str(tmp_path)})
+    assert done.returncode == 1
+    assert b"another program" in done.stderr
     assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
     record(
         fault="SQLite: the file is another program's",
         behaviour="refused; no byte of it is changed",
@@ -225,12 +230,15 @@ async def test_a_file_of_another_program(tmp_path: Path) -> None:
 
 
 READ_ONLY = """
-import asyncio, sys
+import asyncio, os, sys
 from streams.errors import StoreError
 from streams.store.sqlite import SqliteStore
 from tests.support.mentions import mention
 
 async def main():
+    if os.geteuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
     store = SqliteStore(sys.argv[1])
     try:
         await store.open()
@@ -244,8 +252,8 @@ asyncio.run(main())
 """
 
 
-async def test_a_read_only_file(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(tmp_path, f"/tmp/veille-{os.getpid()}-read-only"))
+async def test_a_read_only_file() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="veille-read-only-"))  # root's own folders are closed
     path = folder / "veille.sqlite3"
     try:
         async with opened(path) as store:
@@ -260,7 +268,6 @@ async def test_a_read_only_file(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            user=65534 if os.geteuid() == 0 else None,
         )
         assert str(path) in done.stdout
         assert "Remedy: check that you may write there" in done.stdout
@@ -340,7 +347,9 @@ async def test_a_damaged_file(tmp_path: Path, damage: object, seed: int) -> None
     assert done.returncode == 0, done.stderr.decode()
     report = json.loads(done.stdout)["salvaged"]
     assert Path(report["aside"]).read_bytes() == raw, "the damaged file is kept as it was"
-    figure = await _accounted(path, wanted, report)
+    # SQLite keeps no checksums: a letter flipped within a text can't be told from another text.
+    most_altered = len(wanted) // 50 if damage is flipped_bytes else 0
+    figure = await _accounted(path, wanted, report, most_altered)
     assert veille("store", "check", env=env).returncode == 0
     record(
         fault=f"SQLite: the file is damaged ({damage.__name__.replace('_', ' ')})",
@@ -351,27 +360,30 @@ async def test_a_damaged_file(tmp_path: Path, damage: object, seed: int) -> None
     )
 
 
-async def _accounted(path: Path, wanted: Wanted, report: dict[str, object]) -> str:
+async def _accounted(
+    path: Path, wanted: Wanted, report: dict[str, object], most_altered: int = 0
+) -> str:
     """What is in the new file was in the old one, and what is not is said."""
     async with opened(path) as store:
         found = await all_in(store)
         cursors = await store.states("cursor")
         words = (await store.count(Filter(text="version"))).total
-    wrong = [one for one in found.values() if one.id not in wanted]
-    assert wrong == []
+    assert found.keys() <= wanted.keys()
+    altered = sum(one != wanted[name] for name, one in found.items())
+    assert altered <= most_altered
     tables = {table["table"]: table for table in report["tables"]}  # type: ignore[attr-defined]
     mentions = tables.get("mentions", {"saved": 0, "lost": 0, "at_least": True})
     missing = len(wanted) - len(found)
     assert mentions["saved"] == len(found)
     assert mentions["lost"] == missing or (mentions["at_least"] and mentions["lost"] <= missing)
-    assert words == len(found), "the words to search by are made anew"
+    assert words >= len(found) - altered, "the words to search by are made anew"
     assert all(cursors[name] == {"cursor": int(name.split("-")[1])} for name in cursors)
     if report["reason"]:
         return f"{report['reason']}: 0 of {len(wanted)} mentions saved, the file kept"
     assert len(found) > len(wanted) // 2
     return (
         f"{len(found):,} of {len(wanted):,} mentions, {len(cursors)} of 20 cursors saved, "
-        f"{mentions['lost']:,} mentions said to be lost"
+        f"{mentions['lost']:,} mentions said to be lost, {altered} with another letter in a text"
     )
 
 
