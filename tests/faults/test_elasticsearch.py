@@ -8,6 +8,8 @@ import pytest
 
 from streams.errors import StoreError
 from streams.records import Mention, Record, Retraction
+from streams.settings import Store as StoreSettings
+from streams.store import es_check
 from streams.store.port import Filter
 from tests.faults.arena import record
 from tests.faults.stores import (
@@ -21,7 +23,7 @@ from tests.faults.stores import (
     write_all,
 )
 from tests.support import proxy as faults
-from tests.support.mentions import Case, elasticsearch_case, mention
+from tests.support.mentions import Case, at, elasticsearch_case, mention
 from tests.support.proxy import Fault, Proxy
 from tests.support.servers import Elasticsearch
 
@@ -414,6 +416,29 @@ async def test_an_alias_that_is_an_index(elasticsearch: Elasticsearch) -> None:
         behaviour="nothing starts, the index is left alone, and the message names it",
         remedy="remove or rename it, or set another store.prefix",
         figure="nothing written to it",
+    )
+
+
+async def test_store_check_tells_what_is_wrong(elasticsearch: Elasticsearch) -> None:
+    async with elasticsearch_case(elasticsearch.url) as case:
+        await case.store.write([mention(1), mention(2, created=at(40 * 86_400))])
+        settings = StoreSettings(url=elasticsearch.url, prefix=case.prefix)
+        assert await es_check.problems(settings) == []
+        client, months = client_of(case), f"{case.prefix}-mentions"
+        await client.indices.delete(index=f"{case.prefix}-state")
+        await client.indices.close(index=f"{months}-2026.03")
+        await _set_index(case, "blocks.write", True)
+        await client.indices.delete_alias(index=f"{months}-2026.04", name=months)
+        found = "\n".join(await es_check.problems(settings))
+    assert f"{case.prefix}-state is missing" in found
+    assert f"{months}-2026.03 is closed" in found
+    assert f"{months}-2026.04 is blocked (write)" in found
+    assert f"{months}-2026.04 is not behind the filtered alias" in found
+    record(
+        fault="Elasticsearch: an index is missing, closed, blocked, or not behind the alias",
+        behaviour="`veille store check` names each with its remedy, and changes nothing",
+        remedy="as it says",
+        figure="4 of 4 named, 0 in a sound store",
     )
 
 
