@@ -7,6 +7,7 @@ Until the new one is complete it has the ending `.rebuilding`, and nothing else 
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,9 +17,10 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors import letters
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Mention
-from streams.store import sqlite_schema
+from streams.store import rules, sqlite_schema
 from streams.store.sqlite import rebuilding
 from streams.store.sqlite_writes import COLUMNS, Batch, columns
 
@@ -27,11 +29,13 @@ Note = Callable[[str, int], None]
 
 _SIDES: Final = ("", "-wal", "-shm")
 _BATCH: Final = 500
+_PAGE: Final = 4096
 _FIRST: Final = ("retractions", "tombstones", "labels")
 """Before the mentions, which they decide about."""
 _SHARED_LOCK: Final = (0x40000002, 510)
 """The bytes that whoever has the file open in SQLite holds locked (its file format, 4.2)."""
 _mentions = msgspec.json.Decoder(Mention)
+_marks = msgspec.json.Decoder(list[rules.Watermark])
 
 
 class Saved(msgspec.Struct):
@@ -86,7 +90,7 @@ def _unreadable(db: sqlite3.Connection) -> list[str]:
 
 
 def _sound(table: str, row: dict[str, Any]) -> bool:
-    return _mention(row) is not None if table == "mentions" else _readable(row)
+    return _mention(row) is not None if table == "mentions" else _readable(table, row)
 
 
 def broken_off(path: Path) -> bool:
@@ -105,8 +109,7 @@ def salvage(path: Path, note: Note = lambda _, __: None) -> Salvage:
         return Salvage(path=str(path), reason="finished what was broken off")
     refuse_in_use(path)
     _refuse_foreign(path)
-    for side in _SIDES:
-        new.with_name(new.name + side).unlink(missing_ok=True)
+    _sweep(path)
     result = Salvage(path=str(path))
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as target:
         sqlite_schema.prepare(target, new)
@@ -114,6 +117,7 @@ def salvage(path: Path, note: Note = lambda _, __: None) -> Salvage:
         _fill(path, target, result, note)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     result.aside = str(_swap(path, new))
+    _sweep(path)
     return result
 
 
@@ -133,17 +137,49 @@ def _refuse_foreign(path: Path) -> None:
 def _fill(path: Path, target: sqlite3.Connection, result: Salvage, note: Note) -> None:
     try:
         source = _reading(path)
-        known = _tables(source)
+        _tables(source)
     except sqlite3.Error as error:
-        result.reason = f"nothing can be read: {error}"
-        return
+        result.reason = f"its first page can't be read ({error}); taken for the layout of a new one"
+        source = _reading(_with_first_page(path))
     with contextlib.closing(source):
-        wanted = [name for name in _tables(target) if name in known]
-        for name in sorted(wanted, key=_turn):
-            table = _Table(source, name)
+        known = _tables(source)
+        for name in sorted((name for name in _tables(target) if name in known), key=_turn):
             saved = Saved(name)
             result.tables.append(saved)
-            _copy(table, target, saved, note)
+            _copy(_Table(source, name), target, saved, note)
+
+
+def _with_first_page(path: Path) -> Path:
+    """A copy with the first page of a new, empty file of ours: tables are made in one order, so
+    that their roots are at the same pages. What does not fit fails the test of each row."""
+    fresh, copy = _scratch(path, "fresh"), _scratch(path, "source")
+    with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+        sqlite_schema.prepare(db, fresh)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with fresh.open("rb") as file:
+        first = bytearray(file.read(_PAGE))
+    shutil.copyfile(path, copy)
+    pages = max(1, copy.stat().st_size // _PAGE)
+    first[28:32] = pages.to_bytes(4, "big")  # the format's header, 1.3: size, no free pages
+    first[32:40] = bytes(8)
+    first[92:96] = first[24:28]
+    with copy.open("r+b") as file:
+        file.write(first)
+    if (log := path.with_name(f"{path.name}-wal")).exists():
+        shutil.copyfile(log, copy.with_name(f"{copy.name}-wal"))
+    return copy
+
+
+def _scratch(path: Path, what: str) -> Path:
+    new = rebuilding(path)
+    return new.with_name(f"{new.name}-{what}")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what an earlier or this salvage worked with; never the file itself."""
+    for base in (rebuilding(path), _scratch(path, "fresh"), _scratch(path, "source")):
+        for side in _SIDES:
+            base.with_name(base.name + side).unlink(missing_ok=True)
 
 
 def _turn(name: str) -> tuple[int, str]:
@@ -161,6 +197,8 @@ def _copy(table: "_Table", target: sqlite3.Connection, saved: Saved, note: Note)
             note(table.name, saved.saved)
     saved.saved += store(target, table.name, batch)
     note(table.name, saved.saved)
+    # Counted anew: a damaged tree may show a row twice.
+    saved.saved = target.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]  # noqa: S608 # our own names
     saved.lost, saved.at_least = max(0, table.known - saved.saved), table.unsure
 
 
@@ -183,7 +221,7 @@ def _mention(row: dict[str, Any]) -> Mention | None:
 
 
 def _keep_rows(target: sqlite3.Connection, table: str, rows: list[dict[str, Any]]) -> int:
-    good = [row for row in rows if _readable(row)]
+    good = [row for row in rows if _readable(table, row)]
     if not good:
         return 0
     names = ", ".join(good[0])
@@ -196,15 +234,23 @@ def _keep_rows(target: sqlite3.Connection, table: str, rows: list[dict[str, Any]
     return target.total_changes - before
 
 
-def _readable(row: dict[str, Any]) -> bool:
-    """Whether its JSON is JSON; every BLOB of ours is."""
+def _readable(table: str, row: dict[str, Any]) -> bool:
+    """Whether it is a row of this table; every BLOB of ours is JSON."""
     try:
         for value in row.values():
             if isinstance(value, bytes):
                 msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _ROWS[table](row) if table in _ROWS else True
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, AttributeError):
         return False
-    return True
+
+
+_ROWS: Final[dict[str, Callable[[dict[str, Any]], bool]]] = {
+    "tombstones": lambda row: _mentions.decode(row["body"]).id == row["id"],
+    "dead_letters": lambda row: letters.decode(row["body"]).id == row["id"],
+    "retractions": lambda row: bool(_marks.decode(row["marks"])),
+    "states": lambda row: isinstance(msgspec.json.decode(row["value"]), dict),
+}
 
 
 class _Table:
