@@ -136,17 +136,28 @@ def _refuse_foreign(path: Path) -> None:
 
 def _fill(path: Path, target: sqlite3.Connection, result: Salvage, note: Note) -> None:
     try:
-        source = _reading(path)
-        _tables(source)
-    except sqlite3.Error as error:
-        result.reason = f"its first page can't be read ({error}); taken for the layout of a new one"
-        source = _reading(_with_first_page(path))
-    with contextlib.closing(source):
+        source, result.reason = _readable_source(path)
         known = _tables(source)
+    except sqlite3.Error as error:
+        result.reason = f"nothing can be read: {error}"
+        return
+    with contextlib.closing(source):
         for name in sorted((name for name in _tables(target) if name in known), key=_turn):
             saved = Saved(name)
             result.tables.append(saved)
             _copy(_Table(source, name), target, saved, note)
+
+
+def _readable_source(path: Path) -> tuple[sqlite3.Connection, str]:
+    """The file, or a copy with another first page and why."""
+    source = _reading(path)
+    try:
+        _tables(source)
+    except sqlite3.Error as error:
+        source.close()
+        reason = f"its first page can't be read ({error}); taken for the layout of a new one"
+        return _reading(_with_first_page(path)), reason
+    return source, ""
 
 
 def _with_first_page(path: Path) -> Path:

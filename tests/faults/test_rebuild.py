@@ -1,5 +1,6 @@
 """`veille store rebuild` from the real Kafka: a store that is lost is filled again, id by id."""
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -10,10 +11,17 @@ import pytest
 from confluent_kafka import Producer
 from elasticsearch import Elasticsearch as Client
 
+from connectors.letters import DeadLetter
 from connectors.post import Post
-from streams.broker import Topics
+from streams.broker import Topics, ensure_topics
+from streams.criteria.loading import load_topics
+from streams.criteria.matcher import compile as compile_topics
+from streams.pipeline import Pipeline
+from streams.records import encode
+from streams.sentiment.scorer import build_scorer
+from streams.settings import Kafka
 from tests.faults.arena import Arena, record
-from tests.support.replays import make_posts
+from tests.support.replays import START, make_posts
 from tests.support.veille import veille, veille_json
 
 pytestmark = [pytest.mark.kafka]
@@ -21,21 +29,25 @@ pytestmark = [pytest.mark.kafka]
 POISON = [b"not JSON", b'{"type":"mention","id":3}', None]
 
 
-def filled_arena(arena: Arena, posts: Sequence[Post]) -> None:
-    """The posts went all the way, and a few poison records stand in `veille.mentions`."""
-    with arena.worker(), arena.replay(posts) as replay:
-        assert replay.summary()["posts_per_second"]
-        _poison(arena)
-        arena.drained()
-    arena.account(posts)
-    assert letters(arena) == len(POISON)
-
-
-def _poison(arena: Arena) -> None:
-    producer = Producer({"bootstrap.servers": arena.env["VEILLE_KAFKA__BOOTSTRAP_SERVERS"]})
-    for value in POISON:
-        producer.produce(Topics.of(arena.env["VEILLE_KAFKA__PREFIX"]).mentions, value, b"poison")
-    assert producer.flush(30) == 0
+def publish(arena: Arena, posts: Sequence[Post]) -> None:
+    """What workers made of the posts stands in Kafka, with dead letters and poison among it."""
+    address, prefix = (
+        arena.env[f"VEILLE_KAFKA__{name}"] for name in ("BOOTSTRAP_SERVERS", "PREFIX")
+    )
+    asyncio.run(ensure_topics(Kafka(bootstrap_servers=address, prefix=prefix)))
+    topics = Topics.of(prefix)
+    pipeline = Pipeline(compile_topics(load_topics(arena.folder / "topics.yaml")), build_scorer())
+    producer = Producer({"bootstrap.servers": address})
+    for post in posts:
+        for made in pipeline.process(post, START):
+            producer.produce(topics.mentions, encode(made), post.id.encode())
+    for number, value in enumerate(POISON):
+        producer.produce(topics.mentions, value, b"poison")
+        letter = DeadLetter(
+            id=f"{number}", stage="index", reason="bad", place="x", raw=value or b"", at=START
+        )
+        producer.produce(topics.dead, encode(letter), letter.id.encode())
+    assert producer.flush(60) == 0
 
 
 def letters(arena: Arena) -> int:
@@ -55,8 +67,9 @@ def rebuilt(arena: Arena, *options: str) -> dict[str, Any]:
 
 def test_a_destroyed_file_is_filled_again_from_kafka(kafka_arena: Arena) -> None:
     posts = make_posts(600)
-    filled_arena(kafka_arena, posts)
+    publish(kafka_arena, posts)
     path = Path(kafka_arena.env["VEILLE_DATA_DIR"]) / "veille.sqlite3"
+    path.parent.mkdir()
     path.write_bytes(b"\xff" * 5000)
     assert veille("status", env=kafka_arena.env).returncode == 1
 
@@ -64,6 +77,7 @@ def test_a_destroyed_file_is_filled_again_from_kafka(kafka_arena: Arena) -> None
     report = rebuilt(kafka_arena)
     took = time.monotonic() - began
     assert Path(report["salvaged"]["aside"]).read_bytes() == b"\xff" * 5000
+    assert "nothing can be read" in report["salvaged"]["reason"]
     assert report["filled"]["unreadable"] == len(POISON)
     figure = kafka_arena.account(posts)
     assert letters(kafka_arena) == len(POISON)
@@ -87,7 +101,9 @@ def test_a_destroyed_file_is_filled_again_from_kafka(kafka_arena: Arena) -> None
 @pytest.mark.elasticsearch
 def test_indices_that_were_deleted_are_filled_again_from_kafka(arena: Arena) -> None:
     posts = make_posts(600)
-    filled_arena(arena, posts)
+    publish(arena, posts)
+    rebuilt(arena)
+    arena.account(posts)
     prefix = arena.env["VEILLE_STORE__PREFIX"]
     with Client(arena.env["VEILLE_STORE__URL"]) as client:
         client.indices.delete(index=f"{prefix}-*")
@@ -110,9 +126,8 @@ def test_indices_that_were_deleted_are_filled_again_from_kafka(arena: Arena) -> 
 @pytest.mark.long
 def test_a_filling_that_is_killed_goes_on(kafka_arena: Arena) -> None:
     posts = make_posts(5000)
-    filled_arena(kafka_arena, posts)
+    publish(kafka_arena, posts)
     path = Path(kafka_arena.env["VEILLE_DATA_DIR"]) / "veille.sqlite3"
-    path.unlink()
     with kafka_arena.process("store", "rebuild", log="rebuild") as first:
         deadline = time.monotonic() + 60
         while not saved_progress(path):
