@@ -98,6 +98,7 @@ def test_a_destroyed_file_is_filled_again_from_kafka(kafka_arena: Arena) -> None
     )
 
 
+@pytest.mark.long
 @pytest.mark.elasticsearch
 def test_indices_that_were_deleted_are_filled_again_from_kafka(arena: Arena) -> None:
     posts = make_posts(600)
