@@ -24,6 +24,7 @@ from streams.commands import (
     settings,
     sources,
     status,
+    store,
     topics,
     up,
 )
@@ -50,6 +51,7 @@ app.command()(score.score)
 app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(find.export)
+app.add_typer(store.store, name="store")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.command()(label.label)
 app.command()(erase.erase)

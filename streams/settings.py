@@ -75,6 +75,9 @@ class Store(_Section):
     prefix: str = Field("veille", description="Indices are named <prefix>-mentions-… and so on.")
     refresh_seconds: float = Field(1.0, gt=0, description="When a new mention becomes visible.")
     replicas: int = Field(0, ge=0, description="Copies of each shard.")
+    timeout_seconds: float = Field(
+        30.0, gt=0, le=600, description="How long one request to Elasticsearch may take."
+    )
 
 
 class Web(_Section):

@@ -1,5 +1,7 @@
 """Where mentions live: one port, two stores."""
 
+from pathlib import Path
+
 from streams.settings import Settings
 from streams.store.port import Store
 
@@ -15,4 +17,9 @@ def open_store(settings: Settings) -> Store:
         return ElasticsearchStore(settings.store)
     from streams.store.sqlite import SqliteStore  # noqa: PLC0415 # heavy import
 
-    return SqliteStore(settings.data_dir / "veille.sqlite3")
+    return SqliteStore(sqlite_path(settings))
+
+
+def sqlite_path(settings: Settings) -> Path:
+    """The embedded store's file."""
+    return settings.data_dir / "veille.sqlite3"

@@ -246,7 +246,10 @@ class ElasticsearchStore:
             headers["content-type"] = "application/json"
         answer = await self._client.perform_request(method, path, headers=headers, body=body)
         found: Body = answer.body or {}
-        if found.get("timed_out") or found.get("_shards", {}).get("failed"):
+        if not isinstance(found, dict):
+            raise StoreUnavailable(f"{self._settings.url}: an answer that can't be read")
+        partial = found.get("timed_out") or found.get("_shards", {}).get("failed")
+        if partial or not _all_told(found, body):
             raise StoreUnavailable(f"{self._settings.url}: some shards did not answer")
         return found
 
@@ -266,3 +269,13 @@ class ElasticsearchStore:
                 _log.warning("waiting for the store: %s", error)
                 await asyncio.sleep(rest * random.uniform(0.5, 1.5))  # noqa: S311 # jitter
                 rest = min(10.0, rest * 2)
+
+
+def _all_told(found: Body, asked: Any) -> bool:
+    """Whether a multi-get tells of each document: one that a shard could not tell of is not one
+    that is not there."""
+    if not isinstance(asked, dict) or "ids" not in asked:
+        return True
+    docs = found.get("docs", [])
+    kinds = {doc.get("error", {}).get("type", "index_not_found_exception") for doc in docs}
+    return len(docs) == len(asked["ids"]) and kinds <= {"index_not_found_exception"}

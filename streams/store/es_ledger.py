@@ -18,7 +18,7 @@ from streams.records import Label, Mention
 from streams.store import es_queries, rules
 from streams.store.erasures import KIND as ERASURE
 from streams.store.erasures import Erased, Erasure, state_of
-from streams.store.es_bulk import Bulk, Item, Refused
+from streams.store.es_bulk import DOCS, Bulk, Item, Refused
 from streams.store.es_setup import Indices
 from streams.store.port import RejectedLabel
 
@@ -46,9 +46,9 @@ class EsLedger:
 
     async def generation(self) -> str:
         """Differs after every change; empty while there never was one."""
-        path = f"/{self._state}/_mget?filter_path=docs._source.value"
+        path = f"/{self._state}/_mget?filter_path={DOCS},docs._source.value"
         docs = (await self._ask("POST", path, {"ids": [state_id(*_GENERATION)]})).get("docs", [])
-        return str(docs[0]["_source"]["value"]["id"]) if docs and docs[0] else ""
+        return str(docs[0]["_source"]["value"]["id"]) if docs and docs[0].get("found") else ""
 
     async def composed(self, mentions: Sequence[Mention], generation: str) -> list[Mention]:
         """Each with its label, those of erased authors as tombstones, as of this generation."""
@@ -61,7 +61,7 @@ class EsLedger:
     async def labels(self, ids: Iterable[str]) -> dict[str, Label]:
         """The labels of these mentions, in real time."""
         found: list[Label] = []
-        path = f"/{self._labels}/_mget?filter_path=docs._source"
+        path = f"/{self._labels}/_mget?filter_path={DOCS},docs._source"
         wanted = sorted(set(map(es_queries.clean, ids)) - {""})
         for start in range(0, len(wanted), _PAGE):
             answer = await self._ask("POST", path, {"ids": wanted[start : start + _PAGE]})

@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.letters import DeadLetter
 from streams.store import es_queries
-from streams.store.es_bulk import Bulk, Item
+from streams.store.es_bulk import DOCS, Bulk, Item
 from streams.store.es_ledger import Ask
 from streams.store.es_setup import Indices
 from streams.store.port import LetterFilter
@@ -41,7 +41,7 @@ class EsLetters:
             await self._bulk.write(items)
 
     async def _attempts(self, ids: Iterable[str]) -> dict[str, int]:
-        path = f"/{self._index}/_mget?filter_path=docs._id,docs.found,docs._source.attempts"
+        path = f"/{self._index}/_mget?filter_path={DOCS},docs._source.attempts"
         known = (await self._ask("POST", path, {"ids": sorted(ids)})).get("docs", [])
         return {doc["_id"]: _attempts(doc) for doc in known if doc.get("found")}
 

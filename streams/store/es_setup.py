@@ -17,7 +17,6 @@ _UNAVAILABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_YEAR, _LAST_YEAR = 2005, 2039
 _MONTHLY: Final = "mentions"
 SMALL: Final = ("retractions", "state", "dead-letters", "labels")
-_SECONDS: Final = 30.0
 
 
 def connect(settings: StoreSettings) -> AsyncElasticsearch:
@@ -31,7 +30,11 @@ def connect(settings: StoreSettings) -> AsyncElasticsearch:
         options["ca_certs"] = str(settings.ca_file)
     try:
         return AsyncElasticsearch(
-            settings.url, request_timeout=_SECONDS, max_retries=0, retry_on_timeout=False, **options
+            settings.url,
+            request_timeout=settings.timeout_seconds,
+            max_retries=0,
+            retry_on_timeout=False,
+            **options,
         )
     except (ValueError, OSError) as error:
         raise StoreError(
@@ -47,6 +50,11 @@ def explain(error: Exception, url: str) -> StoreError:
         status = error.meta.status
         if status in _UNAVAILABLE:
             return StoreUnavailable(f"{url}: Elasticsearch answers {status}; it may be overloaded")
+        if "cluster_block_exception" in str(error.body):
+            return StoreUnavailable(
+                f"{url}: Elasticsearch answers {status}: {str(error.body)[:300]}. Remedy: make "
+                "room on its disks, or lift the block; Veille waits and goes on by itself"
+            )
         if status in (401, 403):
             return StoreError(
                 f"{url}: Elasticsearch answers {status}: {str(error.body)[:300]}. Remedy: check "

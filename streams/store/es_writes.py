@@ -9,7 +9,7 @@ import msgspec
 
 from streams.records import Mention, Record, Retraction
 from streams.store import es_queries, rules
-from streams.store.es_bulk import Bulk, Item, Refused
+from streams.store.es_bulk import DOCS, Bulk, Item, Refused
 from streams.store.es_ledger import Ask, EsLedger
 from streams.store.es_setup import Indices, month_of
 from streams.store.port import Rejected, WriteReport
@@ -133,10 +133,10 @@ class Writer:
         posts = {mention.post.id for mention, _ in mentions} | {r.post_id for r in retractions}
         by_key = {mark_id(post): post for post in posts}
         found: dict[str, list[rules.Watermark]] = {}
-        path = f"/{self._marks_index}/_mget?filter_path=docs._id,docs._source.marks"
+        path = f"/{self._marks_index}/_mget?filter_path={DOCS},docs._source.marks"
         for keys in in_slices(list(by_key), _PAGE):
             answer = await self._ask("POST", path, {"ids": keys})
-            for doc in answer.get("docs", []):
+            for doc in answer["docs"]:
                 if source := doc.get("_source"):
                     marks = msgspec.convert(source["marks"], list[rules.Watermark])
                     found[by_key[doc["_id"]]] = marks

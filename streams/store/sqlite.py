@@ -64,6 +64,8 @@ class SqliteStore:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._batches = 0
+        self._file = (0, 0)
+        """Device and number of the file that is open, so that one put in its place is seen."""
 
     async def open(self) -> None:
         await self._run(self._writer, self._prepare)
@@ -197,8 +199,14 @@ class SqliteStore:
                 f"{self.path}: {error.strerror or error}. Remedy: name a data_dir you may write "
                 "to (VEILLE_DATA_DIR)"
             ) from error
+        if rebuilding(self.path).exists():
+            raise StoreUnavailable(
+                f"{self.path}: is being rebuilt, or that was broken off. Remedy: wait for "
+                "`veille store rebuild`, or run it again"
+            )
         db = self._connection(reads=False)
         schema.prepare(db, self.path)
+        self._file = self._here()
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB
         db.execute("PRAGMA journal_size_limit = 67108864")
@@ -211,8 +219,25 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 self._connections.pop().close()
 
+    def _here(self) -> tuple[int, int]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return (0, 0)
+        return found.st_dev, found.st_ino
+
+    def _writing(self) -> sqlite3.Connection:
+        """The writer's connection. SQLite goes on writing to a file that was moved or removed,
+        and what it says is on the disk would be gone with it."""
+        if self._here() != self._file:
+            raise StoreError(
+                f"{self.path}: moved, removed or replaced while in use. Remedy: put it back, or "
+                "let Veille start again with what is there"
+            )
+        return self._connection(reads=False)
+
     def _write(self, records: Sequence[Record]) -> WriteReport:
-        db = self._connection(reads=False)
+        db = self._writing()
         report = Batch(records).apply(db)
         self._batches += 1
         if self._batches % _PRUNE_EVERY == 0:
@@ -220,7 +245,7 @@ class SqliteStore:
         return report
 
     def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        db = self._connection(reads=False)
+        db = self._writing()
         db.execute("BEGIN IMMEDIATE")
         try:
             db.executemany(sql, rows)
@@ -229,6 +254,11 @@ class SqliteStore:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+def rebuilding(path: Path) -> Path:
+    """Where a new file is made while `veille store rebuild` works."""
+    return path.with_name(f"{path.name}.rebuilding")
 
 
 def _bytes(value: Any) -> bytes:

@@ -119,16 +119,20 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     if code in _BUSY:
         return StoreUnavailable(f"{path}: locked by another process ({error})")
     if code in _HEALS:
-        return StoreUnavailable(f"{path}: {error}. Remedy: make room on the disk")
+        return StoreUnavailable(
+            f"{path}: {error}. Remedy: make room on the disk, or look after it where it has room; "
+            "nothing is lost while Veille waits"
+        )
     if code == sqlite3.SQLITE_NOTADB:
         return StoreError(
             f"{path}: not an SQLite file. Remedy: move it away or name another data_dir "
-            "(VEILLE_DATA_DIR); nothing was changed"
+            "(VEILLE_DATA_DIR); if it was Veille's, `veille store rebuild` sets it aside and "
+            "begins a new one; nothing was changed"
         )
     if code == sqlite3.SQLITE_CORRUPT:
         return StoreError(
-            f"{path}: damaged ({error}). Remedy: keep a copy, then restore a backup or try "
-            f"`sqlite3 {path} .recover`; nothing was overwritten"
+            f"{path}: damaged ({error}). Remedy: stop Veille, then `veille store rebuild` keeps "
+            "the file aside and saves what can be read into a new one; nothing was overwritten"
         )
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY):
         return StoreError(f"{path}: {error}. Remedy: check that you may write there")

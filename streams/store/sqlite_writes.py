@@ -18,9 +18,11 @@ from streams.store.port import Rejected, RejectedLabel, WriteReport
 from streams.store.sqlite_queries import last_seq, short_hash
 from streams.store.text import fold
 
-_INSERT: Final = """INSERT INTO mentions (seq, key, post_key, id, version, content, created, topic,
-  tone, source, lang, country, kind, author, handle, author_id, post_id, hashtags, body)
-  VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+COLUMNS: Final = (
+    "key", "post_key", "id", "version", "content", "created", "topic", "tone", "source", "lang",
+    "country", "kind", "author", "handle", "author_id", "post_id", "hashtags", "body",
+)  # fmt: skip
+_INSERT: Final = f"INSERT INTO mentions (seq, {', '.join(COLUMNS)}) VALUES (?{',?' * len(COLUMNS)})"  # noqa: S608 # our own names
 _INDEX: Final = "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)"
 _UNINDEX: Final = "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)"
 
@@ -105,6 +107,14 @@ def _composed(ready: _Ready, labels: Mapping[str, Label], erased: Erased) -> _Re
     if mention.deleted or erased.covers(mention.post):
         mention = rules.tombstone(mention, mention.version)
     return ready if mention == ready.mention else _ready(mention, rules.body(mention)[0])
+
+
+def columns(mention: Mention) -> dict[str, Any]:
+    """What the row of a mention holds, by column. Raises `ValueError` where it can't be JSON."""
+    body, reason = rules.body(mention)
+    if reason:
+        raise ValueError(reason)
+    return dict(zip(COLUMNS, _ready(mention, body).row, strict=True))
 
 
 def _words(mention: Mention) -> tuple[str, str]:

@@ -1,0 +1,189 @@
+"""`veille store check` and `veille store rebuild`: whether the store is sound, and a new one."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from streams.commands.common import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    err,
+    load_settings,
+    out,
+    print_json,
+    run,
+)
+from streams.errors import ConfigError
+from streams.rebuild import Filled, Rebuild
+from streams.settings import Settings
+from streams.store import open_store, salvage, sqlite_path
+
+store = typer.Typer(
+    name="store",
+    help="Check the store, and rebuild it.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+class Checked(msgspec.Struct, kw_only=True):
+    """What `veille store check --json` prints."""
+
+    store: str
+    sound: bool
+    problems: list[str]
+
+
+class Rebuilt(msgspec.Struct, kw_only=True):
+    """What `veille store rebuild --json` prints: what was salvaged of a damaged file, and what
+    came out of Kafka. `null`: that was not needed, or there is none."""
+
+    store: str
+    salvaged: salvage.Salvage | None = None
+    filled: Filled | None = None
+
+
+@store.command()
+def check(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Tell whether the store is sound; reads all of it, changes nothing. Ends with 1 if not.
+
+    [bold]Example[/bold]: veille store check
+    """
+    settings = load_settings(config)
+    found = run(_problems(settings))
+    result = Checked(store=_name(settings), sound=not found, problems=found)
+    if as_json:
+        print_json(result)
+    else:
+        _show_check(result, sqlite=not settings.store.url)
+    if found:
+        raise typer.Exit(FAILED)
+
+
+@store.command()
+def rebuild(
+    *,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Read Kafka from its start, not where it was left.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Fill the store from what can be read: a damaged file row by row, and Kafka's topics.
+
+    A damaged SQLite file is set aside, never deleted; stop Veille first. With a Kafka address set,
+    mentions, retractions and dead letters that Kafka still keeps are written again. What is in the
+    store stays, newer versions win, and it can be run again at any time.
+
+    [bold]Example[/bold]: veille store rebuild --json
+    """
+    settings = load_settings(config)
+    with _bars(quiet=as_json) as bars:
+        result = Rebuilt(store=_name(settings))
+        if not settings.store.url:
+            result.salvaged = _salvage(settings, bars)
+        if settings.kafka.bootstrap_servers:
+            result.filled = run(_fill(settings, bars, restart=restart))
+    if as_json:
+        print_json(result)
+    else:
+        _show(result)
+
+
+async def _problems(settings: Settings) -> list[str]:
+    if settings.store.url:
+        from streams.store import es_check  # noqa: PLC0415 # heavy import
+
+        return await es_check.problems(settings.store)
+    return await asyncio.to_thread(salvage.problems, sqlite_path(settings))
+
+
+def _salvage(settings: Settings, bars: "_Bars") -> salvage.Salvage | None:
+    path = sqlite_path(settings)
+    if salvage.broken_off(path) or salvage.problems(path):
+        return salvage.salvage(path, lambda table, rows: bars.show(table, rows, None))
+    if not settings.kafka.bootstrap_servers and not path.exists():
+        raise ConfigError(
+            f"{path}: no such file, and no Kafka to fill it from. Remedy: name the data_dir "
+            "(VEILLE_DATA_DIR) or the broker (VEILLE_KAFKA__BOOTSTRAP_SERVERS)"
+        )
+    return None
+
+
+async def _fill(settings: Settings, bars: "_Bars", *, restart: bool) -> Filled:
+    target = open_store(settings)
+    await target.open()
+    try:
+        return await Rebuild(settings.kafka, target, restart=restart, note=bars.show).run()
+    finally:
+        await target.close()
+
+
+class _Bars:
+    """A bar for each topic, a counter for each table."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(self, name: str, done: int, total: int | None) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done, total=total)
+
+
+@contextmanager
+def _bars(*, quiet: bool) -> Iterator[_Bars]:
+    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, disable=quiet, transient=True) as progress:
+        yield _Bars(progress)
+
+
+def _name(settings: Settings) -> str:
+    return settings.store.url or str(sqlite_path(settings))
+
+
+def _show_check(result: Checked, *, sqlite: bool) -> None:
+    if result.sound:
+        out.print(f"{result.store}: sound", highlight=False)
+        return
+    out.print(f"{result.store}: {len(result.problems)} problems", style="red", highlight=False)
+    for problem in result.problems:
+        out.print(f"  {problem}", markup=False, highlight=False)
+    if sqlite:
+        out.print("Remedy: stop Veille, then `veille store rebuild`; it deletes nothing")
+
+
+def _show(result: Rebuilt) -> None:
+    if result.salvaged:
+        _show_salvaged(result.salvaged)
+    if result.filled:
+        _show_filled(result.filled)
+    if not result.salvaged and not result.filled:
+        out.print(f"{result.store}: sound; nothing to rebuild", highlight=False)
+
+
+def _show_salvaged(found: salvage.Salvage) -> None:
+    if found.aside:
+        out.print(f"Set aside  {found.aside}", highlight=False, soft_wrap=True)
+    if found.reason:
+        out.print(f"           {found.reason}", markup=False, highlight=False)
+    for table in found.tables:
+        least = "at least " * table.at_least
+        out.print(f"{table.table:<14} {table.saved:>10,} saved  {least}{table.lost:,} lost")
+
+
+def _show_filled(found: Filled) -> None:
+    out.print(
+        f"From Kafka {found.read:,} records: {found.stored:,} mentions written, {found.stale:,} "
+        f"older than what is stored, {found.retracted:,} taken back, {found.letters:,} dead "
+        f"letters, {found.unreadable:,} unreadable, {found.rejected:,} refused"
+    )
+    if found.oldest:
+        out.print(f"Kafka keeps records since {found.oldest:%Y-%m-%d %H:%M} UTC; none is older")

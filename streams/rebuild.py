@@ -1,0 +1,178 @@
+"""The store filled again from Kafka: every mention, retraction and dead letter that it still keeps.
+
+Reads without a consumer group, from the earliest record, so that workers are not disturbed. Writes
+are idempotent by version. How far it has come is kept in the store itself, beside what it vouches
+for: a store that was emptied again begins again.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from connectors import letters
+from connectors.letters import DeadLetter
+from streams import records
+from streams.broker import Topics, aiokafka_config, librdkafka_config
+from streams.errors import BrokerUnavailable
+from streams.offsets import Offsets, Progress
+from streams.records import Record
+from streams.settings import Kafka
+from streams.store.port import Store
+
+STATE: Final = "rebuild"
+_AT_ONCE: Final = 2_000
+_LETTERS_KNOWN: Final = 10_000
+Note = Callable[[str, int, int], None]
+"""Told of each topic how many of how many records are done."""
+
+
+class Filled(msgspec.Struct, kw_only=True):
+    """What came out of Kafka. `unreadable` records have their dead letters there already."""
+
+    read: int = 0
+    stored: int = 0
+    stale: int = 0
+    retracted: int = 0
+    rejected: int = 0
+    unreadable: int = 0
+    letters: int = 0
+    resumed: bool = False
+    oldest: datetime | None = None
+    """When the oldest record that Kafka still keeps was written: what is older is not there."""
+
+
+class Rebuild:
+    """One filling of a store. `note` is told how far it has come."""
+
+    def __init__(
+        self, kafka: Kafka, store: Store, *, restart: bool = False, note: Note = lambda *_: None
+    ) -> None:
+        self._kafka = kafka
+        self._store = store
+        self._restart = restart
+        self._note = note
+        self._known_letters: set[str] = set()
+        self.filled = Filled()
+
+    async def run(self) -> Filled:
+        """To the records that are there now. Raises `BrokerUnavailable`."""
+        topics = Topics.of(self._kafka.prefix)
+        _, known = await self._store.dead_letters(limit=_LETTERS_KNOWN)
+        self._known_letters = {letter.id for letter in known}
+        try:
+            await self._topic(topics.mentions, self._mentions)
+            await self._topic(topics.dead, self._letters)
+        except KafkaError as error:
+            raise BrokerUnavailable(
+                f"{self._kafka.bootstrap_servers}: {error}. Remedy: start the broker and run this "
+                "again: it goes on where it was"
+            ) from error
+        for topic in (topics.mentions, topics.dead):
+            await self._store.put_state(STATE, topic, {"finished_at": datetime.now(UTC)})
+        return self.filled
+
+    async def _topic(self, topic: str, take: Callable[[list[ConsumerRecord]], Any]) -> None:
+        async with AsyncExitStack() as stack:
+            ends = await self._ends(topic)
+            consumer = AIOKafkaConsumer(
+                **aiokafka_config(self._kafka), enable_auto_commit=False, auto_offset_reset="none"
+            )
+            stack.push_async_callback(consumer.stop)
+            await consumer.start()
+            reader = _Reader(consumer, topic, ends)
+            await reader.begin(await self._saved(topic))
+            while rows := await reader.next():
+                await take(rows)
+                await self._store.put_state(STATE, topic, {"offsets": reader.offsets})
+                self.filled.read += len(rows)
+                self._remember_oldest(rows)
+                self._note(topic, reader.done, reader.total)
+
+    async def _ends(self, topic: str) -> Offsets:
+        progress = Progress(librdkafka_config(self._kafka), f"{self._kafka.group}-rebuild")
+        try:
+            return await progress.ends(topic)
+        finally:
+            await progress.close()
+
+    async def _saved(self, topic: str) -> Offsets:
+        if self._restart:
+            return {}
+        state = (await self._store.states(STATE)).get(topic, {})
+        offsets = {int(partition): at for partition, at in state.get("offsets", {}).items()}
+        self.filled.resumed = self.filled.resumed or bool(offsets)
+        return offsets
+
+    def _remember_oldest(self, rows: Iterable[ConsumerRecord]) -> None:
+        oldest = datetime.fromtimestamp(min(row.timestamp for row in rows) / 1000, UTC)
+        self.filled.oldest = min(oldest, self.filled.oldest or oldest)
+
+    async def _mentions(self, rows: list[ConsumerRecord]) -> None:
+        found: list[Record] = []
+        for row in rows:
+            try:
+                found.append(records.decode_record(row.value or b""))
+            except msgspec.DecodeError:
+                self.filled.unreadable += 1
+        report = await self._store.write(found)
+        self.filled.stored += report.stored
+        self.filled.stale += report.stale
+        self.filled.retracted += report.retracted
+        self.filled.rejected += len(report.rejected)
+
+    async def _letters(self, rows: list[ConsumerRecord]) -> None:
+        """Those that the store has already are left as they are: their attempts would add up."""
+        found: list[DeadLetter] = []
+        for row in rows:
+            try:
+                letter = letters.decode(row.value or b"")
+            except msgspec.DecodeError:
+                self.filled.unreadable += 1
+            else:
+                found += [letter] * (letter.id not in self._known_letters)
+        await self._store.add_dead_letters(found)
+        self.filled.letters += len(found)
+
+
+class _Reader:
+    """The records of a topic from the earliest (or where it was left) to the given ends."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, ends: Offsets) -> None:
+        self._consumer = consumer
+        self._ends = {TopicPartition(topic, number): end for number, end in ends.items()}
+        self._at: dict[TopicPartition, int] = {}
+        self.total = 0
+
+    async def begin(self, saved: Offsets) -> None:
+        self._consumer.assign(list(self._ends))
+        first = await self._consumer.beginning_offsets(list(self._ends))
+        for place in self._ends:
+            self._at[place] = max(first[place], saved.get(place.partition, 0))
+            self._consumer.seek(place, self._at[place])
+        self.total = self._left()
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        return {str(place.partition): at for place, at in self._at.items()}
+
+    @property
+    def done(self) -> int:
+        return self.total - self._left()
+
+    def _left(self) -> int:
+        return sum(max(0, end - self._at[place]) for place, end in self._ends.items())
+
+    async def next(self) -> list[ConsumerRecord]:
+        """Some records, in order within a partition; none at the end."""
+        while self._left():
+            got = await self._consumer.getmany(timeout_ms=1000, max_records=_AT_ONCE)
+            for place in self._ends:  # also past what is no record: markers of transactions
+                self._at[place] = await self._consumer.position(place)
+            if rows := [row for some in got.values() for row in some]:
+                return rows
+        return []
