@@ -8,7 +8,7 @@ starts again from what is committed.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import utc_now
 from streams import records
 from streams.books import Books
-from streams.clocks import held_post, held_record
+from streams.clocks import held_label, held_post, held_record
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.records import Label, Mention, Record
@@ -532,15 +532,8 @@ def read_labels(
         except msgspec.DecodeError as error:
             bad.append(letter_of(row, "label", f"not a label: {error}", now))
         else:
-            good.append(_not_ahead(label, row.timestamp))
+            good.append(held_label(label, row.timestamp))
     return good, bad
-
-
-def _not_ahead(label: Label, millis: int) -> Label:
-    written = _EPOCH + timedelta(milliseconds=millis or 0)
-    if not millis or millis < 0 or label.labeled_at <= written:
-        return label
-    return msgspec.structs.replace(label, labeled_at=written)
 
 
 def letter_of_label(label: Label, reason: str, now: datetime) -> DeadLetter:

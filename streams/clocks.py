@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from connectors.post import Post
-from streams.records import Mention, Record
+from streams.records import Label, Mention, Record
 
 TOLERANCE_MS: Final = 60_000
 """Clocks of a well-kept cluster differ by less: within it records stay as they are."""
@@ -38,3 +38,13 @@ def _ceiling(record: Record, taken_ms: int) -> int:
     if not isinstance(record, Mention) or record.label is None:
         return taken_ms
     return taken_ms + min(taken_ms, int(record.label.labeled_at.timestamp() * 1000))
+
+
+def held_label(label: Label, written_ms: int) -> Label:
+    """A label no later than its record was written by the broker's clock."""
+    if written_ms <= 0:
+        return label
+    written = datetime.fromtimestamp(written_ms / 1000, UTC)
+    if label.labeled_at <= written:
+        return label
+    return msgspec.structs.replace(label, labeled_at=written)

@@ -1,4 +1,5 @@
-"""The store filled again from Kafka: every mention, retraction and dead letter that it still keeps.
+"""The store filled again from Kafka: every mention, retraction, label and dead letter that it
+still keeps.
 
 Reads without a consumer group, from the earliest record, so that workers are not disturbed. Writes
 are idempotent by version. How far it has come is kept in the store itself, beside what it vouches
@@ -18,9 +19,10 @@ from connectors import letters
 from connectors.letters import DeadLetter
 from streams import records
 from streams.broker import Topics, aiokafka_config, librdkafka_config
+from streams.clocks import held_label, held_record
 from streams.errors import BrokerUnavailable
 from streams.offsets import Offsets, Progress
-from streams.records import Record
+from streams.records import Label, Record
 from streams.settings import Kafka
 from streams.store.port import Store
 
@@ -41,6 +43,7 @@ class Filled(msgspec.Struct, kw_only=True):
     rejected: int = 0
     unreadable: int = 0
     letters: int = 0
+    labels: int = 0
     resumed: bool = False
     oldest: datetime | None = None
     """When the oldest record that Kafka still keeps was written: what is older is not there."""
@@ -66,13 +69,14 @@ class Rebuild:
         self._known_letters = {letter.id for letter in known}
         try:
             await self._topic(topics.mentions, self._mentions)
+            await self._topic(topics.labels, self._labels)
             await self._topic(topics.dead, self._letters)
         except KafkaError as error:
             raise BrokerUnavailable(
                 f"{self._kafka.bootstrap_servers}: {error}. Remedy: start the broker and run this "
                 "again: it goes on where it was"
             ) from error
-        for topic in (topics.mentions, topics.dead):
+        for topic in (topics.mentions, topics.labels, topics.dead):
             await self._store.put_state(STATE, topic, {"finished_at": datetime.now(UTC)})
         return self.filled
 
@@ -116,7 +120,8 @@ class Rebuild:
         found: list[Record] = []
         for row in rows:
             try:
-                found.append(records.decode_record(row.value or b""))
+                record = records.decode_record(row.value or b"")
+                found.append(held_record(record, row.timestamp))
             except msgspec.DecodeError:
                 self.filled.unreadable += 1
         report = await self._store.write(found)
@@ -127,16 +132,33 @@ class Rebuild:
 
     async def _letters(self, rows: list[ConsumerRecord]) -> None:
         """Those that the store has already are left as they are: their attempts would add up."""
-        found: list[DeadLetter] = []
+        found: dict[str, DeadLetter] = {}
+        gone: list[str] = []
         for row in rows:
+            if not row.value:  # it was sent again, and went well
+                name = (row.key or b"").decode("utf-8", "replace")
+                found.pop(name, None)
+                gone.append(name)
+                continue
             try:
-                letter = letters.decode(row.value or b"")
+                letter = letters.decode(row.value)
             except msgspec.DecodeError:
                 self.filled.unreadable += 1
             else:
-                found += [letter] * (letter.id not in self._known_letters)
-        await self._store.add_dead_letters(found)
+                found |= {letter.id: letter} if letter.id not in self._known_letters else {}
+        await self._store.drop_dead_letters(gone)
+        await self._store.add_dead_letters(list(found.values()))
         self.filled.letters += len(found)
+
+    async def _labels(self, rows: list[ConsumerRecord]) -> None:
+        found: list[Label] = []
+        for row in rows:
+            try:
+                found.append(held_label(records.decode_label(row.value or b""), row.timestamp))
+            except msgspec.DecodeError:
+                self.filled.unreadable += 1
+        await self._store.add_labels(found)
+        self.filled.labels += len(found)
 
 
 class _Reader:
