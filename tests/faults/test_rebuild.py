@@ -17,11 +17,11 @@ from streams.broker import Topics, ensure_topics
 from streams.criteria.loading import load_topics
 from streams.criteria.matcher import compile as compile_topics
 from streams.pipeline import Pipeline
-from streams.records import encode
+from streams.records import Label, encode
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Kafka
 from tests.faults.arena import Arena, record
-from tests.support.replays import START, make_posts
+from tests.support.replays import START, make_posts, stored
 from tests.support.veille import veille, veille_json
 
 pytestmark = [pytest.mark.kafka]
@@ -95,6 +95,34 @@ def test_a_destroyed_file_is_filled_again_from_kafka(kafka_arena: Arena) -> None
         "keeps; a second run changes nothing",
         remedy="stop the workers, `veille store rebuild`",
         figure=f"{figure}; {report['filled']['read']:,} records in {took:.1f} s",
+    )
+
+
+def test_labels_come_back_and_letters_taken_back_do_not(kafka_arena: Arena) -> None:
+    posts = make_posts(50)
+    publish(kafka_arena, posts)
+    rebuilt(kafka_arena)
+    chosen = min(stored(kafka_arena.env))
+    label = Label(mention_id=chosen, labeled_at=START, by="ann", sentiment="pos")
+    address, prefix = (
+        kafka_arena.env[f"VEILLE_KAFKA__{name}"] for name in ("BOOTSTRAP_SERVERS", "PREFIX")
+    )
+    producer = Producer({"bootstrap.servers": address})
+    producer.produce(Topics.of(prefix).labels, encode(label), chosen.encode())
+    producer.produce(Topics.of(prefix).dead, b"", b"0")
+    assert producer.flush(60) == 0
+
+    report = rebuilt(kafka_arena, "--restart")
+    assert report["filled"]["labels"] == 1
+    found = stored(kafka_arena.env)[chosen].label
+    assert found is not None
+    assert (found.sentiment, found.by) == ("pos", "ann")
+    assert letters(kafka_arena) == len(POISON) - 1
+    record(
+        fault="SQLite beside Kafka: filled again where staff labelled and sent letters again",
+        behaviour="labels are read from `veille.labels` and win as before; a dead letter that "
+        "went well when it was sent again does not come back",
+        figure="1 label, 1 letter taken back",
     )
 
 
