@@ -1,5 +1,6 @@
 """`python -m tests.faults.report`: the tables of docs/reliability.md, from what the last runs
-recorded. Rows of tests that did not run stay; rows of tests that are gone go."""
+recorded. Rows of tests that did not run stay; rows of tests that are gone go; tests without any row
+are named."""
 
 import ast
 import json
@@ -15,6 +16,7 @@ from tests.support.veille import ROOT
 PAGE: Final = ROOT / "docs" / "reliability.md"
 BEGIN: Final = "<!-- faults: written by `make faults` -->"
 END: Final = "<!-- end of faults -->"
+UNRUN: Final = "Written, and not in the runs above: "
 HEAD: Final = (
     "| fault | what happens, what is safe | what to do | test | figure |\n"
     "| --- | --- | --- | --- | --- |"
@@ -78,20 +80,33 @@ def _line(row: Row) -> str:
     return "| " + " | ".join(" ".join(cell.replace("|", "/").split()) for cell in cells) + " |"
 
 
+def unrun(rows: Iterable[Row]) -> list[str]:
+    """The fault tests without a row."""
+    return sorted(fault_tests().keys() - {row.test for row in rows})
+
+
+def said_unrun(text: str) -> list[str]:
+    """The fault tests that a page names as not run."""
+    lines = [line for line in text.splitlines() if line.startswith(UNRUN)]
+    return [name.strip("`") for line in lines for name in line[len(UNRUN) : -1].split(", ")]
+
+
 def written(text: str, rows: Iterable[Row]) -> str:
-    """The page with its tables of these rows."""
+    """The page with its tables of these rows, and the names of tests that have none."""
+    rows = list(rows)
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table(rows)}\n\n{END}{rest.partition(END)[2]}"
+    names = ", ".join(f"`{name}`" for name in unrun(rows))
+    last = f"{UNRUN}{names}.\n\n" if names else ""
+    return f"{before}{BEGIN}\n\n{table(rows)}\n\n{last}{END}{rest.partition(END)[2]}"
 
 
 def main() -> None:
     text = PAGE.read_text(encoding="utf-8")
     rows = merged(shown(text), recorded())
     PAGE.write_text(written(text, rows), encoding="utf-8")
-    missing = fault_tests().keys() - {row.test for row in rows}
     sys.stdout.write(f"{len(rows)} faults in {PAGE.relative_to(ROOT)}\n")
-    if missing:
-        sys.stdout.write(f"not run yet: {', '.join(sorted(missing))}\n")
+    if missing := unrun(rows):
+        sys.stdout.write(f"not run yet: {', '.join(missing)}\n")
 
 
 if __name__ == "__main__":

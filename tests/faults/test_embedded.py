@@ -241,8 +241,8 @@ def test_any_order_over_restarts(embedded: Arena, seed: int) -> None:
     for start in (2000, 4000):
         with one.up() as process:
             before = one.count()
-            until(functools.partial(grown, one, before), "it works")
             append(mixed[start : start + 2000], path)
+            until(functools.partial(grown, one, before), "it works")
             pass_by(rng.uniform(0, 1.5))
             process.kill()
     with one.up() as process:
