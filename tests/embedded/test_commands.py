@@ -77,7 +77,7 @@ def test_score_answers_each_line_in_order(env: dict[str, str]) -> None:
     given = lines({"text": "I love it"}, {"text": "C'est affreux", "lang": "fr"}, {"text": ""})
     done = veille("score", env=env, stdin=given + b"\xff\n" + lines({"text": "awful"}))
     rows = parsed(done.stdout)
-    assert [row["label"] for row in rows] == ["pos", "unscored", "unscored", "unscored", "neg"]
+    assert [row["label"] for row in rows] == ["pos", "neg", "unscored", "unscored", "neg"]
     assert all(row.keys() >= {"score", "confidence", "lang", "engine", "reason"} for row in rows)
     assert all(row["reason"] for row in rows if row["label"] == "unscored")
     assert done.returncode == 1, "one line could not be read"
@@ -194,16 +194,18 @@ def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
 
 
 def test_texts_are_scored_from_the_command_line(env: dict[str, str]) -> None:
-    done = veille("score", "I love it", "It is awful", "--lang", "en", env=env)
+    score = ("score", "--engine", "vader")
+    done = veille(*score, "I love it", "It is awful", "--lang", "en", env=env)
     assert [row["label"] for row in parsed(done.stdout)] == ["pos", "neg"]
-    assert veille("score", "I love it", "--lang", "fr", env=env).stdout.count(b"unscored") == 1
+    assert veille(*score, "I love it", "--lang", "fr", env=env).stdout.count(b"unscored") == 1
     given = lines({"text": "good"}, {"text": "good", "lang": "ru"})
-    rows = parsed(veille("score", "--lang", "en", "--target", "Vexil", env=env, stdin=given).stdout)
+    rows = parsed(veille(*score, "--lang", "en", "--target", "Vexil", env=env, stdin=given).stdout)
     assert [row["label"] for row in rows] == ["pos", "unscored"], "a line's own tag comes first"
 
 
 def test_a_score_is_explained_for_people_and_for_programs(env: dict[str, str]) -> None:
-    words = ("score", "--explain", "Lovely staff but an awful room", "--target", "Vexil")
+    text = "Lovely staff but an awful room"
+    words = ("score", "--explain", text, "--target", "Vexil", "--engine", "vader")
     shown = veille(*words, env=env).stdout.decode()
     assert "[+Lovely] staff but an [--awful] room" in shown
     assert "engine vader, language en, scope post, target Vexil" in shown

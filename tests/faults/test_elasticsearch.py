@@ -27,7 +27,7 @@ from tests.support.mentions import Case, at, elasticsearch_case, mention
 from tests.support.proxy import Fault, Proxy
 from tests.support.servers import Elasticsearch
 
-pytestmark = pytest.mark.elasticsearch
+pytestmark = [pytest.mark.elasticsearch, pytest.mark.long]
 
 OVERLOADED = b'{"error":{"type":"es_rejected_execution_exception","reason":"busy"},"status":429}'
 PAGE = b"<html><h1>Welcome to the hotel</h1></html>"

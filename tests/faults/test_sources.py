@@ -27,14 +27,11 @@ POLLED = ("rss", "mastodon", "hackernews")
 
 
 def pairs() -> list[Any]:
-    """Every fault at every source; one source each in the quick half."""
-    return [
-        pytest.param(fault, name, marks=[] if number % 3 == place else [pytest.mark.long])
-        for number, fault in enumerate(names())
-        for place, name in enumerate(POLLED)
-    ]
+    """Every fault at every source."""
+    return [pytest.param(fault, name) for fault in names() for name in POLLED]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "name"), pairs())
 async def test_answers_that_break(fault: str, name: str, seed: int, tmp_path: Path) -> None:
     fixture, kind = FIXTURES[name], faults(name)[fault]

@@ -337,6 +337,7 @@ async def a_full_store(path: Path, seed: int) -> Wanted:
     return wanted
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", DAMAGE, ids=[one.__name__ for one in DAMAGE])
 async def test_a_damaged_file(tmp_path: Path, damage: Damage, seed: int) -> None:
     path = tmp_path / "veille.sqlite3"
