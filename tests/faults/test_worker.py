@@ -69,6 +69,7 @@ def test_stop_while_the_store_hangs(arena: Arena, elasticsearch: Elasticsearch) 
     )
 
 
+@pytest.mark.long
 def test_stop_while_the_broker_hangs(arena: Arena, kafka: Kafka) -> None:
     code, took, account = _stopped_while(arena, kafka)
     assert (code, took < 10) == (1, True)
