@@ -157,8 +157,9 @@ class Rebuild:
                 found.append(held_label(records.decode_label(row.value or b""), row.timestamp))
             except msgspec.DecodeError:
                 self.filled.unreadable += 1
-        await self._store.add_labels(found)
-        self.filled.labels += len(found)
+        rejected = await self._store.add_labels(found)
+        self.filled.labels += len(found) - len(rejected)
+        self.filled.rejected += len(rejected)
 
 
 class _Reader:
