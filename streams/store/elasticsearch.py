@@ -138,8 +138,9 @@ class ElasticsearchStore:
 
     async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
         ids, rejected = await self._ledger.add_labels(labels)
-        await self._writer.recompose(ids)
-        return rejected
+        unchanged = await self._writer.recompose(ids)
+        late = [one for one in labels if one.mention_id in unchanged]
+        return rejected + [RejectedLabel(one, unchanged[one.mention_id]) for one in late]
 
     async def labels(self, mention_ids: Sequence[str]) -> dict[str, Label]:
         return await self._ledger.labels(mention_ids)

@@ -4,7 +4,7 @@ The client's own helpers lose documents under pressure (a per-item 429 ends as a
 this loop reads each item's status: 2xx is done, 409 lost against a newer version, 429 and 5xx and
 time-outs are tried again without end, smaller and after a jittered rest; 413 and a 400 for the
 whole request are split until the one bad item is alone. What is wrong with an index or with our
-rights is never a document's fault, and makes no dead letters.
+rights is never a document's fault, and makes no dead letters; nor is a 413 for one small document.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ _BLOCKED: Final = frozenset(
     {"cluster_block_exception", "index_not_found_exception", "index_closed_exception"}
 )
 """States of an index that a person or the server ends: the document itself is fine."""
+_SMALL_BYTES: Final = 64_000
+"""No server's limit is below it: a 413 for less is tried again, until a person mends it."""
 _FIRST_REST, _LONGEST_REST = 0.1, 10.0
 _LONGEST_ASKED: Final = 60.0
 """Seconds of a `Retry-After` that are obeyed."""
@@ -147,6 +149,8 @@ class Bulk:
         if status != 413 and (status != 400 or not kind):
             raise StoreError(f"Elasticsearch refuses writing: status {status}: {_short(error)}")
         if len(works) == 1:
+            if status == 413 and len(works[0].lines) < _SMALL_BYTES:
+                return _Again(works, f"status 413 for {len(works[0].lines)} bytes")
             works[0].outcome = Refused(f"status {status}: {_short(error)}")
             return _Again([])
         middle = len(works) // 2

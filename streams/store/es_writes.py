@@ -76,34 +76,40 @@ class Writer:
         generation = await self._ledger.generation()
         mentions = await self._compose(mentions, generation)
         marks = await self._load_marks(mentions, retractions)
-        await self._keep_marks(marks, retractions)
+        unkept = await self._keep_marks(marks, retractions)
         alive = [m for m in mentions if not _killed(marks, m[0])]
         for index in {month_of(self._prefix, m.post.created_at) for m, _ in alive}:
             await patiently(lambda index=index: self._indices.ensure(index))  # type: ignore[misc]
         stored, stale, refused = await self._index(alive)
-        await self._settle(alive, generation)
-        buried = await self._bury(marks, {r.post_id for r in retractions})
+        rejected += [Rejected(mention, reason) for mention, reason in refused]
+        unsettled = await self._settle(alive, generation)
+        rejected += [Rejected(mention, reason) for mention, reason in unsettled]
+        buried, unburied = await self._bury(marks, {r.post_id for r in retractions})
         dead = sum(mention.deleted for mention, _ in alive)
+        failed = unburied | unkept
+        rejected += [Rejected(r, failed[r.post_id]) for r in retractions if r.post_id in failed]
         return WriteReport(
             stored=stored,
             stale=stale + len(mentions) - len(alive),
             retracted=buried + dead,
-            rejected=rejected + refused,
+            rejected=rejected,
         )
 
-    async def recompose(self, ids: Sequence[str]) -> None:
+    async def recompose(self, ids: Sequence[str]) -> dict[str, str]:
         """Write the mentions of these ids again, with what the ledger says now. A retraction that
-        came meanwhile is applied to what was written."""
+        came meanwhile is applied to what was written. What was refused: by id, the reason."""
         if not ids:
-            return
+            return {}
         await self.refresh()
         found = [m for some in in_slices(ids, _POSTS_AT_ONCE) async for m in self._with("id", some)]
         generation = await self._ledger.generation()
         mentions = await self._compose([(m, b"") for m in found], generation, anew=True)
-        await self._index(mentions)
-        await self._settle(mentions, generation)
+        _, _, refused = await self._index(mentions)
+        refused += await self._settle(mentions, generation)
         marks = await self._load_marks(mentions, [])
-        await self._bury(marks, set(marks))
+        _, unburied = await self._bury(marks, set(marks))
+        unchanged = {m.id: unburied[m.post.id] for m, _ in mentions if m.post.id in unburied}
+        return unchanged | {one.id: reason for one, reason in refused}
 
     async def refresh(self) -> None:
         """Make visible to searches what was written by anyone."""
@@ -119,13 +125,18 @@ class Writer:
             for (old, body), new in zip(mentions, composed, strict=True)
         ]
 
-    async def _settle(self, written: list[tuple[Mention, bytes]], generation: str) -> None:
-        """Write again what labels and erasures of the meantime change (see `es_ledger`)."""
+    async def _settle(
+        self, written: list[tuple[Mention, bytes]], generation: str
+    ) -> list[tuple[Mention, str]]:
+        """Write again what labels and erasures of the meantime change (see `es_ledger`). What was
+        refused, and why."""
+        refused: list[tuple[Mention, str]] = []
         while written and (now := await self._ledger.generation()) != generation:
             composed = await self._compose(written, now)
             changed = [c for w, c in zip(written, composed, strict=True) if c[0] != w[0]]
-            await self._index(changed)
+            refused += (await self._index(changed))[2]
             written, generation = composed, now
+        return refused
 
     async def _load_marks(
         self, mentions: Iterable[tuple[Mention, bytes]], retractions: Iterable[Retraction]
@@ -144,28 +155,32 @@ class Writer:
 
     async def _keep_marks(
         self, marks: dict[str, list[rules.Watermark]], retractions: Sequence[Retraction]
-    ) -> None:
+    ) -> dict[str, str]:
+        """`marks` is brought up to date. Which posts' were refused, and why."""
         for retraction in retractions:
             known = marks.get(retraction.post_id, [])
             marks[retraction.post_id] = rules.remember(known, retraction)
         now = datetime.now(UTC)
+        posts = sorted({retraction.post_id for retraction in retractions})
         items = [
             Item(
                 self._marks_index,
                 mark_id(post),
                 msgspec.json.encode({"post_id": post, "marks": marks[post], "written": now}),
             )
-            for post in {retraction.post_id for retraction in retractions}
+            for post in posts
         ]
-        await self._bulk.write(items)
+        outcomes = zip(posts, await self._bulk.write(items), strict=True)
+        return {post: one.reason for post, one in outcomes if isinstance(one, Refused)}
 
     async def _index(
         self, mentions: Sequence[tuple[Mention, bytes]]
-    ) -> tuple[int, int, list[Rejected]]:
+    ) -> tuple[int, int, list[tuple[Mention, str]]]:
+        """How many were stored and were stale; what was refused, and why."""
         now = datetime.now(UTC)
         outcomes = await self._bulk.write([self._item(m, body, now) for m, body in mentions])
         refused = [
-            Rejected(mention, outcome.reason)
+            (mention, outcome.reason)
             for (mention, _), outcome in zip(mentions, outcomes, strict=True)
             if isinstance(outcome, Refused)
         ]
@@ -175,18 +190,23 @@ class Writer:
         index = month_of(self._prefix, mention.post.created_at)
         return Item(index, mention.id, document(mention, body, now), mention.version)
 
-    async def _bury(self, marks: dict[str, list[rules.Watermark]], posts: set[str]) -> int:
-        """Tombstones for what the retractions of these posts kill, as far as it was written."""
+    async def _bury(
+        self, marks: dict[str, list[rules.Watermark]], posts: set[str]
+    ) -> tuple[int, dict[str, str]]:
+        """Tombstones for what the retractions of these posts kill, as far as it was written: how
+        many, and why some posts' were refused."""
         if not posts:
-            return 0
+            return 0, {}
         await self.refresh()
         buried = 0
+        unburied: dict[str, str] = {}
         for some in in_slices(sorted(posts), _POSTS_AT_ONCE):
             found = self._with("post.id", some)
             dead = [_dead(marks, m) async for m in found if not m.deleted and _killed(marks, m)]
-            stored, _, _ = await self._index([(m, rules.body(m)[0]) for m in dead])
+            stored, _, refused = await self._index([(m, rules.body(m)[0]) for m in dead])
             buried += stored
-        return buried
+            unburied |= {mention.post.id: reason for mention, reason in refused}
+        return buried, unburied
 
     async def _with(self, field: str, values: list[str]) -> AsyncIterator[Mention]:
         """Every mention with one of these values, tombstones too."""

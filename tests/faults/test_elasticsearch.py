@@ -118,6 +118,45 @@ async def test_413_with_a_page_is_split(elasticsearch: Elasticsearch, seed: int)
     )
 
 
+async def test_413_for_one_small_document_is_waited_for(elasticsearch: Elasticsearch) -> None:
+    """No document of that size is too large: the gateway is to blame, and the deletion holds."""
+    fault = faults.refuses(413, PAGE, {"content-type": "text/html"})
+    async with proxied(elasticsearch.url) as (proxy, store, case):
+        await store.write([mention(1), mention(2)])
+        proxy.inject(fault, times=3)
+        report = await asyncio.wait_for(store.write([Retraction(post_id="test:1", version=9)]), 60)
+        assert (report.rejected, report.retracted, proxy.met) == ([], 1, 3)
+        figure = await account(case, {mention(2).id: mention(2)})
+    record(
+        fault="Elasticsearch: 413 from a gateway for one small document, a deletion",
+        behaviour="asked again until it passes; the post is deleted",
+        remedy="mend the gateway",
+        figure=figure,
+    )
+
+
+@pytest.mark.parametrize("bulks", [1, 2])
+async def test_a_deletion_that_is_refused_is_told(elasticsearch: Elasticsearch, bulks: int) -> None:
+    """Its watermark, or its tombstone: sent again from the dead letters, it holds."""
+    gone = Retraction(post_id="test:1", version=9)
+    async with proxied(elasticsearch.url) as (proxy, store, case):
+        await store.write([mention(1), mention(2)])
+        proxy.inject(faults.passed, times=bulks - 1)
+        proxy.inject(faults.some_items(400, "mapper_parsing_exception", every=1))
+        report = await store.write([gone])
+        assert [(one.record, "mapper_parsing" in one.reason) for one in report.rejected] == [
+            (gone, True)
+        ]
+        assert (await store.write([gone])).rejected == []
+        figure = await account(case, {mention(2).id: mention(2)})
+    record(
+        fault="Elasticsearch: refuses what a deletion writes",
+        behaviour="the deletion becomes a dead letter, with the server's reason",
+        remedy="veille dead-letters replay",
+        figure=figure,
+    )
+
+
 async def test_a_gateway_s_400_makes_no_dead_letters(elasticsearch: Elasticsearch) -> None:
     """A plain request on a TLS port, an unknown host: 400, and no document is to blame."""
     records, wanted = story(1, 100)
