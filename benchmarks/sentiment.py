@@ -1,11 +1,15 @@
 """Sentiment and language: the table of goals for labelled files, speed, and memory.
 
-    python -m benchmarks.sentiment [--lang CODE] [--limit N] [--model-dir DIR] [--json] [FILE ...]
+    python -m benchmarks.sentiment [--lang CODE] [--limit N] [--model-dir DIR] [--json]
+                                   [--trained-on DIR] [FILE ...]
 
 A labelled file, `*.jsonl`, has a JSON object a line: `{"text": ..., "label": "positive" |
 "negative" | "neutral"}` (or `pos`, `neg`, `neu`), and perhaps `"lang"` and `"target"`; with a
 target the text is scored towards it. Its language is that of the line, or of the file's name
 (`tweets-fr-val.jsonl`), or of `--lang`, or identified. A text left unscored counts as wrong.
+
+No figure is measured on what the models were trained on, the data in `--trained-on`: near copies
+of its texts are left out and counted, and a file that holds many of them is refused.
 
 A file of a language, `fr.txt`, has a text a line, all in that language.
 
@@ -20,14 +24,15 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from benchmarks.sentiment_engines import SHIPPED, Engine, Example, engines, majority, peers
-from benchmarks.sentiment_figures import LABELS, Identified, figures, identified
+from benchmarks.sentiment_figures import Identified, figures, identified
+from benchmarks.sentiment_files import TRAINED_ON, trained_on, unseen
 from streams.sentiment import SUPPORTED, Vader, build_scorer, identify, normalise
 from streams.settings import Sentiment
 
@@ -90,7 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.measure_memory:
         print(json.dumps(_grown(options.measure_memory, options.model_dir)))
         return
-    found = report(options.files, options.lang, options.limit, options.model_dir)
+    labelled = any(path.suffix != ".txt" for path in options.files)
+    seen = trained_on(options.trained_on) if labelled else set[bytes]()
+    found = report(options.files, options.lang, options.limit, options.model_dir, seen)
     if options.json:
         print(json.dumps(_plain(found), ensure_ascii=False))
     else:
@@ -103,15 +110,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lang", default="", help="language, where neither line nor name has one")
     parser.add_argument("--limit", type=int, default=20_000, help="texts timed (default 20,000)")
     parser.add_argument("--model-dir", type=Path, help="a model for the engine transformers")
+    parser.add_argument(
+        "--trained-on", type=Path, default=TRAINED_ON, help=f"training data (default {TRAINED_ON})"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--measure-memory", default="", help=argparse.SUPPRESS)
     return parser
 
 
-def report(files: Sequence[Path], lang: str, limit: int, model_dir: Path | None) -> Report:
+def report(
+    files: Sequence[Path],
+    lang: str,
+    limit: int,
+    model_dir: Path | None,
+    seen: Set[bytes] = frozenset(),
+) -> Report:
+    """`seen` holds fingerprints of what the models were trained on."""
     own = engines(model_dir)
     others, missing = peers()
-    labelled = {p.stem: list(examples(p, lang)) for p in files if p.suffix != ".txt"}
+    labelled, left_out = _labelled(files, lang, seen)
     texts = {p.stem: p.read_text("utf-8").splitlines() for p in files if p.suffix == ".txt"}
     empty = [f"{name}: no labelled texts" for name, found in labelled.items() if not found]
     timed = [one for found in labelled.values() for one in found] or list(_made_up())
@@ -124,26 +141,28 @@ def report(files: Sequence[Path], lang: str, limit: int, model_dir: Path | None)
         speed=_speeds(own | others, timed, limit),
         worst=_worst(own),
         memory={name: _memory(name, model_dir) for name in own},
-        missing=missing + empty,
+        missing=missing + empty + left_out,
     )
 
 
-def examples(path: Path, lang: str) -> Iterator[Example]:
-    """The labelled texts of a file. Ends the program at a label that is none."""
-    named = language_of(path.stem) or lang
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        row = json.loads(line)
-        label = str(row.get("label", ""))[:3]
-        if label not in LABELS:
-            sys.exit(f"{path}:{number}: label {row.get('label')!r}: expected one of {LABELS}")
-        target = row.get("target") or ()
-        names = (target,) if isinstance(target, str) else tuple(target)
-        yield Example(row["text"], label, row.get("lang") or named, names)
-
-
-def language_of(name: str) -> str:
-    """`fr` for `tweets-fr-val`; empty for a name that holds no supported language."""
-    return next((part for part in name.split("-") if part in SUPPORTED), "")
+def _labelled(
+    files: Sequence[Path], lang: str, seen: Set[bytes]
+) -> tuple[dict[str, list[Example]], list[str]]:
+    """Texts by name of their file, and sentences on those left out because they were trained on."""
+    labelled: dict[str, list[Example]] = {}
+    told: list[str] = []
+    for path in files:
+        if path.suffix == ".txt":
+            continue
+        labelled[path.stem], copies = unseen(path, lang, seen)
+        if copies:
+            told.append(f"{path.stem}: left out {copies} that were trained on, or near copies")
+    if labelled and not seen:
+        told.append(
+            "no training data, so texts that were trained on can't be left out. Remedy: "
+            "--trained-on DIR"
+        )
+    return labelled, told
 
 
 def _judged(name: str, found: list[Example], judges: Mapping[str, Engine]) -> Iterator[Accuracy]:

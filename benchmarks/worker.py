@@ -32,10 +32,10 @@ import msgspec
 from connectors import post
 from connectors.kafka import BatchSender, acknowledged
 from connectors.post import Author, Post, utc_now
-from streams.agents import judge
 from streams.broker import Topics, ensure_topics, started_producer
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.judging import judge
 from streams.pipeline import Pipeline
 from streams.records import Mention, Record, Sentiment, mention_id
 from streams.sentiment.scorer import build_scorer

@@ -7,49 +7,27 @@ starts again from what is committed.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-import msgspec
-from aiokafka import ConsumerRecord
-
-from connectors import letters, post
-from connectors.account import hour_of
-from connectors.kafka import (
-    MAX_RECORD_BYTES,
-    PIECE_BYTES,
-    BatchSender,
-    Item,
-    acknowledged,
-    mark_of,
-)
-from connectors.letters import DeadLetter, Stage, letter_id
+from connectors.kafka import PIECE_BYTES, BatchSender, acknowledged
 from connectors.post import utc_now
-from streams import records
 from streams.books import Books
-from streams.clocks import held_label, held_post, held_record
+from streams.burying import letter_of_label, letter_of_record, settled
+from streams.entries import index_entries
+from streams.judging import CHUNK, Judged, judge, next_chunk
 from streams.ledger import Ledger
 from streams.pipeline import Judge
-from streams.records import Label, Mention, Record
+from streams.reading import read_labels, read_letter, read_records
 from streams.slab import Slab
-from streams.store.port import Store, WriteReport
-from streams.tally import Entry, mention_mark, read_mark
+from streams.store.port import Store
+from streams.tally import Entry
 
-CHUNK: Final = 200
-"""Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
-the engine takes its time."""
-TURN_SECONDS: Final = 0.1
-"""How long such a go should take at most."""
 UNDER_WAY: Final = 8
 """Slabs of one agent that may wait for their acknowledgement at once."""
 WRITE_RECORDS: Final = 2000
 """Mentions written to the store at once, give or take a slab."""
-
-MAX_ID_BYTES: Final = 512
-"""Of a dead letter's id in a header: what every store can keep."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Crash = Callable[[BaseException], Awaitable[None]]
 Gaps = Callable[[str, int, int], Awaitable[None]]
@@ -59,160 +37,6 @@ many."""
 
 async def _unnoted(_place: str, _before: int, _missed: int) -> None:
     """For agents that nobody asks of gaps."""
-
-
-class Judged(msgspec.Struct):
-    """What became of some posts, ready to send. Keys are post ids, so that a post's mentions
-    keep the order of its versions."""
-
-    mentions: list[Item]
-    letters: list[Item]
-    count: Ledger
-    size: int = 0
-    """Bytes of the mentions."""
-    cleared: list[Item] = []
-    """Dead letters sent again that went well this time: their ids, for `veille.dead-letters`."""
-    marks: list[bytes] = []
-    """Of the mentions, one each."""
-    entries: list[Entry] = []
-    """What became of each post."""
-
-    def add(self, other: "Judged") -> None:
-        self.mentions += other.mentions
-        self.letters += other.letters
-        self.count.add(other.count)
-        self.size += other.size
-        self.cleared += other.cleared
-        self.marks += other.marks
-        self.entries += other.entries
-
-
-def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: str = "") -> Judged:
-    """Pure: decode each post, apply the pipeline, encode what comes out. `life` is the topic's."""
-    out = Judged([], [], Ledger(posts=len(rows)))
-    for row in rows:
-        one: post.Post | None = None
-        try:
-            one = held_post(post.decode(row.value or b""), row.timestamp)
-            made = pipeline.process(one, now)
-            items = [(row.key or b"", records.encode(record)) for record in made]
-            _refuse_oversized(items)
-        except msgspec.DecodeError as error:
-            said = f"not a post: {error}{post.newer(row.value or b'')}"
-            _bury(out, row, said, now)
-        except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
-            _bury(out, row, f"{type(error).__name__}: {error}", now, one)
-        else:
-            out.mentions += items
-            out.size += sum(len(value) for _, value in items)
-            if row.headers:
-                out.cleared += cleared([row])
-            _tally(out.count, made)
-            _note(out, row, one, made, life)
-    return out
-
-
-def _note(
-    out: Judged, row: ConsumerRecord, one: post.Post, made: Sequence[Record], life: str
-) -> None:
-    mark, line = read_mark(mark_of(row.headers)), f"{row.partition}@{life}"
-    out.marks += [
-        mention_mark(mark, one.source, line, row.offset, number) for number in range(len(made))
-    ]
-    mentions = sum(isinstance(record, Mention) for record in made)
-    counts = {"matched": 1, "mentions": mentions} if mentions else {"unmatched": 1}
-    out.entries.append(Entry(row.offset, mark, one.source, hour_of(one.collected_at), counts))
-
-
-def _refuse_oversized(items: Iterable[Item]) -> None:
-    for _, value in items:
-        if len(value) > MAX_RECORD_BYTES:
-            raise ValueError(f"a mention of {len(value)} bytes is over {MAX_RECORD_BYTES}")
-
-
-def _tally(count: Ledger, made: Sequence[Record]) -> None:
-    if not made:
-        return
-    mentions = sum(isinstance(record, Mention) for record in made)
-    count.mentions += mentions
-    count.retractions += len(made) - mentions
-    count.matched += mentions > 0
-
-
-def _bury(
-    out: Judged, row: ConsumerRecord, reason: str, now: datetime, one: post.Post | None = None
-) -> None:
-    letter = letter_of(row, "filter", reason, now)
-    out.letters.append((letter.id.encode(), letters.encode(letter)))
-    out.count.dead += 1
-    entry = refusal(row, "refused")
-    if one:
-        entry = entry._replace(source=one.source, hour=hour_of(one.collected_at))
-    out.entries.append(entry)
-
-
-def refusal(row: ConsumerRecord, column: str) -> Entry:
-    """The entry of a record that can't be read: its hour is that of its writing."""
-    hour = hour_of(datetime.fromtimestamp(max(0, row.timestamp) / 1000, UTC))
-    return Entry(row.offset, read_mark(mark_of(row.headers)), "", hour, {column: 1})
-
-
-def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> DeadLetter:
-    """A dead letter with the record's own bytes (at most 64 KiB of them) and place.
-
-    A letter that was sent again and failed again is the same letter, once more tried.
-    """
-    value, key = row.value or b"", row.key or b""
-    raw, size = _kept(value)
-    place = place_of(row)
-    return DeadLetter(
-        id=letter_again(row) or letter_id(stage, place, raw),
-        stage=stage,
-        reason=reason,
-        place=place,
-        raw=raw,
-        at=now,
-        source=source_of(key),
-        key=key[: post.MAX_TEXT_BYTES],
-        size=size,
-    )
-
-
-def _kept(value: bytes) -> tuple[bytes, int]:
-    """The bytes a letter keeps, and how many there were where that is not all."""
-    whole = len(value) <= post.MAX_TEXT_BYTES
-    return value[: post.MAX_TEXT_BYTES], 0 if whole else len(value)
-
-
-def letter_again(row: ConsumerRecord) -> str:
-    """The id of the dead letter that this record is, sent again; empty for any other."""
-    for name, value in row.headers or ():
-        if name == letters.HEADER:
-            return (value or b"").decode("utf-8", "replace")[:MAX_ID_BYTES]
-    return ""
-
-
-def cleared(rows: Iterable[ConsumerRecord]) -> list[Item]:
-    """What tells that dead letters sent again went well: an empty value takes a letter back."""
-    return [(id_.encode(), b"") for row in rows if (id_ := letter_again(row))]
-
-
-def source_of(key: bytes) -> str:
-    """The source in the id of a post, which is the key of its records."""
-    source, colon, _ = key[:200].partition(b":")
-    return source.decode("utf-8", "replace") if colon else ""
-
-
-def place_of(row: ConsumerRecord) -> str:
-    """`topic/partition@offset`."""
-    return f"{row.topic}/{row.partition}@{row.offset}"
-
-
-def next_chunk(chunk: int, judged: int, seconds: float) -> int:
-    """Posts of the next go, at most `CHUNK`, after one in which so many took so long."""
-    if seconds > TURN_SECONDS:
-        return max(1, int(judged * TURN_SECONDS / seconds))
-    return min(CHUNK, chunk * 2) if seconds < TURN_SECONDS / 2 else chunk
 
 
 class _Agent:
@@ -392,74 +216,6 @@ class IndexAgent(_Agent):
         self.ledger.dead += len(bad)
 
 
-def read_records(
-    rows: Sequence[ConsumerRecord], now: datetime
-) -> tuple[list[Record], list[DeadLetter]]:
-    """Decode messages of `veille.mentions`; what can't be read becomes dead letters."""
-    good: list[Record] = []
-    bad: list[DeadLetter] = []
-    for row in rows:
-        try:
-            good.append(held_record(records.decode_record(row.value or b""), row.timestamp))
-        except msgspec.DecodeError as error:
-            said = f"not a mention: {error}{post.newer(row.value or b'')}"
-            bad.append(letter_of(row, "index", said, now))
-    return good, bad
-
-
-def settled(rows: Sequence[ConsumerRecord], bad: Sequence[DeadLetter]) -> list[Item]:
-    """What goes to the dead letters: those that failed, and word of those sent again that did not.
-
-    One that was sent again and is refused again keeps its id.
-    """
-    again = {row.value: id_ for row in rows if row.headers and (id_ := letter_again(row))}
-    kept = [msgspec.structs.replace(one, id=again.get(one.raw, one.id)) for one in bad]
-    failed = {one.id for one in kept}
-    items = [(one.id.encode(), letters.encode(one)) for one in kept]
-    return items + [(id_.encode(), b"") for id_ in again.values() if id_ not in failed]
-
-
-def index_entries(
-    rows: Sequence[ConsumerRecord], good: Iterable[Record], unread: set[str], report: WriteReport
-) -> Iterator[Entry]:
-    """What became of each message of `veille.mentions`: `good` are those read, in order, and
-    `unread` the places of the others. A retraction counts in no column."""
-    refused = {id(item.record) for item in report.rejected}
-    records_read = iter(good)
-    for row in rows:
-        if place_of(row) in unread:
-            yield refusal(row, "dropped")
-            continue
-        record = next(records_read)
-        mark = read_mark(mark_of(row.headers))
-        if isinstance(record, Mention):
-            counts = {"dropped" if id(record) in refused else "stored": 1}
-            hour = hour_of(record.post.collected_at)
-            yield Entry(row.offset, mark, record.post.source, hour, counts)
-        else:
-            yield Entry(row.offset, mark, "", hour_of(utc_now()), {})
-
-
-def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:
-    """The dead letter of a record that the store refuses."""
-    raw, size = _kept(records.encode(record))
-    if isinstance(record, Mention):
-        place, post_id = f"mention {record.id}", record.post.id
-    else:
-        place, post_id = f"post {record.post_id}", record.post_id
-    return DeadLetter(
-        id=letter_id("index", place, raw),
-        stage="index",
-        reason=reason,
-        place=place,
-        raw=raw,
-        at=now,
-        source=source_of(post_id.encode()),
-        key=post_id.encode(),
-        size=size,
-    )
-
-
 class LetterAgent(_Agent):
     """`veille.dead-letters` to the store, where commands and pages list them. An empty value takes
     the letter of its key away: it was sent again, and what became of it is acknowledged."""
@@ -514,57 +270,3 @@ class LabelAgent(_Agent):
         self._done(event)
         self.ledger.labels += len(rows) - len(bad)
         self.ledger.dead += len(bad)
-
-
-def read_labels(
-    rows: Sequence[ConsumerRecord], now: datetime
-) -> tuple[list[Label], list[DeadLetter]]:
-    """Decode messages of `veille.labels`; what can't be read becomes dead letters.
-
-    None is later than its record, so that a desk whose clock is a day ahead freezes nothing; the
-    record's time stays the same when it is read again.
-    """
-    good: list[Label] = []
-    bad: list[DeadLetter] = []
-    for row in rows:
-        try:
-            label = records.decode_label(row.value or b"")
-        except msgspec.DecodeError as error:
-            bad.append(letter_of(row, "label", f"not a label: {error}", now))
-        else:
-            good.append(held_label(label, row.timestamp))
-    return good, bad
-
-
-def letter_of_label(label: Label, reason: str, now: datetime) -> DeadLetter:
-    """The dead letter of a label that the store refuses; its bytes are read as UTF-8 was meant."""
-    kept = msgspec.structs.replace(
-        label,
-        mention_id=_clean(label.mention_id),
-        by=_clean(label.by),
-        note=_clean(label.note),
-    )
-    raw, size = _kept(records.encode(kept))
-    place = f"label of mention {kept.mention_id}"[:MAX_ID_BYTES]
-    return DeadLetter(
-        id=letter_id("label", place, raw),
-        stage="label",
-        reason=reason,
-        place=place,
-        raw=raw,
-        at=now,
-        key=kept.mention_id.encode()[: post.MAX_TEXT_BYTES],
-        size=size,
-    )
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
-
-
-def read_letter(row: ConsumerRecord) -> DeadLetter:
-    """A message of `veille.dead-letters`; one that is itself unreadable is kept as its bytes."""
-    try:
-        return letters.decode(row.value or b"")
-    except msgspec.DecodeError as error:
-        return letter_of(row, "index", f"not a dead letter: {error}", utc_now())

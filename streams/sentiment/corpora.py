@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -174,11 +174,11 @@ def fingerprints(texts: Iterable[str]) -> set[bytes]:
     return set(map(fingerprint, texts))
 
 
-def refuse_seen(path: Path, trained_on: set[bytes]) -> None:
-    """Raises `ConfigError` if a file to judge by shares texts with what was trained on."""
+def refuse_seen(path: Path, trained_on: Set[bytes], most: float = 0.0) -> None:
+    """Raises `ConfigError` if more than the share `most` of a file to judge by was trained on."""
     rows = [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
     shared = [row["text"] for row in rows if fingerprint(row["text"]) in trained_on]
-    if shared:
+    if len(shared) > most * len(rows):
         raise ConfigError(
             f"{path}: {len(shared)} of {len(rows)} texts were trained on, such as "
             f"{shared[0][:60]!r}. Remedy: judge by texts the model has not seen"

@@ -21,12 +21,13 @@ from connectors.post import Post
 from connectors.publish import MemoryCursors
 from connectors.runner import Outside, Runner
 from connectors.state import SourceState
-from streams.agents import judge, read_records
 from streams.broker import Topics, aiokafka_config, running_producer
 from streams.criteria.loading import load_topics
 from streams.criteria.matcher import compile as compile_topics
+from streams.judging import judge
 from streams.memory_broker import MemoryBroker
 from streams.pipeline import Pipeline
+from streams.reading import read_records
 from streams.records import Mention, mention_id
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Kafka

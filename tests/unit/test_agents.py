@@ -12,18 +12,12 @@ from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, partition_of, pieces
 from connectors.kafka_sink import encode_posts
 from connectors.post import Post
 from streams import records
-from streams.agents import (
-    CHUNK,
-    TURN_SECONDS,
-    judge,
-    letter_of,
-    next_chunk,
-    read_letter,
-    read_records,
-)
+from streams.burying import letter_of
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.judging import CHUNK, TURN_SECONDS, judge, next_chunk
 from streams.pipeline import Pipeline, story_of
+from streams.reading import read_letter, read_records
 from streams.records import Mention, Record, Retraction
 from streams.sentiment.scorer import build_scorer
 

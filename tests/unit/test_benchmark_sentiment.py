@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.sentiment import Report, examples, language_of, main, report
+from benchmarks.sentiment import Report, main, report
 from benchmarks.sentiment_engines import SHIPPED, Example, label_of, majority, peers
 from benchmarks.sentiment_figures import Answer, calibration_error, figures, identified
+from benchmarks.sentiment_files import examples, language_of, trained_on
 
 
 def test_figures_by_hand() -> None:
@@ -154,14 +155,43 @@ def test_the_report_holds_every_table(files: list[Path]) -> None:
     assert found.worst[0].milliseconds > 0
     assert 0 <= found.memory["vader"] < 60
     assert "none: no labelled texts" in found.missing
+    assert any(sentence.startswith("no training data") for sentence in found.missing)
 
 
-def test_it_prints_tables_or_json(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-    main([*map(str, files), "--limit", "5"])
+@pytest.fixture
+def training(tmp_path: Path) -> Path:
+    """A folder of training data: twenty texts, the last of them short."""
+    said = [*(f"the number {number} bus was late" for number in range(19)), "thanks"]
+    rows: list[dict[str, object]] = [{"text": text, "label": "neg"} for text in said]
+    write(tmp_path / "umsab-fr-train.jsonl", *rows)
+    return tmp_path
+
+
+def test_near_copies_of_training_texts_are_left_out(tmp_path: Path, training: Path) -> None:
+    fresh: list[dict[str, object]] = [
+        {"text": f"a great day, {number}", "label": "pos"} for number in range(30)
+    ]
+    path = write(tmp_path / "judge-en.jsonl", *fresh, {"text": "@a Thanks!", "label": "pos"})
+    found = report([path], "", 5, None, trained_on(training))
+    assert {row.texts for row in found.accuracy} == {30}
+    assert "judge-en: left out 1 that were trained on, or near copies" in found.missing
+
+
+def test_a_file_that_was_trained_on_is_refused(training: Path) -> None:
+    path = training / "umsab-fr-train.jsonl"
+    with pytest.raises(SystemExit, match=r"20 of 20 texts were trained on, such as .*Remedy"):
+        main([str(path), "--trained-on", str(training)])
+
+
+def test_it_prints_tables_or_json(
+    files: list[Path], training: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--limit", "5", "--trained-on", str(training)]
+    main([*map(str, files), *options])
     shown = capsys.readouterr().out
     assert "tiny-en" in shown
     assert "cut to 20 characters" in shown
-    main([*map(str, files), "--limit", "5", "--json"])
+    main([*map(str, files), *options, "--json"])
     told = json.loads(capsys.readouterr().out)
     assert told["accuracy"][0]["file"] == "tiny-en"
     assert told.keys() == {"accuracy", "language", "speed", "worst", "memory", "missing"}

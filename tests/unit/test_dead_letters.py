@@ -11,20 +11,20 @@ from connectors import letters, post
 from connectors.letters import HEADER, DeadLetter, printable
 from connectors.reread import CannotReread, StillUnreadable, reread
 from streams import records
-from streams.agents import (
+from streams.burying import (
     cleared,
-    judge,
     letter_of,
     letter_of_label,
     letter_of_record,
-    read_labels,
     settled,
     source_of,
 )
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.dead_letters import outgoing
+from streams.judging import judge
 from streams.pipeline import Pipeline
+from streams.reading import read_labels
 from streams.records import Label
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Settings, Source

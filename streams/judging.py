@@ -1,0 +1,125 @@
+"""What becomes of posts: decoded, judged, encoded and counted, values in and values out.
+
+A post that can't be judged becomes a dead letter, and the rest go on.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from connectors import letters, post
+from connectors.account import hour_of
+from connectors.kafka import MAX_RECORD_BYTES, Item, mark_of
+from streams import records
+from streams.burying import cleared, letter_of
+from streams.clocks import held_post
+from streams.entries import post_entry, refusal
+from streams.ledger import Ledger
+from streams.pipeline import Judge
+from streams.records import Mention, Record
+from streams.tally import Entry, mention_mark, read_mark
+
+CHUNK: Final = 200
+"""Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
+the engine takes its time."""
+TURN_SECONDS: Final = 0.1
+"""How long such a go should take at most."""
+
+
+class Judged(msgspec.Struct):
+    """What became of some posts, ready to send. Keys are post ids, so that a post's mentions
+    keep the order of its versions."""
+
+    mentions: list[Item]
+    letters: list[Item]
+    count: Ledger
+    size: int = 0
+    """Bytes of the mentions."""
+    cleared: list[Item] = []
+    """Dead letters sent again that went well this time: their ids, for `veille.dead-letters`."""
+    marks: list[bytes] = []
+    """Of the mentions, one each."""
+    entries: list[Entry] = []
+    """What became of each post."""
+
+    def add(self, other: "Judged") -> None:
+        self.mentions += other.mentions
+        self.letters += other.letters
+        self.count.add(other.count)
+        self.size += other.size
+        self.cleared += other.cleared
+        self.marks += other.marks
+        self.entries += other.entries
+
+
+def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: str = "") -> Judged:
+    """Pure: decode each post, apply the pipeline, encode what comes out. `life` is the topic's."""
+    out = Judged([], [], Ledger(posts=len(rows)))
+    for row in rows:
+        one: post.Post | None = None
+        try:
+            one = held_post(post.decode(row.value or b""), row.timestamp)
+            made = pipeline.process(one, now)
+            items = [(row.key or b"", records.encode(record)) for record in made]
+            _refuse_oversized(items)
+        except msgspec.DecodeError as error:
+            said = f"not a post: {error}{post.newer(row.value or b'')}"
+            _bury(out, row, said, now)
+        except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
+            _bury(out, row, f"{type(error).__name__}: {error}", now, one)
+        else:
+            out.mentions += items
+            out.size += sum(len(value) for _, value in items)
+            if row.headers:
+                out.cleared += cleared([row])
+            _tally(out.count, made)
+            _note(out, row, one, made, life)
+    return out
+
+
+def _note(
+    out: Judged, row: ConsumerRecord, one: post.Post, made: Sequence[Record], life: str
+) -> None:
+    mark, line = read_mark(mark_of(row.headers)), f"{row.partition}@{life}"
+    out.marks += [
+        mention_mark(mark, one.source, line, row.offset, number) for number in range(len(made))
+    ]
+    mentions = sum(isinstance(record, Mention) for record in made)
+    out.entries.append(post_entry(row.offset, mark, one, mentions))
+
+
+def _refuse_oversized(items: Iterable[Item]) -> None:
+    for _, value in items:
+        if len(value) > MAX_RECORD_BYTES:
+            raise ValueError(f"a mention of {len(value)} bytes is over {MAX_RECORD_BYTES}")
+
+
+def _tally(count: Ledger, made: Sequence[Record]) -> None:
+    if not made:
+        return
+    mentions = sum(isinstance(record, Mention) for record in made)
+    count.mentions += mentions
+    count.retractions += len(made) - mentions
+    count.matched += mentions > 0
+
+
+def _bury(
+    out: Judged, row: ConsumerRecord, reason: str, now: datetime, one: post.Post | None = None
+) -> None:
+    letter = letter_of(row, "filter", reason, now)
+    out.letters.append((letter.id.encode(), letters.encode(letter)))
+    out.count.dead += 1
+    entry = refusal(row, "refused")
+    if one:
+        entry = entry._replace(source=one.source, hour=hour_of(one.collected_at))
+    out.entries.append(entry)
+
+
+def next_chunk(chunk: int, judged: int, seconds: float) -> int:
+    """Posts of the next go, at most `CHUNK`, after one in which so many took so long."""
+    if seconds > TURN_SECONDS:
+        return max(1, int(judged * TURN_SECONDS / seconds))
+    return min(CHUNK, chunk * 2) if seconds < TURN_SECONDS / 2 else chunk

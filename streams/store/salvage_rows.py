@@ -1,0 +1,48 @@
+"""Whether a row of a damaged file is still what was written, which SQLite itself can't know."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from connectors import letters
+from streams.records import Mention
+from streams.store import rules
+from streams.store.salvage_table import Row
+from streams.store.sqlite_writes import COLUMNS, columns
+
+_mentions = msgspec.json.Decoder(Mention)
+_marks = msgspec.json.Decoder(list[rules.Watermark])
+
+
+def sound(table: str, row: Row) -> bool:
+    """Whether it is a row of this table; every BLOB of ours is JSON."""
+    return mention_of(row) is not None if table == "mentions" else _readable(table, row)
+
+
+def mention_of(row: Row) -> Mention | None:
+    """The mention, where its bytes are still what was written, as far as its columns tell: SQLite
+    keeps no checksums, so that another letter within a text is not seen."""
+    try:
+        mention = _mentions.decode(row["body"])
+        return mention if columns(mention) == {name: row[name] for name in COLUMNS} else None
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None
+
+
+def _readable(table: str, row: Row) -> bool:
+    try:
+        for value in row.values():
+            if isinstance(value, bytes):
+                msgspec.json.decode(value)
+        return _ROWS[table](row) if table in _ROWS else True
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, AttributeError):
+        return False
+
+
+_ROWS: Final[dict[str, Callable[[Row], bool]]] = {
+    "tombstones": lambda row: _mentions.decode(row["body"]).id == row["id"],
+    "dead_letters": lambda row: letters.decode(row["body"]).id == row["id"],
+    "retractions": lambda row: bool(_marks.decode(row["marks"])),
+    "states": lambda row: isinstance(msgspec.json.decode(row["value"]), dict),
+}
