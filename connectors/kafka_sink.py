@@ -96,6 +96,7 @@ def _oversized(one: Post, value: bytes) -> DeadLetter:
         raw=raw,
         at=utc_now(),
         source=one.source,
+        size=0 if len(raw) == len(value) else len(value),
     )
 
 

@@ -14,12 +14,12 @@ from typing import Any, Final
 from connectors.kafka import PIECE_BYTES, BatchSender, acknowledged
 from connectors.post import utc_now
 from streams.books import Books
-from streams.burying import letter_of_label, letter_of_record, settled
+from streams.burying import as_again, letter_of_label, letter_of_record, settled
 from streams.entries import index_entries
 from streams.judging import CHUNK, Judged, judge, next_chunk
 from streams.ledger import Ledger
 from streams.pipeline import Judge
-from streams.reading import read_labels, read_letter, read_records
+from streams.reading import origins, read_labels, read_letter, read_records
 from streams.slab import Slab
 from streams.store.port import Store
 from streams.tally import Entry
@@ -203,7 +203,11 @@ class IndexAgent(_Agent):
         good, bad = read_records(rows, utc_now())
         unread = {letter.place for letter in bad}
         report = await self._store.write(good)
-        bad += [letter_of_record(item.record, item.reason, utc_now()) for item in report.rejected]
+        rows_of = origins(rows, good, bad)
+        bad += [
+            as_again(letter_of_record(one.record, one.reason, utc_now()), rows_of[id(one.record)])
+            for one in report.rejected
+        ]
         items = settled(rows, bad)
         if items:
             await acknowledged(await self._sender.send(self._dead, items))
@@ -264,8 +268,10 @@ class LabelAgent(_Agent):
         rows, now = event.value.records, utc_now()
         async with self._turn:  # one writer a label
             good, bad = read_labels(rows, now)
+            rows_of = origins(rows, good, bad)
             for refused in await self._store.add_labels(good):
-                bad.append(letter_of_label(refused.label, refused.reason, now))
+                letter = letter_of_label(refused.label, refused.reason, now)
+                bad.append(as_again(letter, rows_of[id(refused.label)]))
         await acknowledged(await self._sender.send(self._dead, settled(rows, bad)))
         self._done(event)
         self.ledger.labels += len(rows) - len(bad)

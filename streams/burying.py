@@ -31,8 +31,7 @@ def letter_of(row: ConsumerRecord, stage: Stage, reason: str, now: datetime) -> 
     letter = _letter(
         stage, place_of(row), value, reason, now, key=key[:MAX_TEXT_BYTES], source=source_of(key)
     )
-    again = letter_again(row)
-    return msgspec.structs.replace(letter, id=again) if again else letter
+    return as_again(letter, row)
 
 
 def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:
@@ -87,16 +86,18 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def settled(rows: Sequence[ConsumerRecord], bad: Sequence[DeadLetter]) -> list[Item]:
-    """What goes to the dead letters: those that failed, and word of those sent again that did not.
+def as_again(letter: DeadLetter, row: ConsumerRecord) -> DeadLetter:
+    """The letter of what this message holds: the same as before where it was sent again."""
+    again = letter_again(row)
+    return msgspec.structs.replace(letter, id=again) if again else letter
 
-    One that was sent again and is refused again keeps its id.
-    """
-    again = {row.value: id_ for row in rows if row.headers and (id_ := letter_again(row))}
-    kept = [msgspec.structs.replace(one, id=again.get(one.raw, one.id)) for one in bad]
-    failed = {one.id for one in kept}
-    items = [(one.id.encode(), letters.encode(one)) for one in kept]
-    return items + [(id_.encode(), b"") for id_ in again.values() if id_ not in failed]
+
+def settled(rows: Iterable[ConsumerRecord], bad: Sequence[DeadLetter]) -> list[Item]:
+    """What goes to the dead letters: those that failed, and word of those sent again that did
+    not."""
+    failed = {one.id for one in bad}
+    items = [(one.id.encode(), letters.encode(one)) for one in bad]
+    return items + [item for item in cleared(rows) if item[0].decode() not in failed]
 
 
 def letter_again(row: ConsumerRecord) -> str:

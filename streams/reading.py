@@ -1,6 +1,6 @@
 """Messages of our topics read as what they are; what can't be read becomes a dead letter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,7 +10,7 @@ from connectors import letters, post
 from connectors.letters import DeadLetter
 from connectors.post import utc_now
 from streams import records
-from streams.burying import letter_of
+from streams.burying import letter_of, place_of
 from streams.clocks import held_label, held_record
 from streams.records import Label, Record
 
@@ -28,6 +28,15 @@ def read_records(
             said = f"not a mention: {error}{post.newer(row.value or b'')}"
             bad.append(letter_of(row, "index", said, now))
     return good, bad
+
+
+def origins(
+    rows: Iterable[ConsumerRecord], good: Iterable[object], bad: Iterable[DeadLetter]
+) -> dict[int, ConsumerRecord]:
+    """The message of each object read, by its `id`; `bad` are the letters of the other messages."""
+    unread = {letter.place for letter in bad}
+    read = (row for row in rows if place_of(row) not in unread)
+    return {id(one): row for one, row in zip(good, read, strict=True)}
 
 
 def read_labels(

@@ -175,8 +175,8 @@ def _show_salvaged(found: salvage.Salvage) -> None:
     if found.reason:
         out.print(f"           {found.reason}", markup=False, highlight=False)
     for table in found.tables:
-        least = "at least " * table.at_least
-        out.print(f"{table.table:<14} {table.saved:>10,} saved  {least}{table.lost:,} lost")
+        lost = f"{table.lost:,} lost" if table.exact else f"about {table.lost:,} lost, maybe more"
+        out.print(f"{table.table:<14} {table.saved:>10,} saved  {lost}")
 
 
 def _show_filled(found: Filled) -> None:

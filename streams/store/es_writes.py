@@ -72,18 +72,21 @@ class Writer:
         self, records: Sequence[Record], patiently: Callable[[Callable[[], Awaitable[None]]], Any]
     ) -> WriteReport:
         """Returns when every record is terminal. `patiently` repeats a step until it is done."""
-        rejected, mentions, retractions = _sort(records)
+        rejected, origins, mentions, retractions = _sort(records)
         generation = await self._ledger.generation()
         mentions = await self._compose(mentions, generation)
+        given = {
+            id(mention): origin for (mention, _), origin in zip(mentions, origins, strict=True)
+        }
         marks = await self._load_marks(mentions, retractions)
         unkept = await self._keep_marks(marks, retractions)
         alive = [m for m in mentions if not _killed(marks, m[0])]
+        origins = [given[id(mention)] for mention, _ in alive]
         for index in {month_of(self._prefix, m.post.created_at) for m, _ in alive}:
             await patiently(lambda index=index: self._indices.ensure(index))  # type: ignore[misc]
         stored, stale, refused = await self._index(alive)
-        rejected += [Rejected(mention, reason) for mention, reason in refused]
-        unsettled = await self._settle(alive, generation)
-        rejected += [Rejected(mention, reason) for mention, reason in unsettled]
+        refused |= await self._settle(alive, generation)
+        rejected += [Rejected(origins[place], reason) for place, reason in refused.items()]
         buried, unburied = await self._bury(marks, {r.post_id for r in retractions})
         dead = sum(mention.deleted for mention, _ in alive)
         failed = unburied | unkept
@@ -105,11 +108,11 @@ class Writer:
         generation = await self._ledger.generation()
         mentions = await self._compose([(m, b"") for m in found], generation, anew=True)
         _, _, refused = await self._index(mentions)
-        refused += await self._settle(mentions, generation)
+        refused |= await self._settle(mentions, generation)
         marks = await self._load_marks(mentions, [])
         _, unburied = await self._bury(marks, set(marks))
         unchanged = {m.id: unburied[m.post.id] for m, _ in mentions if m.post.id in unburied}
-        return unchanged | {one.id: reason for one, reason in refused}
+        return unchanged | {mentions[place][0].id: reason for place, reason in refused.items()}
 
     async def refresh(self) -> None:
         """Make visible to searches what was written by anyone."""
@@ -127,14 +130,15 @@ class Writer:
 
     async def _settle(
         self, written: list[tuple[Mention, bytes]], generation: str
-    ) -> list[tuple[Mention, str]]:
-        """Write again what labels and erasures of the meantime change (see `es_ledger`). What was
+    ) -> dict[int, str]:
+        """Write again what labels and erasures of the meantime change (see `es_ledger`). Which were
         refused, and why."""
-        refused: list[tuple[Mention, str]] = []
+        refused: dict[int, str] = {}
         while written and (now := await self._ledger.generation()) != generation:
             composed = await self._compose(written, now)
-            changed = [c for w, c in zip(written, composed, strict=True) if c[0] != w[0]]
-            refused += (await self._index(changed))[2]
+            changed = [n for n, was in enumerate(written) if composed[n][0] != was[0]]
+            _, _, some = await self._index([composed[n] for n in changed])
+            refused |= {changed[place]: reason for place, reason in some.items()}
             written, generation = composed, now
         return refused
 
@@ -175,15 +179,11 @@ class Writer:
 
     async def _index(
         self, mentions: Sequence[tuple[Mention, bytes]]
-    ) -> tuple[int, int, list[tuple[Mention, str]]]:
-        """How many were stored and were stale; what was refused, and why."""
+    ) -> tuple[int, int, dict[int, str]]:
+        """How many were stored and were stale; which were refused, and why."""
         now = datetime.now(UTC)
         outcomes = await self._bulk.write([self._item(m, body, now) for m, body in mentions])
-        refused = [
-            (mention, outcome.reason)
-            for (mention, _), outcome in zip(mentions, outcomes, strict=True)
-            if isinstance(outcome, Refused)
-        ]
+        refused = {n: one.reason for n, one in enumerate(outcomes) if isinstance(one, Refused)}
         return outcomes.count("stored"), outcomes.count("stale"), refused
 
     def _item(self, mention: Mention, body: bytes, now: datetime) -> Item:
@@ -205,7 +205,7 @@ class Writer:
             dead = [_dead(marks, m) async for m in found if not m.deleted and _killed(marks, m)]
             stored, _, refused = await self._index([(m, rules.body(m)[0]) for m in dead])
             buried += stored
-            unburied |= {mention.post.id: reason for mention, reason in refused}
+            unburied |= {dead[place].post.id: reason for place, reason in refused.items()}
         return buried, unburied
 
     async def _with(self, field: str, values: list[str]) -> AsyncIterator[Mention]:
@@ -255,8 +255,9 @@ def in_slices(values: Sequence[_T], size: int) -> Iterator[list[_T]]:
 
 def _sort(
     records: Sequence[Record],
-) -> tuple[list[Rejected], list[tuple[Mention, bytes]], list[Retraction]]:
+) -> tuple[list[Rejected], list[Mention], list[tuple[Mention, bytes]], list[Retraction]]:
     rejected: list[Rejected] = []
+    origins: list[Mention] = []
     mentions: list[tuple[Mention, bytes]] = []
     retractions: list[Retraction] = []
     for record in records:
@@ -267,10 +268,11 @@ def _sort(
             kept = rules.tombstone(record, record.version) if record.deleted else record
             body, reason = rules.body(kept)
             if not reason:
+                origins.append(record)
                 mentions.append((kept, body))
         if reason:
             rejected.append(Rejected(record, reason))
-    return rejected, mentions, retractions
+    return rejected, origins, mentions, retractions
 
 
 def _killed(marks: dict[str, list[rules.Watermark]], mention: Mention) -> bool:

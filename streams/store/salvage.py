@@ -6,13 +6,15 @@ Until the new one is complete it has the ending `.rebuilding`, and nothing else 
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from streams.errors import StoreUnavailable
+from streams.records import Mention
 from streams.store import sqlite_schema
 from streams.store.salvage_file import (
     is_ours,
@@ -23,7 +25,7 @@ from streams.store.salvage_file import (
     swap,
     sweep,
 )
-from streams.store.salvage_rows import mention_of, sound
+from streams.store.salvage_rows import reader
 from streams.store.salvage_table import Row, Table, tables
 from streams.store.sqlite import rebuilding
 from streams.store.sqlite_writes import Batch
@@ -31,19 +33,21 @@ from streams.store.sqlite_writes import Batch
 Note = Callable[[str, int], None]
 """Told of each table and how many of its rows are saved so far."""
 
+_T = TypeVar("_T")
+
 _BATCH: Final = 500
 _FIRST: Final = ("retractions", "tombstones", "labels")
 """Before the mentions, which they decide about."""
 
 
 class Saved(msgspec.Struct):
-    """One table: rows in the new file, rows that could not be read, and whether more may be
-    missing than were counted."""
+    """One table: rows in the new file, rows that could not be read, and whether that is exact:
+    where indices are damaged too, more may be missing."""
 
     table: str
     saved: int = 0
     lost: int = 0
-    at_least: bool = False
+    exact: bool = True
 
 
 class Salvage(msgspec.Struct, kw_only=True):
@@ -81,10 +85,14 @@ def problems(path: Path, limit: int = 20) -> list[str]:
 
 def _unreadable(db: sqlite3.Connection) -> list[str]:
     """Rows whose bytes are not what was written, which SQLite itself can't know."""
-    counts = {
-        name: sum(not sound(name, row) for row in Table(db, name).rows()) for name in tables(db)
-    }
-    return [f"{name}: {count} rows can't be read" for name, count in counts.items() if count]
+    found = []
+    for name in tables(db):
+        table = Table(db, name, reader(name))
+        for _ in table.rows():
+            pass
+        if table.bad:
+            found.append(f"{name}: {table.bad} rows can't be read")
+    return found
 
 
 def broken_off(path: Path) -> bool:
@@ -118,54 +126,52 @@ def salvage(path: Path, note: Note = lambda _, __: None) -> Salvage:
 def _fill(path: Path, target: sqlite3.Connection, result: Salvage, note: Note) -> None:
     try:
         source, result.reason = readable_source(path)
-        known = tables(source)
     except sqlite3.Error as error:
         result.reason = f"nothing can be read: {error}"
         return
     with contextlib.closing(source):
+        try:
+            known = tables(source)
+        except sqlite3.Error as error:
+            result.reason = f"nothing can be read: {error}"
+            return
         for name in sorted((name for name in tables(target) if name in known), key=_turn):
             saved = Saved(name)
             result.tables.append(saved)
-            _copy(Table(source, name), target, saved, note)
+            _copy(Table(source, name, reader(name)), target, saved, note)
 
 
 def _turn(name: str) -> tuple[int, str]:
     return (0 if name in _FIRST else 1, name)
 
 
-def _copy(table: Table, target: sqlite3.Connection, saved: Saved, note: Note) -> None:
+def _copy(table: Table[Any], target: sqlite3.Connection, saved: Saved, note: Note) -> None:
     store = _keep_mentions if table.name == "mentions" else _keep_rows
-    batch: list[Row] = []
-    for row in table.rows():
-        batch.append(row)
-        if len(batch) >= _BATCH:
-            saved.saved += store(target, table.name, batch)
-            batch = []
-            note(table.name, saved.saved)
-    saved.saved += store(target, table.name, batch)
-    note(table.name, saved.saved)
+    for batch in _batched(table.rows(), _BATCH):
+        store(target, table.name, batch)
+        saved.saved += len(batch)
+        note(table.name, saved.saved)
     # Counted anew: a damaged tree may show a row twice.
     saved.saved = target.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]  # noqa: S608 # our own names
-    saved.lost, saved.at_least = max(0, table.known - saved.saved), table.unsure
+    saved.lost, saved.exact = table.lost, table.exact
 
 
-def _keep_mentions(target: sqlite3.Connection, _: str, rows: list[Row]) -> int:
+def _keep_mentions(target: sqlite3.Connection, _: str, mentions: Sequence[Mention]) -> None:
     """Through the same writing as ever, which makes the words to search by anew."""
-    found = [mention for row in rows if (mention := mention_of(row)) is not None]
-    if found:
-        Batch(found).apply(target)
-    return len(found)
+    Batch(list(mentions)).apply(target)
 
 
-def _keep_rows(target: sqlite3.Connection, table: str, rows: list[Row]) -> int:
-    good = [row for row in rows if sound(table, row)]
-    if not good:
-        return 0
-    names = ", ".join(good[0])
-    marks = ", ".join("?" * len(good[0]))
-    before = target.total_changes
+def _keep_rows(target: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
+    names = ", ".join(rows[0])
+    marks = ", ".join("?" * len(rows[0]))
     sql = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 # our own names
     target.execute("BEGIN IMMEDIATE")
-    target.executemany(sql, [tuple(row.values()) for row in good])
+    target.executemany(sql, [tuple(row.values()) for row in rows])
     target.execute("COMMIT")
-    return target.total_changes - before
+
+
+def _batched(rows: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Lists of at most `size`."""
+    left = iter(rows)
+    while some := list(islice(left, size)):
+        yield some

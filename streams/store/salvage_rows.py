@@ -1,7 +1,7 @@
 """Whether a row of a damaged file is still what was written, which SQLite itself can't know."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -15,9 +15,12 @@ _mentions = msgspec.json.Decoder(Mention)
 _marks = msgspec.json.Decoder(list[rules.Watermark])
 
 
-def sound(table: str, row: Row) -> bool:
-    """Whether it is a row of this table; every BLOB of ours is JSON."""
-    return mention_of(row) is not None if table == "mentions" else _readable(table, row)
+def reader(table: str) -> Callable[[Row], Any]:
+    """What makes a mention of a row of `mentions`, and gives a row of another table as it is;
+    `None` where it is not what was written."""
+    if table == "mentions":
+        return mention_of
+    return lambda row: row if _readable(table, row) else None
 
 
 def mention_of(row: Row) -> Mention | None:
@@ -31,6 +34,7 @@ def mention_of(row: Row) -> Mention | None:
 
 
 def _readable(table: str, row: Row) -> bool:
+    """Whether it is a row of this table; every BLOB of ours is JSON."""
     try:
         for value in row.values():
             if isinstance(value, bytes):

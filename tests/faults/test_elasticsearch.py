@@ -7,7 +7,7 @@ import time
 import pytest
 
 from streams.errors import StoreError
-from streams.records import Mention, Record, Retraction
+from streams.records import Label, Mention, Record, Retraction
 from streams.settings import Store as StoreSettings
 from streams.store import es_check
 from streams.store.port import Filter
@@ -254,9 +254,11 @@ async def test_a_mapping_conflict_on_one_document(elasticsearch: Elasticsearch) 
         return await send(faults.Request(request.method, request.path, request.headers, body))
 
     async with proxied(elasticsearch.url) as (proxy, store, case):
+        await store.add_labels([Label(mention_id=victim.id, sentiment="neg", labeled_at=at(1))])
         proxy.inject(spoil, times=200)
         report = await write_all(store, records)
         assert {_post_of(found.record) for found in report.rejected} == {"test:5"}
+        assert all(any(one is found.record for one in records) for found in report.rejected)
         assert "strict_dynamic_mapping_exception" in report.rejected[0].reason
         wanted.pop(victim.id)
         figure = await account(case, wanted)

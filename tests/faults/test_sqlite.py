@@ -337,7 +337,6 @@ async def a_full_store(path: Path, seed: int) -> Wanted:
     return wanted
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("damage", DAMAGE, ids=[one.__name__ for one in DAMAGE])
 async def test_a_damaged_file(tmp_path: Path, damage: Damage, seed: int) -> None:
     path = tmp_path / "veille.sqlite3"
@@ -381,10 +380,11 @@ async def _accounted(
     altered = sum(one != wanted[name] for name, one in found.items())
     assert altered <= most_altered
     tables = {table["table"]: table for table in report["tables"]}  # type: ignore[attr-defined]
-    mentions = tables.get("mentions", {"saved": 0, "lost": 0, "at_least": True})
+    mentions = tables.get("mentions", {"saved": 0, "lost": 0, "exact": False})
     missing = len(wanted) - len(found)
     assert mentions["saved"] == len(found)
-    assert mentions["lost"] == missing or (mentions["at_least"] and mentions["lost"] <= missing)
+    assert mentions["lost"] == missing or not mentions["exact"]
+    assert mentions["lost"] <= missing + len(wanted) // 100
     assert words >= len(found) - altered, "the words to search by are made anew"
     assert all(cursors[name] == {"cursor": int(name.split("-")[1])} for name in cursors)
     assert len(found) > len(wanted) // 2

@@ -12,6 +12,7 @@ from connectors.letters import HEADER, DeadLetter, printable
 from connectors.reread import CannotReread, StillUnreadable, reread
 from streams import records
 from streams.burying import (
+    as_again,
     cleared,
     letter_of,
     letter_of_label,
@@ -24,7 +25,7 @@ from streams.criteria.topics import Topic
 from streams.dead_letters import outgoing
 from streams.judging import judge
 from streams.pipeline import Pipeline
-from streams.reading import read_labels
+from streams.reading import origins, read_labels, read_records
 from streams.records import Label
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Settings, Source
@@ -44,11 +45,13 @@ SETTINGS = Settings(
 )
 
 
-def row(value: bytes, *, key: bytes = b"s:1", again: str = "", millis: int = 0) -> ConsumerRecord:
+def row(
+    value: bytes, *, key: bytes = b"s:1", again: str = "", millis: int = 0, offset: int = 7
+) -> ConsumerRecord:
     return ConsumerRecord(
         topic="veille.posts",
         partition=2,
-        offset=7,
+        offset=offset,
         timestamp=millis,
         timestamp_type=0,
         key=key,
@@ -81,14 +84,21 @@ def test_a_letter_that_goes_well_is_taken_back_and_others_are_not_spoken_of() ->
     assert cleared([row(good)]) == []
 
 
-def test_a_record_refused_again_keeps_its_letter_and_the_accepted_one_loses_it() -> None:
-    refused, accepted = mention(1), mention(2)
-    rows = [row(records.encode(refused), again="one"), row(records.encode(accepted), again="two")]
-    items = dict(settled(rows, [letter_of_record(refused, "no", NOW)]))
-    assert items[b"two"] == b""
-    assert letters.decode(items[b"one"]).id == "one"
-    assert letters.decode(items[b"one"]).key == b"test:1"
-    assert len(items) == 2
+def test_records_refused_again_keep_their_letters_and_accepted_ones_lose_theirs() -> None:
+    """Also two letters of the same bytes, and one whose version was held to its record's time."""
+    ahead = mention(1, version=2**60)
+    rows = [
+        row(records.encode(one), again=f"letter {n}", offset=n, millis=10**12)
+        for n, one in enumerate([ahead, ahead, mention(2)])
+    ]
+    good, bad = read_records(rows, NOW)
+    rows_of = origins(rows, good, bad)
+    refused = [as_again(letter_of_record(one, "no", NOW), rows_of[id(one)]) for one in good[:2]]
+    assert refused[0].raw != rows[0].value
+    items = settled(rows, refused)
+    assert [key for key, _ in items] == [b"letter 0", b"letter 1", b"letter 2"]
+    assert [bool(value) for _, value in items] == [True, True, False]
+    assert letters.decode(items[0][1]).key == b"test:1"
 
 
 def test_a_cut_letter_says_how_much_there_was() -> None:
