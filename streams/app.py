@@ -24,6 +24,8 @@ from streams.settings import Sentiment, Settings
 from streams.store.port import Store
 from streams.watch import TopicsFile, TopicsWatch
 
+_AnyAgent = FilterAgent | IndexAgent | LetterAgent | LabelAgent
+
 GONE_SECONDS: Final = 0.5
 """Between looks at which topics the broker has."""
 ROLES: Final = ("filter", "index", "dead-letters", "labels")
@@ -118,15 +120,22 @@ class _Parts:
         self._pipeline = pipeline
         self._lives = lives
         self._gaps = Gaps(store)
-        self._agents: list[FilterAgent | IndexAgent | LetterAgent] = []
+        self._agents: list[_AnyAgent] = []
 
     async def abandon(self) -> None:
         """To be called before the store is closed: see `_Agent.abandon`."""
         for agent in self._agents:
             await agent.abandon()
 
+    def _life(self, topic: str) -> str:
+        return self._lives.get(topic, self._settings.kafka.life)
+
     def _books(self, stage: str, topic: str) -> Books:
-        return Books(self._store, stage, self._lives.get(topic, self._settings.kafka.life))
+        return Books(self._store, stage, self._life(topic))
+
+    async def _note_gap(self, place: str, before: int, missed: int) -> None:
+        life = self._life(place.rpartition("/")[0])
+        await self._gaps.note(place, before, missed, life)
 
     async def filter(self, stream: Any) -> None:
         agent = FilterAgent(
@@ -155,8 +164,8 @@ class _Parts:
         agent = LetterAgent(store=self._store, ledger=self.ledger, crash=self._app.crash)
         await self._run(agent, stream)
 
-    async def _run(self, agent: FilterAgent | IndexAgent | LetterAgent, stream: Any) -> None:
-        agent.on_gap = self._gaps.note
+    async def _run(self, agent: _AnyAgent, stream: Any) -> None:
+        agent.on_gap = self._note_gap
         self._agents.append(agent)
         await agent.run(stream)
 
@@ -168,7 +177,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
         )
-        await agent.run(stream)
+        await self._run(agent, stream)
 
     def _sender(self) -> BatchSender:
         gates = {}

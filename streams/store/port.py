@@ -204,8 +204,8 @@ class Store(Protocol):
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
-        `missed`, `gap`, `alert`, `erasure`, `audit`, `broker`, `rebuild`. With `version`, which is
-        not told again, a lower one never replaces a higher one."""
+        `missed`, `alert`, `erasure`, `audit`, `broker`, `rebuild`. With `version`, which is not
+        told again, a lower one never replaces a higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
