@@ -7,7 +7,8 @@ starts again from what is committed.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
@@ -22,7 +23,9 @@ from connectors.kafka import (
     PIECE_BYTES,
     BatchSender,
     Item,
+    Oversized,
     acknowledged,
+    delivered,
     mark_of,
 )
 from connectors.letters import DeadLetter, Stage, letter_id
@@ -35,7 +38,7 @@ from streams.pipeline import Judge
 from streams.records import Label, Mention, Record
 from streams.slab import Slab
 from streams.store.port import Store, WriteReport
-from streams.tally import Entry, mention_mark, read_mark
+from streams.tally import Entry, mention_mark, post_offset, read_mark
 
 CHUNK: Final = 200
 """Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
@@ -149,6 +152,36 @@ def _bury(
     if one:
         entry = entry._replace(source=one.source, hour=hour_of(one.collected_at))
     out.entries.append(entry)
+
+
+def bury_oversized(
+    made: Judged, rows: Sequence[ConsumerRecord], error: Oversized, now: datetime
+) -> None:
+    """Posts with a mention that is too large for the broker become dead letters: what was said of
+    them is taken back as far as it was not sent."""
+    lost: Counter[int] = Counter()
+    sizes: dict[int, int] = {}
+    for _, value, mark in error.rows:
+        offset = post_offset(mark)
+        lost[offset] += isinstance(records.decode_record(value), Mention)
+        sizes[offset] = max(len(value), sizes.get(offset, 0))
+    for row in rows:
+        if row.offset in sizes:
+            why = f"a mention of {sizes[row.offset]} bytes is over the broker's limit: {error.why}"
+            letter = letter_of(row, "filter", why, now)
+            made.letters.append((letter.id.encode(), letters.encode(letter)))
+            made.cleared = [one for one in made.cleared if one[0] != letter.id.encode()]
+    made.entries = [_less(entry, lost) for entry in made.entries]
+    made.count.dead += len(lost)
+    made.count.mentions -= lost.total()
+    made.count.retractions -= len(error.rows) - lost.total()
+
+
+def _less(entry: Entry, lost: Mapping[int, int]) -> Entry:
+    if entry.offset not in lost:
+        return entry
+    left = entry.counts.get("mentions", 0) - lost[entry.offset]
+    return entry._replace(counts={"matched": 1, "mentions": left} if left else {"refused": 1})
 
 
 def refusal(row: ConsumerRecord, column: str) -> Entry:
@@ -326,10 +359,19 @@ class FilterAgent(_Agent):
         return futures
 
     async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], made: Judged) -> None:
-        await acknowledged(futures)
+        refused = await delivered(futures)
+        if refused:
+            await self._bury(event.value, made, refused)
         await acknowledged(await self._sender.send(self._dead, made.cleared))
         self._done(event, made.entries)
         self.ledger.add(made.count)
+
+    async def _bury(self, slab: Slab, made: Judged, refused: Sequence[Oversized]) -> None:
+        for error in refused:
+            if error.topic != self._mentions:
+                raise error  # what can't be buried is not committed
+            bury_oversized(made, slab.records, error, utc_now())
+        await acknowledged(await self._sender.send(self._dead, made.letters))
 
 
 class IndexAgent(_Agent):

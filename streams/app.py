@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import faust
 
+from connectors import letters
 from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
 from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
@@ -186,7 +187,8 @@ class _Parts:
             progress = Progress(librdkafka_config(kafka), kafka.group)
             limit = self._settings.pipeline.max_lag_bytes
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
-        return BatchSender(self._app.producer._ensure_producer(), gates)
+        producer = self._app.producer._ensure_producer()
+        return BatchSender(producer, gates, shorten={self.names.dead: letters.shortened})
 
 
 def refuse_weak_acks(acks: object) -> None:
