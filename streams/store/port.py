@@ -84,13 +84,15 @@ class RejectedLabel(msgspec.Struct, frozen=True):
 
 class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which dead letters: empty means "any". `reason` is a part of the reason, in any case;
-    `until` is inclusive, so that a selection does not grow while it is worked on."""
+    `until` is inclusive, so that a selection does not grow while it is worked on; `after` leaves
+    those that come after this `at` and id in the order of the store, newest first."""
 
     ids: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     reason: str = ""
     until: datetime | None = None
+    after: tuple[datetime, str] | None = None
 
     def has_reason(self, letter: DeadLetter) -> bool:
         return self.reason.casefold() in letter.reason.casefold()
