@@ -86,12 +86,14 @@ def create_app(
 
 
 async def _until_gone(app: faust.App) -> None:
-    """End the worker when a topic is deleted: at its next start it makes the topic again."""
+    """End the worker when a topic is deleted, and leave the group: at its next start it makes the
+    topic again, and has to be given its partitions."""
     gone: set[str] = set()
     while not gone:
         await asyncio.sleep(GONE_SECONDS)
         gone = app.consumer.gone()
     names = ", ".join(sorted(gone))
+    await app.consumer.leave()
     await app.crash(
         BrokerUnavailable(f"the broker has no topic {names} any more: starting again to make it")
     )

@@ -106,26 +106,39 @@ def test_the_broker_is_frozen(kafka_arena: Arena, kafka: Kafka, seconds: float) 
 
 @pytest.mark.long
 def test_a_topic_is_missing(kafka_arena: Arena, broker: Broker) -> None:
-    """Deleted behind our back once all it held was stored."""
+    """Deleted behind our back once all it held was stored; the worker is back at once."""
     posts = make_posts(2000)
     name = broker.topics.mentions
-    with kafka_arena.worker() as worker:
+    with Kept(kafka_arena.worker()) as kept:
         with kafka_arena.collect(posts[:1000], seconds=0):
             kafka_arena.settled(posts[:1000])
+        assert broker.instances() == {"w"}
         broker.admin.delete_topics([name])[name].result(10)
-        until(lambda: not worker.running, "the worker ends")
-    assert f"no topic {name} any more" in kafka_arena.logs("worker-w")
-    until(lambda: broker.owners() == 0, "its session has run out")
-    with kafka_arena.worker(), kafka_arena.collect(posts[1000:], seconds=0):
-        account = kafka_arena.settled(posts)
+        until(lambda: kept.restarts > 0, "the worker ends")
+        assert f"no topic {name} any more" in kafka_arena.logs("worker-w")
+        with kafka_arena.collect(posts[1000:], seconds=0):
+            account = kafka_arena.settled(posts)
+        assert broker.instances() == {"w"}
+        assert kept.restarts == 1
     record(
         fault="topic deleted while everything runs",
-        behaviour="the worker says which, ends, and makes it again at its next start; a worker "
-        "that is back within its session of 10 s keeps partitions without those of the new topic, "
-        "and what is in them waits",
-        remedy="leave the workers stopped for 10 s, then start them",
+        behaviour="the worker says which, leaves its group and ends; at its next start, however "
+        "soon, it makes the topic again and is given its partitions",
         figure=account,
     )
+
+
+def test_a_crash_keeps_the_place_in_the_group(kafka_arena: Arena, broker: Broker) -> None:
+    """Of any other reason: nobody else is given its partitions while it is started again."""
+    posts = make_posts(200)
+    with kafka_arena.worker() as worker, kafka_arena.collect(posts, seconds=0):
+        kafka_arena.settled(posts)
+        _set_limit(broker, broker.topics.dead, 100)
+        _poison(kafka_arena.env, broker.topics.posts, 1)
+        until(lambda: not worker.running, "the worker ends")
+        assert "records are over the broker's limit" in kafka_arena.logs("worker-w")
+        assert broker.instances() == {"w"}
+        assert broker.owners() == 1
 
 
 @pytest.mark.long
