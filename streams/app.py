@@ -43,16 +43,18 @@ def create_app(
     pipeline: Judge | None = None,
     topics_file: TopicsFile | None = None,
     lives: Mapping[str, str] | None = None,
+    keep_place: bool = True,
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
     `topics` are those of `topics_file`, whose later changes are taken in while it runs.
 
     `instance` names this worker among several and stays the same across restarts, so that Kafka
-    gives a restarted worker its partitions back at once. `lives` tells by topic which of its lives
-    it is in (`streams.checks`): offsets of another one mean nothing.
+    gives a restarted worker its partitions back at once: those it had, and so none of a topic made
+    anew meanwhile, unless `keep_place` is false. `lives` tells by topic which of its lives it is in
+    (`streams.checks`): offsets of another one mean nothing.
     """
-    app = _bare_app(settings, instance)
+    app = _bare_app(settings, instance if keep_place else "")
     refuse_weak_acks(app.conf.producer_acks)
     judges = "filter" in roles and pipeline is None  # else its engine need not even be there
     usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
@@ -80,7 +82,8 @@ def create_app(
 
     @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:
-        await Heartbeat(app, store, parts.ledger, instance, settings.pipeline).run()
+        pipe = settings.pipeline
+        await Heartbeat(app, store, parts.ledger, instance, pipe, lives=lives or {}).run()
 
     return app
 

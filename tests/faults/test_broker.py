@@ -118,12 +118,33 @@ def test_a_topic_is_missing(kafka_arena: Arena, broker: Broker) -> None:
         assert f"no topic {name} any more" in kafka_arena.logs("worker-w")
         with kafka_arena.collect(posts[1000:], seconds=0):
             account = kafka_arena.settled(posts)
-        assert broker.instances() == {"w"}
+        assert broker.owners() == 1
         assert kept.restarts == 1
     record(
         fault="topic deleted while everything runs",
         behaviour="the worker says which, leaves its group and ends; at its next start, however "
         "soon, it makes the topic again and is given its partitions",
+        figure=account,
+    )
+
+
+@pytest.mark.long
+def test_a_worker_dies_as_its_topic_goes(kafka_arena: Arena, broker: Broker) -> None:
+    """Killed before it can leave, and back within its session: it would be given what it had."""
+    posts = make_posts(2000)
+    name = broker.topics.mentions
+    with kafka_arena.worker() as worker, kafka_arena.collect(posts[:1000], seconds=0):
+        kafka_arena.settled(posts[:1000])
+        broker.admin.delete_topics([name])[name].result(10)
+        pass_by(0.2)
+        worker.kill()
+    with kafka_arena.worker(), kafka_arena.collect(posts[1000:], seconds=0):
+        account = kafka_arena.settled(posts)
+    assert f"made anew: {name}" in kafka_arena.logs("worker-w")
+    record(
+        fault="topic deleted, and the worker killed with kill -9 as it notices",
+        behaviour="at its next start it sees that the topic is another one, and joins its group as "
+        "a new member: partitions move when the session of 10 s of the one before has run out",
         figure=account,
     )
 
@@ -137,8 +158,16 @@ def test_a_crash_keeps_the_place_in_the_group(kafka_arena: Arena, broker: Broker
         _poison(kafka_arena.env, broker.topics.posts, 1)
         until(lambda: not worker.running, "the worker ends")
         assert "records are over the broker's limit" in kafka_arena.logs("worker-w")
-        assert broker.instances() == {"w"}
-        assert broker.owners() == 1
+        assert (broker.instances(), broker.owners()) == ({"w"}, 1)
+        _set_limit(broker, broker.topics.dead, None)
+        worker.start()
+        until(lambda: _letters(kafka_arena) == 1, "it goes on")
+        assert (broker.instances(), broker.owners()) == ({"w"}, 1)
+    record(
+        fault="worker ends of any other error and is started again",
+        behaviour="it keeps its place in the group, and its partitions, as after a death",
+        figure=kafka_arena.account(posts),
+    )
 
 
 @pytest.mark.long
