@@ -7,11 +7,11 @@ versions of one post stay in order. Every producer of Veille uses this rule.
 import asyncio
 import ssl
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.helpers import create_ssl_context
 
 from connectors.account import HEADER
@@ -32,7 +32,24 @@ Marked = tuple[bytes, bytes, bytes]
 _Cut = TypeVar("_Cut", Item, Marked)
 
 Futures = list[asyncio.Future[Any]]
-"""One a batch; each resolves to aiokafka's `RecordMetadata` of the batch's first record."""
+"""One a batch; each resolves to aiokafka's `RecordMetadata` of the first record of the batch, or of
+the last part where it had to be split."""
+
+Shorten = Callable[[bytes], bytes | None]
+"""A value with less in it that still says what it was; `None`: there is nothing to leave out."""
+
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class Oversized(Retriable):
+    """Records that the broker refuses, each alone; it has acknowledged the others."""
+
+    def __init__(self, topic: str, rows: Sequence[Marked], why: object) -> None:
+        super().__init__(
+            f"{topic}: {len(rows):,} records are over the broker's limit: {why}. Remedy: raise "
+            f"max.message.bytes of {topic} to 1 MiB or more"
+        )
+        self.topic, self.rows, self.why = topic, rows, why
 
 
 class Gate(Protocol):
@@ -54,11 +71,25 @@ def ssl_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 class BatchSender:
-    """A producer of prepared batches over one aiokafka producer. `gates` are by topic."""
+    """A producer of prepared batches over one aiokafka producer. `gates` are by topic.
 
-    def __init__(self, producer: AIOKafkaProducer, gates: Mapping[str, Gate] | None = None) -> None:
+    A batch that the broker finds too large is split. A single record is made shorter where
+    `shorten` tells how for its topic; one that can't be is `Oversized`. Records of a partition
+    stay in order also then, which counting relies on (`streams.tally`): a batch is sent when the
+    one before it is answered.
+    """
+
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        gates: Mapping[str, Gate] | None = None,
+        *,
+        shorten: Mapping[str, Shorten] | None = None,
+    ) -> None:
         self._producer = producer
         self._gates = gates or {}
+        self._shorten = shorten or {}
+        self._last: dict[tuple[str, int], asyncio.Future[Any]] = {}
 
     async def send(self, topic: str, items: Sequence[Item], marks: Sequence[bytes] = ()) -> Futures:
         """Send records by key. The futures resolve when the broker acknowledged each batch.
@@ -75,7 +106,6 @@ class BatchSender:
                 for piece, size in pieces(mine):
                     futures += await self._send_piece(topic, partition, piece, size)
         except KafkaError as error:
-            _retrieve(futures)
             raise Retriable(f"{topic}: the broker does not take records: {error}") from error
         return futures
 
@@ -94,25 +124,69 @@ class BatchSender:
             await gate.admit(partition, size)
         futures: Futures = []
         try:
-            for batch in self._batches(piece):
-                sent = await self._producer.send_batch(batch, topic, partition=partition)
-                futures.append(sent)
+            for batch, rows in self._batches(piece):
+                before = self._last.get((topic, partition))
+                whole = asyncio.ensure_future(self._whole(batch, topic, partition, rows, before))
+                whole.add_done_callback(_seen)
+                self._last[topic, partition] = whole
+                futures.append(whole)
+                await _ended(before)  # at most one waits behind the one that is under way
         finally:  # what was admitted is given back also when the broker did not take it
             if gate:
                 gate.note(futures, partition, size)
         return futures
 
-    def _batches(self, items: Sequence[Marked]) -> list[Any]:
-        batch = self._producer.create_batch()
-        batches = [batch]
+    async def _whole(
+        self,
+        batch: Any,
+        topic: str,
+        partition: int,
+        rows: Sequence[Marked],
+        before: asyncio.Future[Any] | None = None,
+    ) -> Any:
+        """The answer to a batch. One that is too large is sent again in halves, in order. Raises
+        `Oversized` when all but the records that are too large alone are acknowledged."""
+        await _ended(before)
+        try:
+            return await (await self._producer.send_batch(batch, topic, partition=partition))
+        except _TOO_LARGE as error:
+            parts = self._parts(topic, rows)
+            if not parts:
+                raise Oversized(topic, rows, error) from error
+            refused = Oversized(topic, [], error)
+        answer = None
+        for part in parts:
+            for smaller, some in self._batches(part):
+                try:
+                    answer = await self._whole(smaller, topic, partition, some)
+                except Oversized as error:
+                    refused = Oversized(topic, [*refused.rows, *error.rows], error.why)
+        if refused.rows:
+            raise refused
+        return answer
+
+    def _parts(self, topic: str, rows: Sequence[Marked]) -> list[Sequence[Marked]]:
+        """What to send instead of rows that are too large together: halves, or a shorter one."""
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            return [rows[:middle], rows[middle:]]
+        (key, value, mark), shorten = rows[0], self._shorten.get(topic)
+        shorter = shorten(value) if shorten else None
+        return [] if shorter is None else [[(key, shorter, mark)]]
+
+    def _batches(self, items: Sequence[Marked]) -> list[tuple[Any, list[Marked]]]:
+        """Closed batches, and what is in each."""
+        batch, rows = self._producer.create_batch(), list[Marked]()
+        batches = [(batch, rows)]
         for key, value, mark in items:
             headers = [(HEADER, mark)] if mark else []
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 batch.close()
-                batch = self._producer.create_batch()
-                batches.append(batch)
+                batch, rows = self._producer.create_batch(), []
+                batches.append((batch, rows))
                 if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                     raise ValueError(f"a record of {len(value)} bytes does not fit a batch")
+            rows.append((key, value, mark))
         batch.close()
         return batches
 
@@ -148,15 +222,31 @@ def pieces(items: Iterable[_Cut]) -> Iterable[tuple[list[_Cut], int]]:
 
 async def acknowledged(futures: Sequence[asyncio.Future[Any]]) -> None:
     """Wait until the broker acknowledged all batches. Raises `Retriable` when it did not."""
-    results = await asyncio.gather(*futures, return_exceptions=True)
-    for result in results:
+    for refused in await delivered(futures):
+        raise refused
+
+
+async def delivered(futures: Sequence[asyncio.Future[Any]]) -> list[Oversized]:
+    """As `acknowledged`, but for records that are too large for the broker: they are told, and
+    all others are acknowledged."""
+    refused: list[Oversized] = []
+    for result in await asyncio.gather(*futures, return_exceptions=True):
         if isinstance(result, KafkaError):
             raise Retriable(f"the broker did not acknowledge: {result}") from result
-        if isinstance(result, BaseException):
+        if isinstance(result, Oversized):
+            refused.append(result)
+        elif isinstance(result, BaseException):
             raise result
+    return refused
 
 
-def _retrieve(futures: Futures) -> None:
-    """Mark errors as seen: the caller raises one of its own for the whole."""
-    for future in futures:
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+async def _ended(future: asyncio.Future[Any] | None) -> None:
+    """Wait for its end, whichever."""
+    if future is not None and not future.done():
+        await asyncio.wait({future})
+
+
+def _seen(done: asyncio.Future[Any]) -> None:
+    """Errors count as seen: whoever waits raises them, and who was cancelled can't."""
+    if not done.cancelled():
+        done.exception()

@@ -14,11 +14,11 @@ from connectors.kafka import (
     MAX_RECORD_BYTES,
     BatchSender,
     Futures,
-    Item,
     acknowledged,
+    delivered,
     mark_of,
 )
-from connectors.letters import DeadLetter, letter_id
+from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import Post, utc_now
 
 Safe = Callable[[], Awaitable[None]]
@@ -38,64 +38,68 @@ class KafkaSink:
 
     async def put(self, posts: Sequence[Post], dead: Sequence[DeadLetter]) -> Awaitable[None]:
         """See `connectors.publish.Sink`. A post over Kafka's size limit becomes a dead letter."""
-        good, bad = encode_posts(posts)
-        return asyncio.ensure_future(self._receipt(await self._send(good, (), [*bad, *dead])))
+        receipt = await self._put(posts, dead, ())
+        return asyncio.ensure_future(_done(receipt))
 
     async def put_stamped(
         self, posts: Sequence[Post], dead: Sequence[DeadLetter], stamps: Sequence[bytes]
     ) -> Awaitable[Sequence[Post]]:
-        """See `connectors.publish.StampingSink`."""
+        return await self._put(posts, dead, stamps)
+
+    async def _put(
+        self, posts: Sequence[Post], dead: Sequence[DeadLetter], stamps: Sequence[bytes]
+    ) -> asyncio.Future[Sequence[Post]]:
         values = [post.encode(one) for one in posts]
         fits = [len(value) <= MAX_RECORD_BYTES for value in values]
-        rows = list(zip(posts, values, stamps, fits, strict=True))
-        good = [(one.id.encode(), value) for one, value, _, fit in rows if fit]
-        bad = [_oversized(one, value) for one, value, _, fit in rows if not fit]
-        marks = [mark for _, _, mark, fit in rows if fit]
-        futures = await self._send(good, marks, [*bad, *dead])
-        refused = [one for one, _, _, fit in rows if not fit]
-        return asyncio.ensure_future(_after(self._receipt(futures), refused))
+        rows = list(zip(posts, values, fits, strict=True))
+        good = [(one.id.encode(), value) for one, value, fit in rows if fit]
+        bad = [oversized(one, value, MAX_RECORD_BYTES) for one, value, fit in rows if not fit]
+        marks = [mark for mark, fit in zip(stamps, fits, strict=True) if fit] if stamps else []
+        futures = await self._sender.send(self._posts, good, marks)
+        futures += await self._bury([*bad, *dead])
+        sent = [(one, value) for one, value, fit in rows if fit]
+        refused = [one for one, _, fit in rows if not fit]
+        return asyncio.ensure_future(self._receipt(futures, sent, refused))
 
-    async def _send(
-        self, posts: Sequence[Item], marks: Sequence[bytes], dead: Sequence[DeadLetter]
-    ) -> Futures:
-        burials = [(letter.id.encode(), letters.encode(letter)) for letter in dead]
-        futures = await self._sender.send(self._posts, posts, marks)
-        return futures + await self._sender.send(self._dead, burials)
+    async def _bury(self, dead: Sequence[DeadLetter]) -> Futures:
+        items = [(letter.id.encode(), letters.encode(letter)) for letter in dead]
+        return await self._sender.send(self._dead, items)
 
-    async def _receipt(self, futures: Futures) -> None:
-        await acknowledged(futures)
+    async def _receipt(
+        self, futures: Futures, sent: Sequence[tuple[Post, bytes]], refused: Sequence[Post]
+    ) -> Sequence[Post]:
+        """The posts refused, by us or by the broker, once all is safe."""
+        over: set[bytes] = set()
+        for error in await delivered(futures):
+            if error.topic != self._posts:
+                raise error
+            over |= {value for _, value, _ in error.rows}
+        late = [(one, value) for one, value in sent if value in over]
+        await acknowledged(await self._bury([oversized(one, value) for one, value in late]))
         if self._safe:
             await self._safe()
+        return [*refused, *(one for one, _ in late)]
 
 
-async def _after(receipt: Awaitable[None], refused: Sequence[Post]) -> Sequence[Post]:
+async def _done(receipt: Awaitable[object]) -> None:
     await receipt
-    return refused
 
 
-def encode_posts(posts: Sequence[Post]) -> tuple[list[Item], list[DeadLetter]]:
-    """Keys and values of posts; those over Kafka's size limit as dead letters."""
-    good: list[Item] = []
-    bad: list[DeadLetter] = []
-    for one in posts:
-        value = post.encode(one)
-        if len(value) <= MAX_RECORD_BYTES:
-            good.append((one.id.encode(), value))
-        else:
-            bad.append(_oversized(one, value))
-    return good, bad
-
-
-def _oversized(one: Post, value: bytes) -> DeadLetter:
+def oversized(one: Post, value: bytes, limit: int = 0) -> DeadLetter:
+    """The letter of a post that is over our limit; without one, over the broker's: once that is
+    raised it can be sent as it is."""
     raw = value[: post.MAX_TEXT_BYTES]
+    stage: Stage = "collect" if limit else "filter"
+    told = f"the limit of {limit}" if limit else "the broker's limit (max.message.bytes)"
     return DeadLetter(
-        id=letter_id("collect", one.id, raw),
-        stage="collect",
-        reason=f"a post of {len(value)} bytes is over the limit of {MAX_RECORD_BYTES}",
+        id=letter_id(stage, one.id, raw),
+        stage=stage,
+        reason=f"a post of {len(value)} bytes is over {told}",
         place=one.id,
         raw=raw,
         at=utc_now(),
         source=one.source,
+        key=one.id.encode()[: post.MAX_TEXT_BYTES],
         size=0 if len(raw) == len(value) else len(value),
     )
 

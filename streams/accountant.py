@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from streams.alerts.state import ALERT, AlertState
-from streams.balance import Ledger, Snapshot, balance, missed, snapshot
+from streams.balance import Ledger, Snapshot, balance, snapshot
+from streams.gaps import MISSED, dropped
 from streams.store.port import Store
 
 EVERY: Final = timedelta(seconds=5)
@@ -54,7 +55,8 @@ class Accountant:
         before, self._before = self._before, present
         if before is None:
             return None
-        ledger = balance(before, present, missed=await missed(self._store))
+        missed = dropped(await self._store.states(MISSED))
+        ledger = balance(before, present, missed=missed)
         await self._tell(ledger, now)
         return ledger
 

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from connectors.kafka import PIECE_BYTES, BatchSender, acknowledged
+from connectors.kafka import PIECE_BYTES, BatchSender, Oversized, acknowledged, delivered
 from connectors.post import utc_now
 from streams.books import Books
 from streams.burying import as_again, letter_of_label, letter_of_record, settled
 from streams.entries import index_entries
-from streams.judging import CHUNK, Judged, judge, next_chunk
+from streams.judging import CHUNK, Judged, bury_oversized, judge, next_chunk
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.reading import origins, read_labels, read_letter, read_records
@@ -150,10 +150,19 @@ class FilterAgent(_Agent):
         return futures
 
     async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], made: Judged) -> None:
-        await acknowledged(futures)
+        refused = await delivered(futures)
+        if refused:
+            await self._bury(event.value, made, refused)
         await acknowledged(await self._sender.send(self._dead, made.cleared))
         self._done(event, made.entries)
         self.ledger.add(made.count)
+
+    async def _bury(self, slab: Slab, made: Judged, refused: Sequence[Oversized]) -> None:
+        for error in refused:
+            if error.topic != self._mentions:
+                raise error  # what can't be buried is not committed
+            bury_oversized(made, slab.records, error, utc_now())
+        await acknowledged(await self._sender.send(self._dead, made.letters))
 
 
 class IndexAgent(_Agent):

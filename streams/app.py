@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import faust
 
+from connectors import letters
 from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
 from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
@@ -24,6 +25,8 @@ from streams.settings import Sentiment, Settings
 from streams.store.port import Store
 from streams.watch import TopicsFile, TopicsWatch
 
+_AnyAgent = FilterAgent | IndexAgent | LetterAgent | LabelAgent
+
 GONE_SECONDS: Final = 0.5
 """Between looks at which topics the broker has."""
 ROLES: Final = ("filter", "index", "dead-letters", "labels")
@@ -40,16 +43,18 @@ def create_app(
     pipeline: Judge | None = None,
     topics_file: TopicsFile | None = None,
     lives: Mapping[str, str] | None = None,
+    keep_place: bool = True,
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
     `topics` are those of `topics_file`, whose later changes are taken in while it runs.
 
     `instance` names this worker among several and stays the same across restarts, so that Kafka
-    gives a restarted worker its partitions back at once. `lives` tells by topic which of its lives
-    it is in (`streams.checks`): offsets of another one mean nothing.
+    gives a restarted worker its partitions back at once: those it had, and so none of a topic made
+    anew meanwhile, unless `keep_place` is false. `lives` tells by topic which of its lives it is in
+    (`streams.checks`): offsets of another one mean nothing.
     """
-    app = _bare_app(settings, instance)
+    app = _bare_app(settings, instance if keep_place else "")
     refuse_weak_acks(app.conf.producer_acks)
     judges = "filter" in roles and pipeline is None  # else its engine need not even be there
     usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
@@ -77,18 +82,21 @@ def create_app(
 
     @app.task  # type: ignore[untyped-decorator]  # Faust is untyped here
     async def beat() -> None:
-        await Heartbeat(app, store, parts.ledger, instance, settings.pipeline).run()
+        pipe = settings.pipeline
+        await Heartbeat(app, store, parts.ledger, instance, pipe, lives=lives or {}).run()
 
     return app
 
 
 async def _until_gone(app: faust.App) -> None:
-    """End the worker when a topic is deleted: at its next start it makes the topic again."""
+    """End the worker when a topic is deleted, and leave the group: at its next start it makes the
+    topic again, and has to be given its partitions."""
     gone: set[str] = set()
     while not gone:
         await asyncio.sleep(GONE_SECONDS)
         gone = app.consumer.gone()
     names = ", ".join(sorted(gone))
+    await app.consumer.leave()
     await app.crash(
         BrokerUnavailable(f"the broker has no topic {names} any more: starting again to make it")
     )
@@ -118,15 +126,22 @@ class _Parts:
         self._pipeline = pipeline
         self._lives = lives
         self._gaps = Gaps(store)
-        self._agents: list[FilterAgent | IndexAgent | LetterAgent] = []
+        self._agents: list[_AnyAgent] = []
 
     async def abandon(self) -> None:
         """To be called before the store is closed: see `_Agent.abandon`."""
         for agent in self._agents:
             await agent.abandon()
 
+    def _life(self, topic: str) -> str:
+        return self._lives.get(topic, self._settings.kafka.life)
+
     def _books(self, stage: str, topic: str) -> Books:
-        return Books(self._store, stage, self._lives.get(topic, self._settings.kafka.life))
+        return Books(self._store, stage, self._life(topic))
+
+    async def _note_gap(self, place: str, before: int, missed: int) -> None:
+        life = self._life(place.rpartition("/")[0])
+        await self._gaps.note(place, before, missed, life)
 
     async def filter(self, stream: Any) -> None:
         agent = FilterAgent(
@@ -155,8 +170,8 @@ class _Parts:
         agent = LetterAgent(store=self._store, ledger=self.ledger, crash=self._app.crash)
         await self._run(agent, stream)
 
-    async def _run(self, agent: FilterAgent | IndexAgent | LetterAgent, stream: Any) -> None:
-        agent.on_gap = self._gaps.note
+    async def _run(self, agent: _AnyAgent, stream: Any) -> None:
+        agent.on_gap = self._note_gap
         self._agents.append(agent)
         await agent.run(stream)
 
@@ -168,7 +183,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
         )
-        await agent.run(stream)
+        await self._run(agent, stream)
 
     def _sender(self) -> BatchSender:
         gates = {}
@@ -177,7 +192,8 @@ class _Parts:
             progress = Progress(librdkafka_config(kafka), kafka.group)
             limit = self._settings.pipeline.max_lag_bytes
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
-        return BatchSender(self._app.producer._ensure_producer(), gates)
+        producer = self._app.producer._ensure_producer()
+        return BatchSender(producer, gates, shorten={self.names.dead: letters.shortened})
 
 
 def refuse_weak_acks(acks: object) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.account import KEPT_HOURS, Account, Row, hour_of, old_hours
-from streams.books import MISSED, read_accounts
+from streams.books import read_accounts
 from streams.store.port import Store
 from streams.tally import ACCOUNT, TALLY, Tally
 
@@ -100,20 +100,6 @@ async def snapshot(store: Store, now: datetime, *, lag: dict[str, int] | None) -
     tallies = await store.states(TALLY)
     accounts = read_accounts(await store.states(ACCOUNT))
     return Snapshot(lines=lines_of(accounts, tallies.values(), now), lag=lag)
-
-
-async def missed(store: Store) -> int:
-    """Records that the broker had dropped before they were read. Raises `StoreError`."""
-    return sum((await missed_by_topic(store)).values())
-
-
-async def missed_by_topic(store: Store) -> dict[str, int]:
-    """The same, topic by topic."""
-    counts: dict[str, int] = {}
-    for place, told in (await store.states(MISSED)).items():
-        topic = place.rpartition("/")[0]
-        counts[topic] = counts.get(topic, 0) + int(told.get("records", 0))
-    return counts
 
 
 def lines_of(

@@ -15,14 +15,11 @@ import msgspec
 from connectors.account import Account
 from connectors.post import utc_now
 from streams.errors import StoreError
+from streams.store.patience import states_in_time
 from streams.store.port import Store
 from streams.tally import ACCOUNT, TALLY, Entry, Tally
 
 SETTLE_SECONDS: Final = 1.0
-MISSED: Final = "missed"
-"""The kind of the states that tell which offsets the broker had dropped unread, by
-`<topic>/<partition>`."""
-KEPT_GAPS: Final = 20
 
 
 class Run(Protocol):
@@ -34,8 +31,6 @@ class Run(Protocol):
     def first(self) -> int: ...
     @property
     def next(self) -> int: ...
-    @property
-    def missed(self) -> int: ...
 
 
 class _Taken(msgspec.Struct):
@@ -82,14 +77,12 @@ class Books:
         self._settled = float("-inf")
 
     async def expect(self, run: Run) -> None:
-        """Take note of a slab before it is worked on, and of what the broker dropped before it."""
-        row = run.records[0]
-        page = self._pages.setdefault(row.partition, _Page(Tally()))
+        """Take note of a slab before it is worked on."""
+        partition = run.records[0].partition
+        page = self._pages.setdefault(partition, _Page(Tally()))
         unknown = not page.slabs and not page.tally.next
         if unknown or run.first != page.expected:
-            await self._reload(row.partition, page)
-        if run.missed:
-            await self._tell_missed(f"{row.topic}/{row.partition}", run.first, run.missed)
+            await self._reload(partition, page)
         page.slabs.append(_Taken(run))
 
     async def _reload(self, partition: int, page: _Page) -> None:
@@ -100,26 +93,9 @@ class Books:
         page.tally.live(self.life)
 
     async def _load(self, partition: int) -> Tally:
-        kept = (await self._states(TALLY)).get(f"{self._stage}/{partition}")
+        told = await states_in_time(self._store, TALLY)
+        kept = told.get(f"{self._stage}/{partition}")
         return msgspec.convert(kept, Tally, strict=False) if kept else Tally()
-
-    async def _states(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Without end, as the store's writes: there is nothing to do without it."""
-        while True:
-            try:
-                return await self._store.states(kind)
-            except StoreError:
-                await asyncio.sleep(1.0)
-
-    async def _tell_missed(self, key: str, before: int, count: int) -> None:
-        """Once, though the gap may be met again after a crash."""
-        kept = (await self._states(MISSED)).get(key, {})
-        gap = {"at": utc_now().isoformat(), "first": before - count, "records": count}
-        gaps = kept.get("gaps", [])
-        if any(told["first"] + told["records"] == before for told in gaps):
-            return
-        told = {"records": kept.get("records", 0) + count, "gaps": [*gaps, gap][-KEPT_GAPS:]}
-        await self._store.put_state(MISSED, key, told)
 
     def close(self, run: Run, entries: Sequence[Entry], acknowledge: Callable[[], None]) -> bool:
         """What became of a slab, whose next hop has it; `acknowledge` is called once it is

@@ -41,8 +41,8 @@ async def check_topics(kafka: Kafka) -> dict[str, str]:
     names = Topics.of(kafka.prefix)
     refusals: list[str] = []
     for topic in found:
-        compacted = topic.name == names.cursors
-        refusals += objections(topic, kafka, compacted=compacted)
+        compacted, forever = topic.name == names.cursors, topic.name == names.labels
+        refusals += objections(topic, kafka, compacted=compacted, forever=forever)
         for warning in doubts(topic):
             log.warning("%s", warning)
     if refusals:
@@ -50,23 +50,37 @@ async def check_topics(kafka: Kafka) -> dict[str, str]:
     return {topic.name: topic.life for topic in found}
 
 
-def objections(topic: Topic, kafka: Kafka, *, compacted: bool) -> list[str]:
-    """Why this topic would lose data, each with its remedy; `compacted` is what it should be."""
-    found = _of_policy(topic, compacted=compacted)
-    if not compacted:
+def objections(
+    topic: Topic, kafka: Kafka, *, compacted: bool = False, forever: bool = False
+) -> list[str]:
+    """Why this topic would lose data, each with its remedy; it should be `compacted`, or keep
+    everything `forever`, or else as long as workers may be away."""
+    found = _of_policy(topic, compacted=compacted, forever=forever)
+    if forever:
+        found += _of_keeping(topic)
+    elif not compacted:
         found += _of_retention(topic, kafka)
     return found + _of_size(topic) + _of_replicas(topic)
 
 
-def _of_policy(topic: Topic, *, compacted: bool) -> list[str]:
+def _of_policy(topic: Topic, *, compacted: bool, forever: bool) -> list[str]:
     policy = {part.strip() for part in topic.config.get("cleanup.policy", "").split(",")}
     if compacted and "delete" in policy:
         why = "where sources were left would be forgotten after its retention"
         return [_refusal(topic, "cleanup.policy", why, "compact")]
     if not compacted and "compact" in policy:
         why = "an edit would take away the version before it, read or not"
+        if forever:
+            why = "one label would take away another of its key, though it were the newer one"
         return [_refusal(topic, "cleanup.policy", why, "delete")]
     return []
+
+
+def _of_keeping(topic: Topic) -> list[str]:
+    """No source has a label a second time: this topic is all that a lost store is filled from."""
+    limits = ((name, _number(topic, name)) for name in ("retention.ms", "retention.bytes"))
+    why = "labels beyond it would be dropped, and be missing from a store that is filled again"
+    return [_refusal(topic, name, why, "-1") for name, limit in limits if limit >= 0]
 
 
 def _of_retention(topic: Topic, kafka: Kafka) -> list[str]:
@@ -159,7 +173,7 @@ def _just_made(error: Exception) -> bool:
 
 
 def _ask(admin: AdminClient, names: Topics) -> list[Topic]:
-    wanted = [names.posts, names.mentions, names.dead, names.cursors]
+    wanted = [names.posts, names.mentions, names.dead, names.cursors, names.labels]
     told = {
         name: future.result(ASK_SECONDS)
         for name, future in admin.describe_topics(TopicCollection(wanted)).items()

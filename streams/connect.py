@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from connectors import letters
 from connectors.account import Account
 from connectors.base import Context, Cursor
 from connectors.kafka import BatchSender
@@ -75,8 +76,10 @@ async def open_sink(
     """A sink over a started producer. Where the broker forgets it is held back by lag, and its
     receipts resolve when the store has the posts."""
     topics = Topics.of(settings.kafka.prefix)
+    shorten = {topics.dead: letters.shortened}
     if not settings.embedded_broker:
-        yield KafkaSink(BatchSender(producer), posts=topics.posts, dead=topics.dead)
+        sender = BatchSender(producer, shorten=shorten)
+        yield KafkaSink(sender, posts=topics.posts, dead=topics.dead)
         return
     progress = Progress(librdkafka_config(settings.kafka), settings.kafka.group)
     safe = Stored(progress, topics, store)
@@ -84,7 +87,7 @@ async def open_sink(
     gate = LagGate(progress, topics.posts, settings.pipeline.max_lag_bytes)
     try:
         yield KafkaSink(
-            BatchSender(producer, {topics.posts: gate}),
+            BatchSender(producer, {topics.posts: gate}, shorten=shorten),
             posts=topics.posts,
             dead=topics.dead,
             safe=safe,

@@ -8,7 +8,7 @@ from connectors.account import Account
 from connectors.base import Cursor
 from connectors.errors import Retriable
 from streams.broker import Topics
-from streams.gaps import KIND, GapStates, lost
+from streams.gaps import MISSED, GapStates, dropped
 from streams.offsets import Progress
 from streams.store.port import Store
 
@@ -49,15 +49,15 @@ class Stored:
 
     async def start(self) -> None:
         """Take note of the gaps there were before. Call it before anything is sent."""
-        self._gaps = await self._store.states(KIND)
+        self._gaps = await self._store.states(MISSED)
 
     async def _nothing_dropped(self) -> None:
         """Agents note a gap before they commit past it, so that it shows here in time."""
-        before, self._gaps = self._gaps or {}, await self._store.states(KIND)
+        before, self._gaps = self._gaps or {}, await self._store.states(MISSED)
         if self._gaps != before:
-            dropped = lost(self._gaps) - lost(before)
+            lost = dropped(self._gaps) - dropped(before)
             raise Retriable(
-                f"{dropped:,} records were dropped by the broker before they were read; "
+                f"{lost:,} records were dropped by the broker before they were read; "
                 "what is not stored yet has to be read again"
             )
 

@@ -7,6 +7,7 @@ then written again and turns into tombstones. Broken off anywhere, it can be ask
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -17,10 +18,10 @@ from connectors.post import Post, utc_now
 from streams.errors import ConfigError
 from streams.records import Label, Mention, decode_record
 from streams.store.erasures import Erased, author_keys, erasure, new_salt, post_key
-from streams.store.port import Filter, LetterFilter, Store
+from streams.store.letters import PAGE, every_letter
+from streams.store.port import Filter, Store
 
 _PAGE: Final = 500
-_LETTERS: Final = 10_000
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +67,11 @@ def parse_author(text: str) -> Target:
     return Target(source=source, name=name)
 
 
-async def erase(store: Store, target: Target, *, by: str, dry_run: bool = False) -> Report:
-    """Erase, and put on record who asked, when and how much went. Raises `StoreError`."""
+async def erase(
+    store: Store, target: Target, *, by: str, dry_run: bool = False, page: int = PAGE
+) -> Report:
+    """Erase, and put on record who asked, when and how much went; letters are read so many at a
+    time. Raises `StoreError`."""
     salts = (await store.erased()).salts or [new_salt()]
     now = utc_now()
     mine = Erased([erasure(key, salts[0], now) for key in target.keys])
@@ -78,13 +82,13 @@ async def erase(store: Store, target: Target, *, by: str, dry_run: bool = False)
     if not dry_run:
         await store.add_erasures(erasures)
     mentions, labels = await _erase_mentions(store, target, mine, ids, dry_run=dry_run)
-    letters = [one.id async for one in _letters_of(store, target, mine, ids)]
-    if not dry_run:
-        letters_gone = await store.drop_dead_letters(letters)
-        audit = erasures[0].hash
-        await _record(store, target, by, audit, (mentions, labels, letters_gone))
-        return _report(target, mentions, labels, letters_gone, audit)
-    return _report(target, mentions, labels, len(letters), "")
+    theirs = _Theirs(target, mine, ids)
+    if dry_run:
+        letters = len(await theirs.letters(store, page))
+        return _report(target, mentions, labels, letters, "")
+    letters, audit = await _erase_letters(store, theirs, page), erasures[0].hash
+    await _record(store, target, by, audit, (mentions, labels, letters))
+    return _report(target, mentions, labels, letters, audit)
 
 
 def _report(target: Target, mentions: int, labels: int, letters: int, audit: str) -> Report:
@@ -145,14 +149,33 @@ def _taken_back(mention: Mention) -> Label:
     return Label(mention_id=mention.id, labeled_at=after)
 
 
-async def _letters_of(
-    store: Store, target: Target, mine: Erased, ids: Sequence[str]
-) -> AsyncIterator[DeadLetter]:
-    names = [key.split("\0")[2] for key in ids]
-    _, letters = await store.dead_letters(limit=_LETTERS, where=LetterFilter())
-    for letter in letters:
-        if holds(letter, target, mine, names):
-            yield letter
+class _Theirs:
+    """The letters in which the target can be read."""
+
+    def __init__(self, target: Target, mine: Erased, ids: Sequence[str]) -> None:
+        self._target, self._mine = target, mine
+        self._names = [key.split("\0")[2] for key in ids]
+
+    async def letters(self, store: Store, page: int) -> set[str]:
+        """Their ids, of all that there are."""
+        return {
+            letter.id
+            async for letter in every_letter(store, page=page)
+            if holds(letter, self._target, self._mine, self._names)
+        }
+
+
+async def _erase_letters(store: Store, theirs: _Theirs, page: int) -> int:
+    """How many went. Looks twice, and until nothing new is found: a letter that dies again while
+    pages are turned moves to the first one."""
+    gone, seen = 0, set[str]()
+    for turn in count():
+        found = await theirs.letters(store, page) - seen
+        if turn and not found:
+            break
+        gone += await store.drop_dead_letters(sorted(found))
+        seen |= found
+    return gone
 
 
 def holds(letter: DeadLetter, target: Target, mine: Erased, ids: Sequence[str] = ()) -> bool:

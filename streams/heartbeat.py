@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,9 +16,17 @@ from streams.alerts.deaths import DeathWatch
 from streams.errors import StoreError
 from streams.ledger import Ledger
 from streams.settings import Pipeline
+from streams.store.patience import states_in_time
 from streams.store.port import Store
 
 EVERY_SECONDS = 1.0
+
+
+async def made_anew(store: Store, instance: str, lives: Mapping[str, str]) -> set[str]:
+    """Topics that are in another of their lives than when this worker last told of itself. Waits
+    while the store is away."""
+    known = (await states_in_time(store, "worker")).get(instance, {}).get("lives") or {}
+    return {topic for topic, life in lives.items() if known.get(topic, life) != life}
 
 
 class Heartbeat:
@@ -28,13 +37,21 @@ class Heartbeat:
     """
 
     def __init__(
-        self, app: Any, store: Store, ledger: Ledger, instance: str, settings: Pipeline
+        self,
+        app: Any,
+        store: Store,
+        ledger: Ledger,
+        instance: str,
+        settings: Pipeline,
+        *,
+        lives: Mapping[str, str],
     ) -> None:
         self._app = app
         self._store = store
         self._ledger = ledger
         self._named = bool(instance)
         self._instance = instance or f"{socket.gethostname()}-{os.getpid()}"
+        self._lives = dict(lives)
         self._started = utc_now()
         self._before = (time.monotonic(), 0)
         self._deaths = DeathWatch(store, settings)
@@ -65,6 +82,7 @@ class Heartbeat:
             "seen_at": utc_now().isoformat(),
             "posts_per_second": round(rate, 1),
             "lag": self.lag(),
+            "lives": self._lives,
             **msgspec.to_builtins(self._ledger),
         }
 

@@ -3,7 +3,8 @@
 A post that can't be judged becomes a dead letter, and the rest go on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +13,7 @@ from aiokafka import ConsumerRecord
 
 from connectors import letters, post
 from connectors.account import hour_of
-from connectors.kafka import MAX_RECORD_BYTES, Item, mark_of
+from connectors.kafka import MAX_RECORD_BYTES, Item, Oversized, mark_of
 from streams import records
 from streams.burying import cleared, letter_of
 from streams.clocks import held_post
@@ -20,7 +21,7 @@ from streams.entries import post_entry, refusal
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.records import Mention, Record
-from streams.tally import Entry, mention_mark, read_mark
+from streams.tally import Entry, mention_mark, post_offset, read_mark
 
 CHUNK: Final = 200
 """Posts judged in one go before other tasks of the loop have their turn (about 10 ms); fewer where
@@ -116,6 +117,36 @@ def _bury(
     if one:
         entry = entry._replace(source=one.source, hour=hour_of(one.collected_at))
     out.entries.append(entry)
+
+
+def bury_oversized(
+    made: Judged, rows: Sequence[ConsumerRecord], error: Oversized, now: datetime
+) -> None:
+    """Posts with a mention that is too large for the broker become dead letters: what was said of
+    them is taken back as far as it was not sent."""
+    lost: Counter[int] = Counter()
+    sizes: dict[int, int] = {}
+    for _, value, mark in error.rows:
+        offset = post_offset(mark)
+        lost[offset] += isinstance(records.decode_record(value), Mention)
+        sizes[offset] = max(len(value), sizes.get(offset, 0))
+    for row in rows:
+        if row.offset in sizes:
+            why = f"a mention of {sizes[row.offset]} bytes is over the broker's limit: {error.why}"
+            letter = letter_of(row, "filter", why, now)
+            made.letters.append((letter.id.encode(), letters.encode(letter)))
+            made.cleared = [one for one in made.cleared if one[0] != letter.id.encode()]
+    made.entries = [_less(entry, lost) for entry in made.entries]
+    made.count.dead += len(lost)
+    made.count.mentions -= lost.total()
+    made.count.retractions -= len(error.rows) - lost.total()
+
+
+def _less(entry: Entry, lost: Mapping[int, int]) -> Entry:
+    if entry.offset not in lost:
+        return entry
+    left = entry.counts.get("mentions", 0) - lost[entry.offset]
+    return entry._replace(counts={"matched": 1, "mentions": left} if left else {"refused": 1})
 
 
 def next_chunk(chunk: int, judged: int, seconds: float) -> int:

@@ -24,11 +24,11 @@ from streams.errors import BrokerUnavailable
 from streams.offsets import Offsets, Progress
 from streams.records import Label, Record
 from streams.settings import Kafka
+from streams.store.letters import every_letter
 from streams.store.port import Store
 
 STATE: Final = "rebuild"
 _AT_ONCE: Final = 2_000
-_LETTERS_KNOWN: Final = 10_000
 Note = Callable[[str, int, int], None]
 """Told of each topic how many of how many records are done."""
 
@@ -65,8 +65,7 @@ class Rebuild:
     async def run(self) -> Filled:
         """To the records that are there now. Raises `BrokerUnavailable`."""
         topics = Topics.of(self._kafka.prefix)
-        _, known = await self._store.dead_letters(limit=_LETTERS_KNOWN)
-        self._known_letters = {letter.id for letter in known}
+        self._known_letters = {letter.id async for letter in every_letter(self._store)}
         try:
             await self._topic(topics.mentions, self._mentions)
             await self._topic(topics.labels, self._labels)

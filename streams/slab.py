@@ -6,9 +6,11 @@ on `event.value.records`, and calls `event.ack()` when what it made of them is a
 next hop; slabs may be acknowledged in any order, and only the acknowledged prefix is committed.
 
 It leans on private parts of Faust 0.15 (`Consumer.getmany`, `_new_offset`, `ack`,
-`_filter_tps_with_pending_acks`); `tests/contract/test_slab.py` holds the contract with them.
+`_filter_tps_with_pending_acks`) and of aiokafka 0.14 (the group's coordinator);
+`tests/contract/test_slab.py` and `tests/faults/test_broker.py` hold the contract with them.
 """
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -22,6 +24,7 @@ from faust.types import TP, ConsumerMessage
 log = logging.getLogger(__name__)
 
 FETCH_WAIT_MS: Final = 50
+LEAVE_SECONDS: Final = 5.0
 WAIT_SECONDS: Final = 0.1
 """A partition whose agent was busy is asked for again only when the wait for the others ends."""
 
@@ -88,6 +91,18 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is 
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def leave(self) -> None:
+        """As `Consumer.leave`, in the consumer's thread."""
+        coordinator = self._consumer._coordinator if self._consumer else None
+        if coordinator is None:
+            return
+        coordinator._group_instance_id = None  # with it aiokafka keeps the place, always
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await coordinator.close()
+        except TimeoutError:
+            log.warning("the group was not left in %.0f s", LEAVE_SECONDS)
+
 
 class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
     """Yields one message per partition and fetch; its value is a `Slab`."""
@@ -125,6 +140,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped here
         there = {topic for topic in consumer.subscription() if ask(topic)}
         self._seen |= there
         return self._seen - there
+
+    async def leave(self) -> None:
+        """Give up the place in the group, for a worker that is about to end. One that is back
+        under its name within its session would get the very partitions it had, without those of a
+        topic made anew, and nobody would ever be given these."""
+        await self._thread.call_thread(self._thread.leave)
 
     async def _seek_back(self) -> None:
         try:

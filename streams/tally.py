@@ -57,6 +57,11 @@ def mention_mark(mark: Mark | None, source: str, line: str, offset: int, number:
     return f"{source}/{batch}/{line}/{offset}/{number}".encode()
 
 
+def post_offset(mark: bytes) -> int:
+    """The offset of the post that a mention with this mark was made of."""
+    return int(mark.rsplit(b"/", 2)[1])
+
+
 class Entry(NamedTuple):
     """What became of one record, in columns. `source` is for records without a mark."""
 

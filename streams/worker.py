@@ -19,6 +19,7 @@ from streams.app import ROLES, create_app
 from streams.broker import ensure_topics
 from streams.checks import check_topics
 from streams.errors import BrokerUnavailable
+from streams.heartbeat import made_anew
 from streams.settings import Settings
 from streams.store import open_store
 from streams.store.port import Store
@@ -53,6 +54,11 @@ def run_worker(
     loop.run_until_complete(store.open())
     try:
         lives = loop.run_until_complete(_broker_ready(settings))
+        anew = loop.run_until_complete(made_anew(store, instance, lives))
+        if anew:
+            log.warning(
+                "made anew: %s; the place in the group is not kept", ", ".join(sorted(anew))
+            )
         app = create_app(
             settings,
             topics,
@@ -61,6 +67,7 @@ def run_worker(
             roles=roles,
             topics_file=topics_file,
             lives=lives,
+            keep_place=not anew,
         )
     except BaseException:
         loop.run_until_complete(store.close())

@@ -13,8 +13,7 @@ from connectors.post import utc_now
 from streams.accountant import lag_of
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
-from streams.balance import Ledger, Line, balance, missed, snapshot
-from streams.books import MISSED
+from streams.balance import Ledger, Line, balance, snapshot
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -25,8 +24,7 @@ from streams.commands.common import (
     print_json,
     run,
 )
-from streams.gaps import KIND as GAP
-from streams.gaps import lost
+from streams.gaps import MISSED, dropped
 from streams.settings import Settings
 from streams.store import open_store
 from streams.store.port import Count, Filter, Store
@@ -48,9 +46,8 @@ class Status(msgspec.Struct, kw_only=True):
     dead_letters: int
     alerts: list[AlertState] = []
     missed: dict[str, dict[str, Any]] = {}
-    """What the broker dropped unread, by topic and partition: how many, and the latest gaps."""
-    gaps: dict[str, dict[str, Any]] = {}
-    """By `topic/partition`: records that the broker dropped before they were read."""
+    """By `topic/partition`: `records` that the broker dropped unread, the `count` of gaps, and the
+    latest `gaps`."""
 
 
 def status(
@@ -109,7 +106,6 @@ async def read_status(settings: Settings) -> Status:
             dead_letters=dead,
             alerts=await standing(store),
             missed=await store.states(MISSED),
-            gaps=await store.states(GAP),
         )
     finally:
         await store.close()
@@ -128,7 +124,7 @@ async def read_ledger(settings: Settings, since: datetime | None = None) -> Ledg
 async def _look(store: Store, since: datetime | None) -> Ledger:
     lag = lag_of(await store.states("worker"), utc_now())
     before = await snapshot(store, utc_now(), lag=lag)
-    lost = await missed(store)
+    lost = dropped(await store.states(MISSED))
     found = balance(before, before, missed=lost, since=since)
     if not found.imbalance:
         return found
@@ -161,8 +157,6 @@ def _show(found: Status) -> None:
         out.print(Text(f"Alert   since {alert.since:%Y-%m-%d %H:%M} UTC: {alert.text}", "bold red"))
     for place, told in sorted(found.missed.items()):
         out.print(Text(_missed(place, told), "bold red"))
-    if found.gaps:
-        out.print(_gaps(found), style="bold red", highlight=False)
     out.print(_workers(found) if found.workers else "Workers none has run yet. Remedy: veille up")
     out.print(_sources(found) if found.sources else "Sources none has run yet. Remedy: veille up")
 
@@ -197,14 +191,6 @@ def _add_line(table: Table, line: Line) -> None:
         cells[:4] = [Text("–")] * 4
     cells[-1].stylize("bold red" if line.imbalance else "green")
     table.add_row(line.source, line.hour, *cells)
-
-
-def _gaps(found: Status) -> str:
-    last = max(str(gap.get("at", ""))[:19] for gap in found.gaps.values())
-    return (
-        f"Gaps    {lost(found.gaps):,} records were dropped by the broker before they were read, "
-        f"last at {last} UTC; sources whose posts were under way have read them again"
-    )
 
 
 def _workers(found: Status) -> Table:

@@ -104,7 +104,17 @@ def _asked(where: LetterFilter) -> Body:
     ]
     if where.until:
         filters.append({"range": {"at": {"lte": es_queries.iso(where.until)}}})
+    if where.after:
+        filters.append(_after(*where.after))
     return {"query": {"bool": {"filter": filters}}, "sort": [{"at": "desc"}, {"id": "asc"}]}
+
+
+def _after(at: datetime, name: str) -> Body:
+    """What is older; of the same millisecond, what has a greater id."""
+    then = es_queries.iso(at)
+    same = [{"range": {"at": {"gte": then, "lte": then}}}, {"range": {"id": {"gt": name}}}]
+    older = {"range": {"at": {"lt": then}}}
+    return {"bool": {"should": [older, {"bool": {"filter": same}}], "minimum_should_match": 1}}
 
 
 def _letter(hit: Body) -> DeadLetter:

@@ -84,13 +84,15 @@ class RejectedLabel(msgspec.Struct, frozen=True):
 
 class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which dead letters: empty means "any". `reason` is a part of the reason, in any case;
-    `until` is inclusive, so that a selection does not grow while it is worked on."""
+    `until` is inclusive, so that a selection does not grow while it is worked on; `after` leaves
+    those that come after this `at` and id in the order of the store, newest first."""
 
     ids: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     reason: str = ""
     until: datetime | None = None
+    after: tuple[datetime, str] | None = None
 
     def has_reason(self, letter: DeadLetter) -> bool:
         return self.reason.casefold() in letter.reason.casefold()
@@ -204,8 +206,8 @@ class Store(Protocol):
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
-        `missed`, `gap`, `alert`, `erasure`, `audit`, `broker`, `rebuild`. With `version`, which is
-        not told again, a lower one never replaces a higher one."""
+        `missed`, `alert`, `erasure`, `audit`, `broker`, `rebuild`. With `version`, which is not
+        told again, a lower one never replaces a higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -46,6 +46,10 @@ def _where(where: LetterFilter) -> tuple[str, list[Any]]:
     if where.until:
         conditions.append("at <= ?")
         values.append(millis(where.until))
+    if where.after:
+        at, name = millis(where.after[0]), clean(where.after[1])
+        conditions.append("(at < ? OR at = ? AND id > ?)")
+        values += [at, at, name]
     return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
 
 

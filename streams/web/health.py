@@ -13,7 +13,7 @@ import msgspec
 from connectors.letters import DeadLetter
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
-from streams.books import MISSED
+from streams.gaps import MISSED
 from streams.store.port import Store
 
 STATES: Final[dict[str, tuple[str, str]]] = {

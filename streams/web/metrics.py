@@ -13,7 +13,8 @@ import msgspec
 from streams.accountant import lag_of
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
-from streams.balance import Line, Snapshot, missed_by_topic, snapshot
+from streams.balance import Line, Snapshot, snapshot
+from streams.gaps import MISSED, by_topic
 from streams.store.port import Store
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -52,7 +53,7 @@ async def page(store: Store, now: datetime) -> str:
     return render(
         [
             *_ledger(found),
-            _missed(await missed_by_topic(store)),
+            _missed(by_topic(await store.states(MISSED))),
             *_broker(lag),
             *_alerts(await standing(store)),
         ]
@@ -82,8 +83,8 @@ def _waiting(line: Line) -> int:
     return sum(max(0, left - right) for left, right in line.sums)
 
 
-def _missed(by_topic: Mapping[str, int]) -> Metric:
-    samples: list[Sample] = [({"topic": name}, count) for name, count in by_topic.items()]
+def _missed(counts: Mapping[str, int]) -> Metric:
+    samples: list[Sample] = [({"topic": name}, count) for name, count in counts.items()]
     text = "Records the broker dropped before they were read."
     return Metric("veille_missed_total", "counter", text, samples)
 

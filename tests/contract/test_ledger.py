@@ -10,6 +10,7 @@ from connectors.letters import DeadLetter
 from connectors.post import Author
 from streams.records import Label, Mention, Retraction
 from streams.store.erasures import author_keys, erasure, new_salt, post_key
+from streams.store.letters import every_letter
 from streams.store.port import Filter, LetterFilter, Store
 from tests.support.mentions import Case, at, mention
 
@@ -196,6 +197,9 @@ async def test_dead_letters_are_selected(case: Case) -> None:
         LetterFilter(reason="NOT json"): "ca",
         LetterFilter(reason="not json", sources=("file",)): "c",
         LetterFilter(until=at(2)): "ba",
+        LetterFilter(after=(at(3), "c")): "ba",
+        LetterFilter(after=(at(3), "b")): "cba",
+        LetterFilter(after=(at(3), "c"), sources=("rss",), reason="json"): "a",
         LetterFilter(reason="%"): "",
         LetterFilter(ids=("\ud800",)): "",
     }
@@ -206,6 +210,16 @@ async def test_dead_letters_are_selected(case: Case) -> None:
         assert total == len(letters)
     assert got == expected
     assert await case.store.dead_letters(limit=0, where=LetterFilter(reason="json")) == (2, [])
+
+
+async def test_all_dead_letters_are_read_page_by_page(case: Case) -> None:
+    """Several of the same moment, which ends in the middle of a page."""
+    wanted = [letter(f"{second}-{name}", second) for second in (3, 2, 1) for name in "abcde"]
+    await case.store.add_dead_letters(wanted[::-1])
+    for page in (1, 2, 4, 15, 16):
+        assert [one async for one in every_letter(case.store, page=page)] == wanted
+    old = LetterFilter(until=at(1))
+    assert [one async for one in every_letter(case.store, old, page=2)] == wanted[10:]
 
 
 async def test_dead_letters_are_counted_by_source_since_a_moment(case: Case) -> None:

@@ -297,8 +297,16 @@ class Broker:
 
     def owners(self) -> int:
         """Members of the group that have partitions."""
+        return sum(bool(one.assignment.topic_partitions) for one in self._members())
+
+    def instances(self) -> set[str | None]:
+        """Names of the group's members; `None` for those that keep no place in it."""
+        return {one.group_instance_id for one in self._members()}
+
+    def _members(self) -> Sequence[Any]:
         found = self.admin.describe_consumer_groups([self.group])[self.group].result(10)
-        return sum(bool(one.assignment.topic_partitions) for one in found.members)
+        members: Sequence[Any] = found.members
+        return members
 
     def _lag(self, topic: str) -> int | None:
         end, done = self.ends(topic), self.committed(topic)

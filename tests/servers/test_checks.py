@@ -1,6 +1,7 @@
 """Topics made wrong on purpose on a real Kafka: the start is refused with reason and remedy."""
 
 import asyncio
+import dataclasses
 import logging
 import uuid
 from pathlib import Path
@@ -16,6 +17,7 @@ from streams.settings import Kafka as KafkaSettings
 from tests.support.servers import Kafka
 from tests.support.veille import veille
 
+KEPT = {"retention.ms": "-1"}
 WRONG = [
     ("posts", {"retention.ms": "3600000"}, "dropped after 1 h", "retention.ms=86400000"),
     ("mentions", {"retention.ms": "60000"}, "dropped after 0.0167 h", "retention.ms=86400000"),
@@ -26,6 +28,10 @@ WRONG = [
     ("dead-letters", {"max.message.bytes": "500000"}, "920,000 bytes", "max.message.bytes=1048588"),
     ("cursors", {"cleanup.policy": "delete"}, "be forgotten", "cleanup.policy=compact"),
     ("cursors", {"cleanup.policy": "compact,delete"}, "be forgotten", "cleanup.policy=compact"),
+    ("labels", {"retention.ms": "31536000000"}, "from a store that is", "retention.ms=-1"),
+    ("labels", {**KEPT, "retention.bytes": "9000000000"}, "a store that is", "retention.bytes=-1"),
+    ("labels", {**KEPT, "cleanup.policy": "compact"}, "its key", "cleanup.policy=delete"),
+    ("labels", {**KEPT, "max.message.bytes": "5000"}, "refused", "max.message.bytes=1048588"),
 ]
 
 
@@ -51,7 +57,7 @@ async def test_a_topic_that_would_lose_data_is_refused(
     await ensure_topics(ours)
     with pytest.raises(ConfigError) as caught:
         await check_topics(ours)
-    (key,) = config
+    key = list(config)[-1]
     assert f"topic {ours.prefix}.{name}: {key}={config[key]}: " in str(caught.value)
     assert reason in str(caught.value)
     assert f"--topic {ours.prefix}.{name} --add-config {remedy}" in str(caught.value)
@@ -64,7 +70,8 @@ async def test_topics_as_we_make_them_are_taken_and_a_topic_made_anew_has_anothe
     ours = settings(kafka)
     await ensure_topics(ours)
     lives = await check_topics(ours)
-    assert len(set(lives.values())) == 4
+    assert set(lives) == set(dataclasses.astuple(Topics.of(ours.prefix)))
+    assert len(set(lives.values())) == 5
     posts = Topics.of(ours.prefix).posts
     admin = AdminClient({"bootstrap.servers": ours.bootstrap_servers})
     await asyncio.to_thread(admin.delete_topics([posts])[posts].result, 30)
@@ -75,6 +82,15 @@ async def test_topics_as_we_make_them_are_taken_and_a_topic_made_anew_has_anothe
     again = await check_topics(ours)
     assert again[posts] != lives[posts]
     assert {**again, posts: ""} == {**lives, posts: ""}
+
+
+async def test_a_labels_topic_of_the_broker_s_defaults_is_refused(kafka: Kafka) -> None:
+    """Kafka keeps records for a week by default: as a topic that was made by hand."""
+    ours = settings(kafka)
+    await asyncio.to_thread(make, ours, "labels", {})
+    await ensure_topics(ours)
+    with pytest.raises(ConfigError, match=r"labels: retention\.ms=604800000: "):
+        await check_topics(ours)
 
 
 async def test_how_long_is_long_enough_can_be_set(kafka: Kafka) -> None:
@@ -109,7 +125,7 @@ def test_what_may_lose_data_where_there_are_copies_is_a_warning() -> None:
         "unclean.leader.election.enable=true",
         "min.insync.replicas=1",
     ]
-    assert objections(copied, KafkaSettings(), compacted=False) == []
+    assert objections(copied, KafkaSettings()) == []
 
 
 async def test_a_broker_that_does_not_tell_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import letters, post
-from connectors.kafka import MAX_RECORD_BYTES, PIECE_BYTES, partition_of, pieces
-from connectors.kafka_sink import encode_posts
+from connectors.kafka import PIECE_BYTES, partition_of, pieces
 from connectors.post import Post
 from streams import records
 from streams.burying import letter_of
@@ -106,14 +105,6 @@ def test_what_is_no_mention_and_no_letter_is_kept_as_bytes() -> None:
     assert len(letter.raw) == post.MAX_TEXT_BYTES
     assert read_letter(row(letters.encode(letter))) == letter
     assert read_letter(row(b"junk")).raw == b"junk"
-
-
-def test_an_oversized_post_is_a_dead_letter_not_a_refused_batch() -> None:
-    huge = make_post("x", media=["m" * 1000] * 1000)
-    good, bad = encode_posts([huge, make_post("fine")])
-    assert [key for key, _ in good] == [b"s:1"]
-    assert len(bad) == 1
-    assert str(MAX_RECORD_BYTES) in bad[0].reason
 
 
 @given(st.lists(st.tuples(st.binary(max_size=8), st.integers(0, 300_000)), max_size=30))

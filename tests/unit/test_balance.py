@@ -11,7 +11,7 @@ import pytest
 from connectors.account import Account, Row, hour_of
 from streams.accountant import KIND, Accountant, lag_of
 from streams.alerts.deaths import standing
-from streams.balance import OLDER, Snapshot, balance, lines_of, missed, snapshot
+from streams.balance import OLDER, Snapshot, balance, lines_of, snapshot
 from streams.store.sqlite import SqliteStore
 from streams.tally import Tally
 from tests.browser.site import opened
@@ -148,8 +148,6 @@ async def test_snapshots_come_from_what_parts_told(store: SqliteStore) -> None:
     await store.put_state("account", "s", msgspec.to_builtins(account))
     tally = Tally(open={"s": {"5": {HOUR: {"unmatched": 1}}, "6": {HOUR: {"unmatched": 9}}}})
     await store.put_state("tally", "filter/0", msgspec.to_builtins(tally))
-    await store.put_state("missed", "v.posts/0", {"records": 3})
     found = await snapshot(store, NOW, lag=IDLE)
     assert judged(found, found) == (0, 0)
     assert found.lines[("s", HOUR)].unmatched == 1, "batch 6 is not vouched for yet"
-    assert await missed(store) == 3

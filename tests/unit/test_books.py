@@ -26,13 +26,13 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         yield store
 
 
-def slab(first: int, last: int, missed: int = 0) -> Slab:
+def slab(first: int, last: int) -> Slab:
     """Records of `veille.posts`, partition 0, both ends included."""
     rows: list[Any] = [
         ConsumerRecord("veille.posts", 0, offset, 0, 0, b"k", b"v", None, 1, 1, ())
         for offset in range(first, last + 1)
     ]
-    return Slab(rows, missed)
+    return Slab(rows, missed=0)
 
 
 def entries(run: Slab) -> list[Entry]:
@@ -104,15 +104,6 @@ async def test_a_partition_that_comes_back_waits_for_what_is_under_way(store: Sq
     await books.save()
     await asyncio.wait_for(waiting, 10)
     assert (await kept(store)).hours == {"s": {HOUR: {"matched": 40}}}
-
-
-async def test_what_the_broker_dropped_is_told_once(store: SqliteStore) -> None:
-    await work(Books(store, "filter"), slab(10, 19, missed=3))
-    await work(Books(store, "filter"), slab(10, 29, missed=3))
-    await work(Books(store, "filter"), slab(35, 39, missed=5))
-    told = (await store.states("missed"))["veille.posts/0"]
-    assert told["records"] == 8
-    assert [(gap["first"], gap["records"]) for gap in told["gaps"]] == [(7, 3), (30, 5)]
 
 
 async def test_batches_are_settled_by_what_their_source_told(store: SqliteStore) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import post
@@ -94,6 +95,46 @@ async def test_the_record_names_nobody(store: Store) -> None:
     first = next(iter((await store.states("audit")).values()))
     assert (first["by"], first["mentions"], first["hash"]) == ("eve", 2, report.audit)
     assert not [word for word in ("ada", "7\x00", "Ada", "test:") if word in str(kept)]
+
+
+async def test_letters_are_erased_though_they_fill_more_than_a_page(store: Store) -> None:
+    mine = [letter(f"mine-{n}", post.encode(make_post(f"{n}", author=ADA))) for n in range(11)]
+    other = [letter(f"bob-{n}", post.encode(make_post(f"{n}", author=BOB))) for n in range(7)]
+    await store.add_dead_letters([*mine, *other])
+    plan = await erase(store, parse_author("test:7"), by="", dry_run=True, page=4)
+    report = await erase(store, parse_author("test:7"), by="eve", page=4)
+    assert (plan.letters, report.letters) == (11, 11)
+    assert await letters_left(store) == {one.id for one in other}
+
+
+async def test_a_letter_that_dies_again_while_pages_are_turned_is_found(tmp_path: Path) -> None:
+    async with sqlite_case(tmp_path) as case:
+        store = Moving(case.store)
+        first = [letter(f"b{n}", post.encode(make_post("x", author=BOB))) for n in range(4)]
+        mine = letter("mine", post.encode(make_post("x", author=ADA)))
+        await case.store.add_dead_letters([*first, mine])
+        store.moves = msgspec.structs.replace(mine, at=at(99))
+        report = await erase(store, parse_author("test:7"), by="eve", page=2)
+        assert report.letters == 1
+        assert "mine" not in await letters_left(case.store)
+
+
+class Moving:
+    """A store in which a letter dies again after the first page was read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.moves: DeadLetter | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def dead_letters(self, **asked: Any) -> tuple[int, list[DeadLetter]]:
+        found = await self._store.dead_letters(**asked)
+        if self.moves:
+            moves, self.moves = self.moves, None
+            await self._store.add_dead_letters([moves])
+        return found
 
 
 @pytest.mark.parametrize("text", ["", "ada", "test:", ":7", "test:@"])
