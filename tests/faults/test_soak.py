@@ -18,6 +18,8 @@ LONGEST_SECONDS = 1800
 """After so long the last fault was: the rest goes through in peace."""
 SHARE = 0.1
 """Of the posts speak of a topic, as in a stream that is searched for a name."""
+POSTS_A_SECOND = 2500
+"""As fast they come: the faults have time to meet them."""
 
 Fault = Callable[[random.Random], None]
 
@@ -55,12 +57,17 @@ def test_soak(
     wanted = len(expected(posts, arena.folder))
     began, caused = time.monotonic(), Counter[str]()
     workers = arena.worker("a"), arena.worker("b")
-    with arena.collect(posts, seconds=0) as feed, Kept(*workers, feed.process) as kept:
+    with (
+        arena.collect(posts, seconds=len(posts) / POSTS_A_SECOND) as feed,
+        Kept(*workers, feed.process) as kept,
+    ):
         until(lambda: counted(arena.env) > 0, "the first mention is stored", seconds=300)
         faults = faults_of((*workers, feed.process), kafka, elasticsearch)
+        left: list[str] = []
         while counted(arena.env) != wanted and time.monotonic() - began < LONGEST_SECONDS:
-            pass_by(rng.uniform(2, 8))
-            name = rng.choice(list(faults))
+            pass_by(rng.uniform(0.5, 5))
+            left = left or rng.sample(list(faults), len(faults))  # each as often as the others
+            name = left.pop()
             with kept.steady():
                 faults[name](rng)
             caused[name] += 1
