@@ -149,11 +149,11 @@ class Way:
         consumer = AIOKafkaConsumer(**aiokafka_config(self._kafka), enable_auto_commit=False)
         await consumer.start()
         try:
-            found = (
-                consumer.partitions_for_topic(topic) or await consumer._client.fetch_all_metadata()
-            )
-            numbers = found if isinstance(found, set) else found.partitions_for_topic(topic)
-            return await _all(consumer, [TopicPartition(topic, n) for n in numbers or ()])
+            async with asyncio.timeout(30):
+                while not (numbers := consumer.partitions_for_topic(topic)):
+                    await consumer._client.add_topic(topic)
+                    await asyncio.sleep(0.05)
+            return await _all(consumer, [TopicPartition(topic, n) for n in numbers])
         finally:
             await consumer.stop()
 
