@@ -168,7 +168,7 @@ MUTATIONS: Final = (
         "streams/offsets.py",
         "                if time.monotonic() > deadline:\n                    raise\n",
         "                raise\n",
-        (f"{BROKER}::test_a_replay_waits_for_a_broker_that_restarts",),
+        (f"{BROKER}::test_offsets_are_asked_for_until_they_are_told",),
     ),
 )
 

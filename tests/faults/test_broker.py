@@ -1,7 +1,9 @@
 """The broker: killed, frozen, without topics, too narrow, forgetful."""
 
+import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -11,6 +13,9 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from connectors.post import Post
+from streams.broker import Topics, ensure_topics, librdkafka_config
+from streams.offsets import Progress
+from streams.settings import Kafka as KafkaSettings
 from tests.faults.arena import Arena, Broker, Kept, pass_by, record, until
 from tests.support.replays import expected, make_posts
 from tests.support.servers import Kafka
@@ -82,6 +87,28 @@ def test_a_replay_waits_for_a_broker_that_restarts(kafka_arena: Arena, kafka: Ka
         fault="broker restarts, or moves its coordinator, during a replay",
         behaviour="the replay asks again for two minutes before it gives up",
         figure=account,
+    )
+
+
+@pytest.mark.long
+async def test_offsets_are_asked_for_until_they_are_told(own_kafka: Kafka) -> None:
+    """The broker says nothing for longer than a question lasts (10 s)."""
+    settings = KafkaSettings(bootstrap_servers=own_kafka.address)
+    await ensure_topics(settings)
+    posts = Topics.of(settings.prefix).posts
+    progress = Progress(librdkafka_config(settings), settings.group)
+    assert set((await progress.ends(posts)).values()) == {0}
+    own_kafka.kill()
+    asked = asyncio.create_task(progress.ends(posts))
+    await asyncio.sleep(12)
+    assert not asked.done()
+    await asyncio.to_thread(own_kafka.restart)
+    began = time.monotonic()
+    assert set((await asyncio.wait_for(asked, 60)).values()) == {0}
+    record(
+        fault="broker is away while a replay asks how far the workers are",
+        behaviour="it asks again, for two minutes, before it gives up",
+        figure=f"away for over 12 s, answered {time.monotonic() - began:.1f} s after its return",
     )
 
 

@@ -74,6 +74,8 @@ class Way:
         self.told: list[str] = []
         self.state = SourceState(id="", connector="", state="waiting")
         self.passes = 0
+        self.read: dict[str, int] = {}
+        """Records of each topic when it was read last."""
         self._kafka, self._folder = kafka, folder
         self._topics = Topics.of(kafka.prefix)
 
@@ -153,7 +155,9 @@ class Way:
                 while not (numbers := consumer.partitions_for_topic(topic)):
                     await consumer._client.add_topic(topic)
                     await asyncio.sleep(0.05)
-            return await _all(consumer, [TopicPartition(topic, n) for n in numbers])
+            rows = await _all(consumer, [TopicPartition(topic, n) for n in numbers])
+            self.read[topic] = len(rows)
+            return rows
         finally:
             await consumer.stop()
 
@@ -211,7 +215,14 @@ async def account(one: Way, truth: Mapping[str, str]) -> Account:
         extra=sorted(seen.keys() - wanted.keys()),
         wrong=sorted(name for name in wanted.keys() & seen.keys() if wanted[name] != seen[name]),
     )
-    assert not [*result.lost, *result.extra, *result.wrong], (result, one.state, one.told[-5:])
+    assert not [*result.lost, *result.extra, *result.wrong], (
+        one.debug,
+        len(found),
+        len(result.lost),
+        result,
+        one.state,
+        one.told[-5:],
+    )
     return result
 
 
