@@ -31,7 +31,6 @@ def pairs() -> list[Any]:
     return [pytest.param(fault, name) for fault in names() for name in POLLED]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("fault", "name"), pairs())
 async def test_answers_that_break(fault: str, name: str, seed: int, tmp_path: Path) -> None:
     fixture, kind = FIXTURES[name], faults(name)[fault]

@@ -148,7 +148,10 @@ class Way:
         return list({row.key: letters.decode(row.value) for row in rows}.values())
 
     async def _records(self, topic: str) -> list[ConsumerRecord]:
-        consumer = AIOKafkaConsumer(**aiokafka_config(self._kafka), enable_auto_commit=False)
+        # Not its own "latest": an answer to that, come late, would outdo `seek_to_beginning`.
+        consumer = AIOKafkaConsumer(
+            **aiokafka_config(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest"
+        )
         await consumer.start()
         try:
             async with asyncio.timeout(30):
@@ -216,9 +219,7 @@ async def account(one: Way, truth: Mapping[str, str]) -> Account:
         wrong=sorted(name for name in wanted.keys() & seen.keys() if wanted[name] != seen[name]),
     )
     assert not [*result.lost, *result.extra, *result.wrong], (
-        one.debug,
-        len(found),
-        len(result.lost),
+        one.read,
         result,
         one.state,
         one.told[-5:],
