@@ -130,7 +130,11 @@ class Told:
         await self._keeper.save(source, cursor)
 
     async def load_account(self, source: str) -> Account:
-        return await self._keeper.load_account(source)
+        """Told again: whoever saved it last may have been cut off before it told."""
+        account = await self._keeper.load_account(source)
+        if account != Account():
+            self._states.account(source, account)
+        return account
 
     async def save_account(self, source: str, cursor: Cursor, account: Account) -> None:
         await self._keeper.save_account(source, cursor, account)

@@ -52,7 +52,9 @@ def read_mark(raw: bytes) -> Mark | None:
 
 def mention_mark(mark: Mark | None, source: str, line: str, offset: int, number: int) -> bytes:
     """The mark of a post's mention: the post's source and batch, its own place, and which of the
-    post's mentions it is. `line` is the post's partition and its topic's life."""
+    post's mentions it is. `line` is the post's partition and its topic's life, which may have any
+    sign of base 64 in it."""
+    line = line.replace("/", "_")
     source, batch = (mark.source, mark.batch) if mark else (source.replace("/", "_"), 0)
     return f"{source}/{batch}/{line}/{offset}/{number}".encode()
 

@@ -28,7 +28,10 @@ def settled(arena: Arena, count: int) -> dict[str, Any]:
         total = found["total"]
         return bool(total["published"] >= count and not total["waiting"])
 
-    until(there, f"{count} posts in the ledger with none on its way", seconds=60)
+    try:
+        until(there, f"{count} posts in the ledger with none on its way", seconds=60)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {found}") from None
     return found
 
 
@@ -59,7 +62,7 @@ def test_the_ledger_is_exact_through_kills_of_sources_and_worker(
         arena.settled(posts)
         found = settled(arena, len(posts))
     total = found["total"]
-    assert found["imbalance"] == found["missed"] == 0, found
+    assert found["imbalance"] == found["missed"] == 0, json.dumps(found)
     assert total["read"] == total["published"] == len(posts)
     assert total["matched"] + total["unmatched"] == len(posts)
     assert total["mentions"] == total["stored"] > 0
@@ -90,7 +93,7 @@ def test_the_ledger_is_exact_through_kills_of_veille_up(embedded: Arena, seed: i
         found = settled(embedded, len(posts))
     embedded.account(posts)
     total = found["total"]
-    assert found["imbalance"] == found["missed"] == 0, found
+    assert found["imbalance"] == found["missed"] == 0, json.dumps(found)
     assert total["read"] == total["published"] == len(posts)
     assert total["mentions"] == total["stored"] > 0
     record(

@@ -77,6 +77,10 @@ def test_marks_of_others_are_no_marks() -> None:
     inner = read_mark(mention_mark(mark, "no", "3@life", 8, 1))
     assert inner == ("s", 5, "3@life", (8, 1))
     assert read_mark(mention_mark(None, "a/b", "3@", 8, 1)) == ("a_b", 0, "3@", (8, 1))
+    # Kafka's topic ids are in base 64: about every fourth has a slash in it.
+    odd = read_mark(mention_mark(mark, "no", "3@q0/A+w==", 8, 1))
+    assert odd is not None
+    assert (odd.source, odd.batch, odd.place) == ("s", 5, (8, 1))
 
 
 def test_the_account_counts_a_batch_once_its_cursor_is_saved() -> None:
