@@ -1,5 +1,7 @@
-"""Elasticsearch overloaded, blocked, cut off, killed and misconfigured: nothing is lost, nothing
-counts twice, and no fault of the server's makes a dead letter."""
+"""Elasticsearch overloaded, blocked, cut off, killed and misconfigured.
+
+Nothing is lost, nothing counts twice, and no fault of the server's makes a dead letter.
+"""
 
 import asyncio
 import time
