@@ -65,7 +65,7 @@ def test_soak(
         faults = faults_of((*workers, feed.process), kafka, elasticsearch)
         left: list[str] = []
         while counted(arena.env) != wanted and time.monotonic() - began < LONGEST_SECONDS:
-            pass_by(rng.uniform(0.5, 5))
+            pass_by(rng.uniform(3, 9))
             left = left or rng.sample(list(faults), len(faults))  # each as often as the others
             name = left.pop()
             with kept.steady():
