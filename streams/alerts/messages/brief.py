@@ -10,7 +10,7 @@ from streams.alerts.records import Incident, Kind
 from streams.records import SentimentLabel
 from streams.store.port import Bucket
 
-Event = Literal["opened", "raised", "resolved", "withdrawn", "escalated", "test"]
+Event = Literal["opened", "grown", "reopened", "resolved", "withdrawn", "escalated", "test"]
 
 MEASURED: Final[dict[Kind, SentimentLabel]] = {
     "negative-spike": "neg",

@@ -43,6 +43,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     notes: list[str]
     spark: str
+    bars: str
+    """What the spark's bars are; `chart`, what the picture's are."""
     chart: str
     posts: list[Line]
     terms: list[str]
@@ -82,7 +84,7 @@ def _first_line(facts: Facts) -> str:
 
 def gather(brief: Brief, words: Words, clean: Clean) -> Facts:
     """All that is said, with what others wrote made harmless by `clean`."""
-    found = brief.incident.evidence
+    found, usual = brief.incident.evidence, chart.usual_a_bar(brief)
     spread = [words.many("stories", found.stories), words.many("authors", found.authors)]
     if found.authors:
         spread[1] += ", " + words.many("new_authors", found.new_authors)
@@ -104,7 +106,8 @@ def gather(brief: Brief, words: Words, clean: Clean) -> Facts:
         since=_since(brief, words),
         notes=_notes(brief, words, clean),
         spark=sparkline([brief.height(bucket) for bucket in brief.series]),
-        chart=_chart_line(brief, words),
+        bars=_bars(brief, words, "chart.plain"),
+        chart=_bars(brief, words, "chart.plain" if usual is None else "chart"),
         posts=[_post(post, brief, words, clean) for post in found.posts],
         terms=terms,
         spread="; ".join(spread) if found.stories else "",
@@ -160,16 +163,15 @@ def _notes(brief: Brief, words: Words, clean: Clean) -> list[str]:
     if incident.share:
         share, usual = words.percent(incident.share), words.percent(incident.usual_share)
         notes.append(words.say("share", share=share, usual=usual))
-    if incident.note:
+    if incident.note and brief.event != "withdrawn":
         notes.append(clean(incident.note, 300))
     return notes
 
 
-def _chart_line(brief: Brief, words: Words) -> str:
+def _bars(brief: Brief, words: Words, phrase: str) -> str:
     if not brief.series:
         return ""
     measured = words.say(f"measured.{brief.measured or 'total'}")
-    phrase = "chart.plain" if chart.usual_a_bar(brief) is None else "chart"
     return words.say(phrase, measured=measured, step=words.span(brief.step))
 
 
@@ -212,7 +214,7 @@ def _places(places: list[tuple[str, int]], words: Words, clean: Clean) -> str:
 def _text(facts: Facts, words: Words, links: dict[str, str]) -> str:
     blocks = [[subject(facts)], [facts.since, *facts.notes]]
     if facts.spark:
-        blocks.append([facts.spark, facts.chart])
+        blocks.append([facts.spark, facts.bars])
     if facts.posts:
         blocks.append([_label(words, "posts", "").rstrip()])
         for number, post in enumerate(facts.posts, 1):
@@ -241,7 +243,7 @@ def _short(facts: Facts, words: Words, links: dict[str, str]) -> str:
     """For chats: the headline, why, the first post, where to look."""
     rows = [_first_line(facts), facts.since, *facts.notes]
     if facts.spark:
-        rows.append(f"{facts.spark} {facts.chart}")
+        rows.append(f"{facts.spark} {facts.bars}")
     if facts.posts:
         first = facts.posts[0]
         who = f"{first.who} ({first.about})"

@@ -1,0 +1,115 @@
+"""The outbox: what is to be sent to whom, kept in the store until it is known to have arrived."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+
+from connectors.post import Moment
+from streams.alerts.records import Incident, Severity
+from streams.store.patience import states_in_time
+from streams.store.port import Store
+
+NOTICE: Final = "notice"
+"""The kind of these states; the key is the notice's."""
+KEPT: Final = timedelta(days=30)
+"""So long it can be looked up what became of a notice."""
+
+Status = Literal["waiting", "delivered", "failed", "expired", "dropped"]
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message to one channel. Times by the wall clock.
+
+    `key` is the idempotency key: the same whenever it is sent again. `incident` is as it was when
+    this came about; a digest has `since` and `until` instead. `held` waited for the end of quiet
+    hours, and comes with all others that did. `attempts`, `last_error`, `answer` and
+    `delivered_at` tell what became of it.
+    """
+
+    key: str
+    channel: str
+    event: str
+    status: Status = "waiting"
+    severity: Severity = "low"
+    created_at: Moment
+    due_at: Moment
+    expires_at: Moment
+    held: bool = False
+    waited: int = 0
+    incident: Incident | None = None
+    digest: int = -1
+    since: Moment | None = None
+    until: Moment | None = None
+    attempts: int = 0
+    last_error: str = ""
+    answer: str = ""
+    delivered_at: Moment | None = None
+    version: int = 1
+
+    @property
+    def incident_id(self) -> str:
+        return self.incident.id if self.incident else ""
+
+
+def key_of(*parts: object) -> str:
+    """An idempotency key of what a notice is about: 32 hexadecimal characters."""
+    raw = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+class Outbox:
+    """All notices of the last month, in memory and in the store. One process writes at a time;
+    versions keep one that was thought dead from undoing what its successor did."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._notices: dict[str, Notice] = {}
+
+    async def load(self) -> None:
+        """Read all; waits while the store is away."""
+        for key, told in (await states_in_time(self._store, NOTICE)).items():
+            if told:
+                self._notices[key] = msgspec.convert(told, Notice)
+
+    async def add(self, notice: Notice) -> bool:
+        """Keep it, unless it is known; whether it is new. Durable when it returns."""
+        if notice.key in self._notices:
+            return False
+        await self._put(notice)
+        return True
+
+    async def change(self, notice: Notice, **fields: Any) -> Notice:
+        """Keep it with these fields. Durable when it returns."""
+        changed = msgspec.structs.replace(notice, **fields, version=notice.version + 1)
+        await self._put(changed)
+        return changed
+
+    async def _put(self, notice: Notice) -> None:
+        self._notices[notice.key] = notice
+        value: dict[str, Any] = msgspec.to_builtins(notice)
+        await self._store.put_state(NOTICE, notice.key, value, version=notice.version)
+
+    def get(self, key: str) -> Notice | None:
+        return self._notices.get(key)
+
+    def all(self) -> Iterable[Notice]:
+        return list(self._notices.values())
+
+    def waiting(self, channel: str) -> list[Notice]:
+        """What a channel has to send, the earliest first."""
+        found = [
+            notice
+            for notice in self._notices.values()
+            if notice.channel == channel and notice.status == "waiting"
+        ]
+        return sorted(found, key=lambda notice: (notice.due_at, notice.created_at, notice.key))
+
+    async def prune(self, now: datetime) -> None:
+        """Forget what has been over for a month. States can't be taken away: they are emptied."""
+        for notice in self.all():
+            if notice.status != "waiting" and notice.created_at < now - KEPT:
+                del self._notices[notice.key]
+                await self._store.put_state(NOTICE, notice.key, {}, version=notice.version + 1)
