@@ -173,14 +173,13 @@ class Delivery(_Section):
         ids = [channel.id for channel in self.channels]
         if twice := next((each for each in ids if ids.count(each) > 1), None):
             raise ValueError(f"two channels have the id {twice!r}: name them apart")
-        parts = {"routes": self.routes, "escalation": self.escalation, "digest": self.digest}
-        for name, entries in parts.items():
-            for index, entry in enumerate(entries):
-                for each in entry.channels:
-                    if each not in ids:
-                        known = ", ".join(ids) or "none"
-                        raise ValueError(
-                            f"{name}[{index}] names the channel {each!r}, which is not among"
-                            f" `channels` ({known})"
-                        )
+        named = [(f"routes[{n}]", each.channels) for n, each in enumerate(self.routes)]
+        named += [(f"escalation[{n}]", each.channels) for n, each in enumerate(self.escalation)]
+        named += [(f"digest[{n}]", each.channels) for n, each in enumerate(self.digest)]
+        for name, channels in named:
+            if unknown := next((each for each in channels if each not in ids), None):
+                known = ", ".join(ids) or "none"
+                raise ValueError(
+                    f"{name} names the channel {unknown!r}, which is not among `channels` ({known})"
+                )
         return self

@@ -6,7 +6,7 @@ At most 2,000 posts of the window and 2,000 of the four weeks before it are read
 import asyncio
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,10 +25,13 @@ PAST_PAGE: Final = 500
 WEEKS: Final = 4
 FEW: Final = 50
 """With fewer past posts of the same tone, the window is held against all of them."""
-MOST_AUTHORS: Final = 10_000
+MOST_AUTHORS: Final = 1_000
+LOOKED_UP: Final = 200
 KEY_POSTS: Final = 3
 MOST_TEXT: Final = 600
 MOST_ALIKE: Final = 0.5
+BESIDE_THE_POINT: Final = 0.25
+"""A post worth less than so much of the best one explains nothing."""
 
 _TONES: Final[dict[Kind, tuple[SentimentLabel, ...]]] = {
     "negative-spike": ("neg",),
@@ -65,10 +68,12 @@ async def evidence(store: Store, incident: Incident, *, own: Collection[str] = (
         before = await _past(store, past, incident.began_at)
     reads = [_read(each, own) for each in mentions]
     window = count((each.story, each.terms) for each in reads)
-    history = count((each.story, each.terms) for each in (_read(one, own) for one in before))
+    history_reads = [_read(each, own) for each in before]
+    history = count((each.story, each.terms) for each in history_reads)
     terms = new_terms(window, history)
     sizes = Counter(each.story for each in reads)
-    authors, new = await _authors(store, where, incident.began_at)
+    known = {each.author for each in history_reads}
+    authors, new = await _authors(store, where, incident.began_at, reads, known)
     sources, countries = await asyncio.gather(
         store.top(where, "source", limit=5), store.top(where, "country", limit=5)
     )
@@ -125,15 +130,30 @@ async def _past(store: Store, where: Filter, began: datetime) -> list[Mention]:
     return [each for page in pages for each in page.mentions]
 
 
-async def _authors(store: Store, where: Filter, began: datetime) -> tuple[int, int]:
-    """How many wrote, and how many of them had not in four weeks, in any tone."""
+async def _authors(
+    store: Store, where: Filter, began: datetime, reads: Sequence[_Read], known: Set[str]
+) -> tuple[int, int]:
+    """How many wrote, and how many of them had not in four weeks, in any tone. `known` wrote then.
+
+    Told apart are those read and a thousand more. Where the past has too many authors to list,
+    each is looked up, at most `LOOKED_UP`: one that was not is not called new.
+    """
     past = Filter(topics=where.topics, since=began - timedelta(weeks=WEEKS), until=began)
     now, then = await asyncio.gather(
         store.top(where, "author", limit=MOST_AUTHORS),
         store.top(past, "author", limit=MOST_AUTHORS),
     )
-    names = {each.value for each in now if each.value}
-    return len(names), len(names - {each.value for each in then})
+    names = {each.value for each in now} | {each.author for each in reads}
+    names.discard("")
+    fresh = sorted(names - {each.value for each in then} - known)
+    if len(then) < MOST_AUTHORS:
+        return len(names), len(fresh)
+    return len(names), sum([await _is_new(store, past, name) for name in fresh[:LOOKED_UP]])
+
+
+async def _is_new(store: Store, past: Filter, name: str) -> bool:
+    where = msgspec.structs.replace(past, author=name)
+    return not (await store.search(where, limit=1)).mentions
 
 
 def _read(mention: Mention, own: Collection[str]) -> _Read:
@@ -177,8 +197,11 @@ def _chosen(reads: Sequence[_Read], window: Counted, past: Counted) -> list[_Rea
         for copies in stories.values()
     ]
     best.sort(key=lambda each: (-worth(each), each.mention.post.created_at, each.mention.id))
+    least = worth(best[0]) * BESIDE_THE_POINT
     chosen: list[_Read] = []
     for each in best:
+        if worth(each) < least:
+            break
         if all(_alike(each.terms, other.terms) <= MOST_ALIKE for other in chosen):
             chosen.append(each)
         if len(chosen) == KEY_POSTS:

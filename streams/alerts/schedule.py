@@ -88,7 +88,7 @@ def _on(day: date, at: Clock, place: ZoneInfo) -> datetime:
 def rest(attempts: int) -> timedelta:
     """Before the next try: 10 s, doubled to half an hour, by a random part, lest all come back to
     a server at once."""
-    longest = min(FIRST_REST * 2 ** min(attempts - 1, 20), LONGEST_REST)
+    longest = min(FIRST_REST * (1 << min(max(attempts - 1, 0), 20)), LONGEST_REST)
     return longest * random.uniform(0.7, 1.0)  # noqa: S311 # jitter
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import apprise
 import msgspec
-from apprise.plugins.email.base import NotifyEmail
+from apprise.plugins.email.base import NotifyEmail, PGPMode
 
 from connectors.errors import NotAllowed
 from streams.channels.guard import guard
@@ -75,7 +75,7 @@ def work(job: Job) -> Outcome:
         return outcome
     guard(job.allow_hosts)
     try:
-        if type(plugin) is NotifyEmail and not plugin.pgp_mode_enabled:
+        if type(plugin) is NotifyEmail and plugin.pgp_mode == PGPMode.NONE:
             outcome.why = send_mail(plugin, job)
         else:
             outcome.done = _notify(plugin, job)
@@ -106,12 +106,9 @@ def instantiate(url: str, notes: logging.Handler) -> Any:
         notes.handle(logging.LogRecord("", 40, "", 0, f"{scheme}:// reaches nobody", None, None))
         return None
     try:
-        plugin = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+        return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     except Exception:  # noqa: BLE001 # a hundred parsers, and what they raise may hold the address
         return None
-    if isinstance(plugin, NotifyEmail):
-        plugin.pgp_mode_enabled = str(getattr(plugin, "pgp_mode", "none")) not in {"none", ""}
-    return plugin
 
 
 def _server(plugin: Any) -> dict[str, Any]:

@@ -36,9 +36,10 @@ def build(
     if answer_to:
         mail["Reply-To"] = [_address("", each) for each in answer_to]
     mail["Date"] = format_datetime(utc_now())
-    mail["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9.-]', '', key)}@{domain}>"
+    name = re.sub(r"[^A-Za-z0-9]", "", key) or "veille"
+    mail["Message-ID"] = f"<{name}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # no out-of-office answers
-    mail["X-Veille-Key"] = re.sub(r"[^\x21-\x7e]", "", key)
+    mail["X-Veille-Key"] = name
     mail.set_content(text, cte="quoted-printable")
     shown = html if png else without_chart(html)
     mail.add_alternative(shown, subtype="html", cte="quoted-printable")

@@ -11,6 +11,7 @@ from connectors.addresses import check_literal, resolve
 from connectors.errors import ConnectorError, NotAllowed, Retriable
 from streams.alert_settings import Channel as ChannelSettings
 from streams.alerts.channel import Channel
+from streams.alerts.messages.language import Language
 from streams.channels.services import Service
 from streams.channels.webhook import Webhook
 from streams.errors import ConfigError
@@ -76,7 +77,7 @@ async def _service(given: ChannelSettings, settings: Settings) -> Service:
     return service
 
 
-def _manner(given: ChannelSettings, settings: Settings) -> tuple[str, str]:
+def _manner(given: ChannelSettings, settings: Settings) -> tuple[Language, str]:
     return given.language or settings.alerts.language, given.zone or settings.alerts.zone
 
 

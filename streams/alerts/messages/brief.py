@@ -24,7 +24,7 @@ MEASURED: Final[dict[Kind, SentimentLabel]] = {
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """All that a message about an incident tells. `series` are the topic's counts around it, each
     of `step`; `base_url` is where people reach Veille's pages, without a slash at its end;
-    `waited` are the minutes that nobody acknowledged, for `escalated`."""
+    `waited` are the minutes that nobody acknowledged, for `escalated`; `note` is told as it is."""
 
     incident: Incident
     event: Event = "opened"
@@ -35,6 +35,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
     base_url: str = ""
     waited: int = 0
+    note: str = ""
 
     @property
     def title(self) -> str:

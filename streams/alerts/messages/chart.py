@@ -12,6 +12,7 @@ import msgspec
 
 from streams.alerts.messages.brief import Brief
 from streams.alerts.messages.language import Words
+from streams.records import SentimentLabel
 
 SECONDS: Final = 60.0
 WIDTH: Final = 520
@@ -23,7 +24,11 @@ INK: Final = "#7a8699"
 BEFORE: Final = "#9aa5b4"
 LINE: Final = "#334155"
 """Over a white edge, so that it is seen on any ground."""
-COLOURS: Final = {"neg": "#d9571c", "pos": "#2f86d1", None: "#6f64c9"}
+COLOURS: Final[dict[SentimentLabel | None, str]] = {
+    "neg": "#d9571c",
+    "pos": "#2f86d1",
+    None: "#6f64c9",
+}
 
 
 def definition(brief: Brief) -> dict[str, Any] | None:
@@ -41,7 +46,7 @@ def definition(brief: Brief) -> dict[str, Any] | None:
         }
         for bucket in brief.series
     ]
-    colour = COLOURS[brief.measured]  # type: ignore[index] # the three that MEASURED gives
+    colour = COLOURS[brief.measured]
     layers: list[dict[str, Any]] = [_bars(bars, colour, long=bars[-1]["t"] - bars[0]["t"])]
     usual = usual_a_bar(brief)
     if usual is not None:

@@ -154,7 +154,7 @@ def _at(moment: datetime, beside: datetime, words: Words) -> str:
 
 def _notes(brief: Brief, words: Words, clean: Clean) -> list[str]:
     incident = brief.incident
-    notes = []
+    notes = [brief.note] if brief.note else []
     if brief.event == "escalated":
         waited = words.span(timedelta(minutes=brief.waited))
         notes.append(words.say("escalated", waited=waited))

@@ -75,8 +75,6 @@ def compose_digest(brief: DigestBrief) -> Message:
         brief.incidents, key=lambda each: (-SEVERITIES.index(each.severity), each.began_at, each.id)
     )
     rows = [_row(each, brief, words) for each in order[:MOST_INCIDENTS]]
-    topics = [_topic(each, brief, words) for each in brief.topics[:MOST_TOPICS]]
-    more = words.many("digest.more", len(order) - len(rows)) if len(order) > len(rows) else ""
     told = _Told(
         title=inline(_title(brief, words), SUBJECT),
         period=words.say(

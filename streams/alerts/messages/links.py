@@ -9,7 +9,9 @@ from streams.store.port import Filter
 
 
 def incident_link(base_url: str, incident: Incident) -> str:
-    return f"{base_url}/incidents/{quote(incident.id, safe='')}" if base_url else ""
+    return (
+        f"{base_url}/incidents/{quote(incident.id, safe='', errors='replace')}" if base_url else ""
+    )
 
 
 def posts_link(base_url: str, incident: Incident) -> str:
@@ -25,7 +27,7 @@ def filter_link(base_url: str, where: Filter) -> str:
     pairs += [("author", where.author)] if where.author else []
     pairs += [("since", _written(where.since))] if where.since else []
     pairs += [("until", _written(_up(where.until)))] if where.until else []
-    return f"{base_url}/?{urlencode(pairs)}"
+    return f"{base_url}/?{urlencode(pairs, errors='replace')}"
 
 
 def _up(moment: datetime) -> datetime:
