@@ -106,12 +106,15 @@ def _is_proxy(name: str) -> bool:
 
 
 def hidden(text: str, url: str) -> str:
-    """`text` without any part of `url` that may be a secret: all but the scheme and the host."""
-    host = re.match(r"[a-z0-9+.-]+://(?:[^/?#]*@)?([^/?#:@]*)", url, re.IGNORECASE)
-    spared = {host[1]} if host else set()
+    """`text` without any part of `url` that may be a secret: all but the scheme and the server.
+    What stands where a server would may be a token; one with no dot in it is not shown."""
+    found = re.match(r"[a-z0-9+.-]+://(?:[^/?#]*@)?([^/?#:@]*)", url, re.IGNORECASE)
+    server = found[1] if found else ""
+    if "." not in server and server != "localhost":
+        server = ""
     pieces = re.split(r"[/?&=:@#,\s]+", url)[1:]
     pieces += [unquote(piece) for piece in pieces]
-    for piece in sorted(set(pieces) - spared, key=len, reverse=True):
-        if len(piece) >= _SHORTEST_SECRET:
+    for piece in sorted(set(pieces), key=len, reverse=True):
+        if len(piece) >= _SHORTEST_SECRET and piece not in server:
             text = text.replace(piece, "***")
     return text

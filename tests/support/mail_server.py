@@ -59,7 +59,7 @@ class MailServer:
 async def mail_server() -> AsyncIterator[MailServer]:
     """A running one."""
     server = MailServer()
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, limit=2**24)
     server.port = listening.sockets[0].getsockname()[1]
     async with listening:
         yield server
