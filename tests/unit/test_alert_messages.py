@@ -135,7 +135,7 @@ EXPECTED = {
         "Negative share: 80%, usually 20%.",
         "3 stories; 21 authors, of whom 1 is new; reach: 12,345 followers",
         "Started by ann, 08:05: “it broke again”",
-        "Where: forum 40, FR 12",
+        "Where: forum 40; FR 12",
     ),
     "fr": (
         "[élevée] Acme : 48 mentions négatives en 1 h, environ 12 attendues",
@@ -143,7 +143,7 @@ EXPECTED = {
         "Part négative : 80 %, d’habitude 20 %.",
         "3 propos distincts; 21 auteurs, dont 1 nouveau; portée : 12 345 abonnés",
         "Parti de ann, 13 h 05 : « it broke again »",
-        "Où : forum 40, FR 12",
+        "Où : forum 40; FR 12",
     ),
     "ru": (
         "[высокая важность] Acme: 48 негативных упоминаний за 1 ч, ожидалось около 12",
@@ -151,7 +151,7 @@ EXPECTED = {
         "Доля негатива: 80 %, обычно 20 %.",
         "3 истории; 21 автор, из них 1 новый; охват: 12 345 подписчиков",
         "Начало: ann, 15:05: «it broke again»",
-        "Где: forum 40, FR 12",
+        "Где: forum 40; FR 12",
     ),
 }
 

@@ -81,7 +81,7 @@ _ENGLISH: Final[dict[str, str | Forms]] = {
     "footer": "Veille sends this because the topic {topic} is routed to this channel.",
     "observed": "observed",
     "expected": "expected",
-    "duration": "for",
+    "duration": "duration",
     "author": "by {author}",
     "digest.quiet": "While it was quiet: {incidents}",
     "digest.daily": "The day in Veille, {when}: {incidents}",

@@ -22,8 +22,7 @@ VL_VERSION: Final = "6.4"
 # Seen on white as on a dark page: mails are shown on either, and the picture is the same.
 INK: Final = "#7a8699"
 BEFORE: Final = "#9aa5b4"
-LINE: Final = "#334155"
-"""Over a white edge, so that it is seen on any ground."""
+LINE: Final = "#0e9fb8"
 COLOURS: Final[dict[SentimentLabel | None, str]] = {
     "neg": "#d9571c",
     "pos": "#2f86d1",
@@ -52,7 +51,7 @@ def definition(brief: Brief) -> dict[str, Any] | None:
     if usual is not None:
         since = _shown(words, incident.began_at)
         place = {"t": since, "e": max(bars[-1]["e"], since), "n": usual}
-        layers += [_rule(place, "#ffffff", 5), _rule(place, LINE, 2)]
+        layers.append(_rule(place))
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": WIDTH,
@@ -143,10 +142,10 @@ def _bars(bars: list[dict[str, Any]], colour: str, *, long: int) -> dict[str, An
     }
 
 
-def _rule(place: dict[str, Any], colour: str, width: int) -> dict[str, Any]:
+def _rule(place: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": {"values": [place]},
-        "mark": {"type": "rule", "strokeDash": [7, 4], "strokeWidth": width, "color": colour},
+        "mark": {"type": "rule", "strokeDash": [7, 4], "strokeWidth": 2.5, "color": LINE},
         "encoding": {
             "x": {"field": "t", "type": "temporal"},
             "x2": {"field": "e"},

@@ -112,7 +112,9 @@ def gather(brief: Brief, words: Words, clean: Clean) -> Facts:
         terms=terms,
         spread="; ".join(spread) if found.stories else "",
         started=_started(brief, words, clean),
-        places=_places(found.sources + found.countries, words, clean),
+        places="; ".join(
+            _places(places, words, clean) for places in (found.sources, found.countries) if places
+        ),
     )
 
 
