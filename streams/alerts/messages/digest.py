@@ -55,6 +55,7 @@ class _TopicRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     url: str
     total: str
+    told: str
     share: str
     change: str
 
@@ -129,7 +130,7 @@ def _row(incident: Incident, brief: DigestBrief, words: Words) -> _Row:
     about = [
         words.say(f"severity.{incident.severity}"),
         words.say(f"kind.{incident.kind}"),
-        words.moment(incident.began_at, brief.until),
+        words.moment(incident.began_at),
         words.say(f"status.{incident.status}"),
     ]
     return _Row(
@@ -151,6 +152,7 @@ def _topic(topic: TopicLine, brief: DigestBrief, words: Words) -> _TopicRow:
         name=inline(brief.names.get(topic.topic) or topic.topic, 80),
         url=address(filter_link(brief.base_url, where)),
         total=words.number(topic.total),
+        told=words.many("mentions", topic.total),
         share=words.percent(topic.negative / max(topic.total, 1)),
         change=change,
     )
@@ -163,8 +165,11 @@ def _text(told: _Told, words: Words) -> str:
         blocks.append("\n".join(filter(None, lines)))
     blocks.append(told.more if told.rows else words.say("digest.none"))
     topics = [
-        f"{each.name}: {each.total} {words.say('measured.total')},"
-        f" {each.share} {words.say('negative')}, {each.change}"
+        words.say(
+            "label",
+            name=each.name,
+            value=f"{each.told}, {each.share} {words.say('negative')}, {each.change}",
+        )
         for each in told.topics
     ]
     if topics:
