@@ -1,21 +1,28 @@
 """The outbox: what is to be sent to whom, kept in the store until it is known to have arrived."""
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 
 from connectors.post import Moment
-from streams.alerts.records import Incident, Severity
+from streams.alerts.records import Evidence, Incident, Severity
+from streams.alerts.schedule import at_least
 from streams.store.patience import states_in_time
 from streams.store.port import Store
 
 NOTICE: Final = "notice"
 """The kind of these states; the key is the notice's."""
+RINGING: Final = frozenset({"opened", "grown", "reopened"})
+EXPIRES: Final = timedelta(hours=24)
+"""So long after it was due a message is tried."""
 KEPT: Final = timedelta(days=30)
 """So long it can be looked up what became of a notice."""
+
+_log = logging.getLogger(__name__)
 
 Status = Literal["waiting", "delivered", "failed", "expired", "dropped"]
 
@@ -53,11 +60,55 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def incident_id(self) -> str:
         return self.incident.id if self.incident else ""
 
+    @property
+    def incident_version(self) -> int:
+        return self.incident.version if self.incident else 0
+
+    @property
+    def rang_at(self) -> datetime:
+        """When it was sent or, where it could not be, when it should have been."""
+        return self.delivered_at or (self.expires_at - EXPIRES)
+
+    def done(self) -> Incident | None:
+        """The incident without what only its message needed."""
+        if self.incident is None:
+            return None
+        return msgspec.structs.replace(self.incident, evidence=Evidence())
+
 
 def key_of(*parts: object) -> str:
     """An idempotency key of what a notice is about: 32 hexadecimal characters."""
     raw = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+def first_rings(notices: Iterable[Notice], least: Severity) -> Iterator[Notice]:
+    """Of each incident, and again of each time that it opened anew, the notice by which it first
+    rang so gravely."""
+    rings = [
+        notice
+        for notice in notices
+        if notice.event in RINGING
+        and notice.status != "dropped"
+        and at_least(notice.severity, least)
+    ]
+    rings.sort(key=lambda ring: (ring.incident_id, ring.incident_version, ring.rang_at, ring.key))
+    before: Notice | None = None
+    for ring in rings:
+        first = before is None or ring.incident_id != before.incident_id
+        anew = ring.event == "reopened" and before and before.incident_version
+        if first or (anew and anew != ring.incident_version):
+            yield ring
+        before = ring
+
+
+def _read(key: str, told: dict[str, Any]) -> Notice | None:
+    """What another version wrote and this one can't read is left alone."""
+    try:
+        return msgspec.convert(told, Notice)
+    except msgspec.ValidationError as error:
+        _log.warning("notice %s can't be read: %s", key, error)
+        return None
 
 
 class Outbox:
@@ -71,8 +122,8 @@ class Outbox:
     async def load(self) -> None:
         """Read all; waits while the store is away."""
         for key, told in (await states_in_time(self._store, NOTICE)).items():
-            if told:
-                self._notices[key] = msgspec.convert(told, Notice)
+            if told and (notice := _read(key, told)):
+                self._notices[key] = notice
 
     async def add(self, notice: Notice) -> bool:
         """Keep it, unless it is known; whether it is new. Durable when it returns."""

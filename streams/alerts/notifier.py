@@ -8,7 +8,7 @@ that was sent but not yet marked when the process died is sent again with the sa
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +19,8 @@ from connectors.post import utc_now
 from connectors.text import line
 from streams.alert_settings import Delivery as DeliverySettings
 from streams.alerts.channel import Channel
-from streams.alerts.notices import Notice, Outbox, key_of
+from streams.alerts.kept import INCIDENT, read_incidents
+from streams.alerts.notices import EXPIRES, RINGING, Notice, Outbox, first_rings, key_of
 from streams.alerts.records import Incident
 from streams.alerts.schedule import escalates, last_slot, quiet_until, receivers, rest
 from streams.alerts.state import ALERT, AlertState
@@ -30,12 +31,7 @@ from streams.store.port import Store
 
 TOLD: Final = frozenset({"opened", "grown", "reopened", "resolved", "withdrawn"})
 """Events that people are told of; `updated` and `handled` are for pages and programs."""
-RINGING: Final = frozenset({"opened", "grown", "reopened"})
-INCIDENT: Final = "incident"
-EXPIRES: Final = timedelta(hours=24)
 MOST_ATTEMPTS: Final = 60
-LONGEST_WAIT: Final = timedelta(hours=1)
-"""However long a server asks to wait."""
 DIGEST_LATE: Final = timedelta(hours=2)
 """A digest that could not be sent for so long is left out: the next one is near."""
 RECENT: Final = timedelta(days=1)
@@ -73,6 +69,7 @@ class Notifier:
         self._rest_after = rest_after
         self._news = {channel: asyncio.Event() for channel in self._channels}
         self._failures = dict.fromkeys(self._channels, 0)
+        self._sent: set[str] = set()  # not again by this process, whatever becomes of the record
         self._loaded = False
         self._loading = asyncio.Lock()
         self._settled: set[tuple[str, int]] = set()
@@ -103,14 +100,14 @@ class Notifier:
         return [channel for channel in self._channels if channel in knowing]
 
     async def _add(
-        self, incident: Incident, event: str, channel: str, *, step: int = -1, waited: int = 0
+        self, incident: Incident, event: str, channel: str, *, of: object = None, waited: int = 0
     ) -> None:
         now = self._now()
         zone = self._settings.zone
         free = quiet_until(now, self._settings.quiet_hours, incident.severity, zone)
         due = free or now
         notice = Notice(
-            key=key_of(incident.id, channel, event, incident.version if step < 0 else step),
+            key=key_of(incident.id, channel, event, of or incident.version),
             channel=channel,
             event=event,
             severity=incident.severity,
@@ -160,7 +157,7 @@ class Notifier:
 
     async def _incidents(self) -> list[Incident]:
         states = await states_in_time(self._store, INCIDENT)
-        return [msgspec.convert(told, Incident) for told in states.values() if told]
+        return list(read_incidents(states.values()))
 
     async def _deliver(self, channel: Channel) -> None:
         """Send what is due, for as long as we live. No failure ends it."""
@@ -168,6 +165,7 @@ class Notifier:
         while True:
             news.clear()
             waiting = self._outbox.waiting(channel.id)
+            waiting = [notice for notice in waiting if notice.key not in self._sent]
             due = [notice for notice in waiting if notice.due_at <= self._now()]
             if due:
                 try:
@@ -195,6 +193,7 @@ class Notifier:
             delivery = await self._writer.delivery(notices, channel, self._settings)
             async with asyncio.timeout(SEND_SECONDS):
                 answer = await channel.send(delivery)
+            self._sent |= {notice.key for notice in notices}
         except (ConnectorError, StoreError, TimeoutError, OSError) as error:
             await self._failed(channel, notices, error)
         except Exception as error:  # noqa: BLE001 # a defect is a failure too: kept and seen
@@ -211,6 +210,7 @@ class Notifier:
                 attempts=notice.attempts + 1,
                 delivered_at=self._now(),
                 answer=line(answer, limit=300),
+                incident=notice.done(),
                 last_error="",
             )
         if self._failures[channel.id] >= DEAD_AFTER:
@@ -220,7 +220,7 @@ class Notifier:
     async def _failed(self, channel: Channel, notices: list[Notice], error: Exception) -> None:
         why = line(str(error), limit=300) or type(error).__name__
         _log.warning("channel %s: %s", channel.id, why)
-        due = self._next_try(max(notice.attempts for notice in notices) + 1, error)
+        due = self._next_try(notices, error)
         for notice in notices:
             attempts = notice.attempts + 1
             over = attempts >= MOST_ATTEMPTS
@@ -235,12 +235,14 @@ class Notifier:
         if self._failures[channel.id] == DEAD_AFTER:
             await self._tell_of_dead(channel, why)
 
-    def _next_try(self, attempts: int, error: Exception) -> datetime:
-        now = self._now()
-        due = now + self._rest_after(attempts)
-        if isinstance(error, WaitUntil):
-            return min(max(due, error.moment), now + LONGEST_WAIT)
-        return due
+    def _next_try(self, notices: list[Notice], error: Exception) -> datetime:
+        """Later each time, or when the server asks for it, and once more before it expires."""
+        attempts = max(notice.attempts for notice in notices) + 1
+        due = self._now() + self._rest_after(attempts)
+        if not isinstance(error, WaitUntil):
+            return due
+        last = min(notice.expires_at for notice in notices) - timedelta(minutes=1)
+        return max(due, min(error.moment, last))
 
     async def _tell_of_dead(self, channel: Channel, why: str) -> None:
         kind = f"channel:{channel.id}"
@@ -264,27 +266,25 @@ class Notifier:
         if not due:
             return
         now_open = {incident.id: incident for incident in await self._incidents()}
-        for notice, number in due:
-            self._settled.add((notice.key, number))
+        for ring, number in due:
+            self._settled.add((ring.key, number))
             step = self._settings.escalation[number]
-            incident = now_open.get(notice.incident_id)
+            incident = now_open.get(ring.incident_id)
             if incident is None or not escalates(incident, step):
                 continue
+            of, waited = f"{number} of {ring.incident_version}", step.after_minutes
             for channel in (each for each in step.channels if each in self._channels):
-                waited = step.after_minutes
-                await self._add(incident, "escalated", channel, step=number, waited=waited)
+                await self._add(incident, "escalated", channel, of=of, waited=waited)
 
-    def _unanswered(self) -> list[tuple[Notice, int]]:
-        """Notices that rang so long ago that a step is due, each with the step's number."""
+    def _unanswered(self) -> Iterator[tuple[Notice, int]]:
+        """What rang so long ago that a step is due, with the step's number."""
         now = self._now()
-        return [
-            (notice, number)
-            for notice in self._outbox.all()
-            if notice.event in RINGING and notice.status != "dropped"
-            for number, step in enumerate(self._settings.escalation)
-            if (notice.key, number) not in self._settled
-            and now - RECENT * 8 < _rang_at(notice) <= now - timedelta(minutes=step.after_minutes)
-        ]
+        for number, step in enumerate(self._settings.escalation):
+            latest = now - timedelta(minutes=step.after_minutes)
+            for ring in first_rings(self._outbox.all(), step.min_severity):
+                new = (ring.key, number) not in self._settled
+                if new and latest - RECENT < ring.rang_at <= latest:
+                    yield ring, number
 
     async def _plan_digests(self) -> None:
         now = self._now()
@@ -315,10 +315,3 @@ def _together(due: list[Notice]) -> list[Notice]:
     if len(held) > 1 and due[0].held:
         return held
     return due[:1]
-
-
-def _rang_at(notice: Notice) -> datetime:
-    """When it was sent or, where it could not be, when it should have been."""
-    if notice.delivered_at is not None:
-        return notice.delivered_at
-    return max(notice.due_at, notice.created_at) if notice.held else notice.created_at

@@ -8,6 +8,7 @@ import msgspec
 
 from streams.alert_settings import Delivery as DeliverySettings
 from streams.alerts.channel import Channel, Delivery
+from streams.alerts.kept import INCIDENT, read_incidents
 from streams.alerts.messages.brief import Brief, Event
 from streams.alerts.messages.compose import compose
 from streams.alerts.messages.digest import DigestBrief, Period, TopicLine, compose_digest
@@ -145,8 +146,7 @@ class Writer:
             for each in now
             if topic_fits(each.value, patterns)
         ]
-        states = (await self._store.states("incident")).values()
-        incidents = [msgspec.convert(told, Incident) for told in states if told]
+        incidents = read_incidents((await self._store.states(INCIDENT)).values())
         return topics, [
             each
             for each in incidents

@@ -122,6 +122,8 @@ def _server(plugin: Any) -> dict[str, Any]:
 
 def _notify(plugin: Any, job: Job) -> bool:
     title, _, body = job.short.partition("\n")
+    if "overflow=" not in job.url:  # a text message holds less than we have to say
+        plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
     kind = apprise.NotifyType(_TYPES.get(job.type, "info"))
     told = apprise.NotifyFormat.TEXT
     return bool(plugin.notify(title=title, body=body or title, notify_type=kind, body_format=told))

@@ -37,7 +37,12 @@ def delivery(language: Language = "en", **fields: Any) -> Delivery:
     step = timedelta(minutes=15)
     series = [Bucket(start=NOON + step * n, total=5, neg=3) for n in range(-8, 4)]
     one = incident(evidence=evidence())
-    told = {"incident": one, "series": series, "step": step, "base_url": "https://v.example.org"}
+    told: dict[str, Any] = {
+        "incident": one,
+        "series": series,
+        "step": step,
+        "base_url": "https://v.example.org",
+    }
     brief = Brief(**(told | {"language": language} | fields))
     payload = {"incident": msgspec.to_builtins(one)}
     return Delivery(
@@ -144,7 +149,7 @@ def mail_url(port: int, more: str = "") -> str:
 
 
 def part(mail: EmailMessage, kind: str) -> EmailMessage:
-    return next(each for each in mail.walk() if each.get_content_type() == kind)  # type: ignore[return-value]
+    return next(each for each in mail.walk() if each.get_content_type() == kind)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -2,7 +2,7 @@
 
 import string
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -118,7 +118,7 @@ def test_numbers_and_times_are_written_as_in_the_language() -> None:
     assert french.quote("a « b » c") == "«\u202fa ' b ' c\u202f»"
 
 
-@pytest.mark.parametrize("kind", list(Kind.__args__))
+@pytest.mark.parametrize("kind", list(get_args(Kind)))
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_kind_has_its_headline(language: Language, kind: Kind) -> None:
     one = incident(kind=kind, author="ann", rule="negative >= 20 in 15m", observed=21.0)

@@ -20,10 +20,12 @@ from streams.alert_settings import Delivery
 from streams.alerts.channel import Channel, MemoryChannel
 from streams.alerts.channel import Delivery as Sent
 from streams.alerts.deaths import standing
+from streams.alerts.kept import INCIDENT
 from streams.alerts.messages.language import Language
 from streams.alerts.notices import KEPT, NOTICE, Notice
-from streams.alerts.notifier import INCIDENT, Notifier
+from streams.alerts.notifier import Notifier
 from streams.alerts.records import Incident
+from streams.alerts.state import AlertState
 from streams.channels.webhook import Webhook
 from streams.store.port import Store
 from tests.support.alerts import evidence, incident, settings
@@ -143,7 +145,7 @@ async def test_a_dead_channel_blocks_nobody_and_is_told_of(case: Case) -> None:
         for number in range(5):
             await made.on_change(incident(number), "opened")
         await until(lambda: len(fine.sent) == 5)
-        alerts = []
+        alerts: list[AlertState] = []
         while not alerts:
             alerts = await standing(case.store)
             await asyncio.sleep(0.02)
@@ -292,6 +294,30 @@ async def test_what_nobody_acknowledges_is_escalated_once(case: Case) -> None:
     async with running(again):
         await asyncio.sleep(0.15)
     assert len(boss.sent) == 1, "nor by the next process"
+
+
+async def test_it_escalates_again_when_it_opens_again_and_not_when_it_grows(case: Case) -> None:
+    clock = Clock(NIGHT)
+    ops, boss = MemoryChannel("ops"), MemoryChannel("boss")
+    told = settings("ops", "boss", routes=[{"channels": ["ops"]}], escalation=STEPS)
+    async with running(notifier(case.store, told, ops, boss, now=clock)) as made:
+        for version, event in ((1, "opened"), (2, "grown"), (3, "reopened")):
+            one = incident(version=version, severity="critical" if version == 2 else "high")
+            await keep(case.store, one)
+            await made.on_change(one, event)
+            await until(lambda: len(ops.sent) == version)  # noqa: B023 # awaited at once
+            clock.now += timedelta(minutes=20)
+            await asyncio.sleep(0.15)
+    assert [each.event for each in boss.sent] == ["escalated", "escalated"]
+
+
+async def test_states_that_cannot_be_read_stop_nothing(case: Case) -> None:
+    await case.store.put_state(NOTICE, "x", {"key": 7})
+    await case.store.put_state(INCIDENT, "y", {"id": []})
+    channel = MemoryChannel("a")
+    async with running(notifier(case.store, settings("a"), channel)) as made:
+        await made.on_change(incident(), "opened")
+        await until(lambda: bool(channel.sent))
 
 
 async def test_a_digest_comes_by_schedule_and_once(case: Case) -> None:

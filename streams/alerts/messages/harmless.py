@@ -18,7 +18,6 @@ _CHAT: Final = str.maketrans(
     {
         "<": "‹",
         ">": "›",
-        "&": "＆",
         "*": "∗",
         "_": "＿",
         "~": "∼",
@@ -29,6 +28,7 @@ _CHAT: Final = str.maketrans(
         "\\": "＼",
     }
 )
+_ENTITY: Final = re.compile(r"&(?=#?\w{1,31};)")
 _CALL: Final = re.compile(r"[@#!](?=\w)")
 _WEB: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}):(?=//|[^\s])")
 
@@ -42,7 +42,7 @@ def inline(text: str, limit: int = 300) -> str:
 def for_chat(text: str, limit: int = 300) -> str:
     """As `inline`, and nothing in it is markup, calls anyone, or becomes a link."""
     bare = inline(text, limit).translate(_CHAT)
-    bare = _WEB.sub(r"\1꞉", bare)
+    bare = _WEB.sub(r"\1꞉", _ENTITY.sub("＆", bare))
     return _CALL.sub(lambda found: found[0] + "\u2060", bare)
 
 
