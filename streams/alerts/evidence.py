@@ -6,14 +6,14 @@ At most 2,000 posts of the window and 2,000 of the four weeks before it are read
 import asyncio
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from connectors.text import line, link
-from streams.alerts.records import BUCKET_SECONDS, Evidence, Incident, KeyPost, Kind
+from streams.alerts.records import BUCKET_SECONDS, Evidence, Incident, KeyPost, Kind, Term
 from streams.alerts.terms import Counted, count, new_terms, terms_of
 from streams.records import Mention, SentimentLabel
 from streams.store.port import Filter, Page, Store
@@ -66,28 +66,52 @@ async def evidence(store: Store, incident: Incident, *, own: Collection[str] = (
     if len(before) < FEW and past.sentiments:
         past = msgspec.structs.replace(past, sentiments=())
         before = await _past(store, past, incident.began_at)
-    reads = [_read(each, own) for each in mentions]
-    window = count((each.story, each.terms) for each in reads)
-    history_reads = [_read(each, own) for each in before]
-    history = count((each.story, each.terms) for each in history_reads)
-    terms = new_terms(window, history)
-    sizes = Counter(each.story for each in reads)
-    known = {each.author for each in history_reads}
-    authors, new = await _authors(store, where, incident.began_at, reads, known)
+    # Some 50 µs a post, in a thread so that a worker's loop goes on meanwhile.
+    said = await asyncio.to_thread(_said, mentions, before, own)
+    authors, new = await _authors(store, where, incident.began_at, said)
     sources, countries = await asyncio.gather(
         store.top(where, "source", limit=5), store.top(where, "country", limit=5)
     )
-    first = _first(reads, sizes, [term.text for term in terms])
     return Evidence(
+        posts=said.posts,
+        terms=said.terms,
+        stories=said.stories,
+        authors=authors,
+        new_authors=new,
+        first=said.first,
+        sources=[(each.value, each.total) for each in sources if each.value],
+        countries=[(each.value, each.total) for each in countries if each.value],
+        reach=said.reach,
+    )
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What the posts alone tell; `authors` and `known` are those read, of now and of the past."""
+
+    posts: list[KeyPost]
+    terms: list[Term]
+    stories: int
+    first: KeyPost | None
+    reach: int
+    authors: frozenset[str]
+    known: frozenset[str]
+
+
+def _said(mentions: Sequence[Mention], before: Sequence[Mention], own: Collection[str]) -> _Said:
+    reads, past = ([_read(each, own) for each in some] for some in (mentions, before))
+    window = count((each.story, each.terms) for each in reads)
+    history = count((each.story, each.terms) for each in past)
+    terms = new_terms(window, history)
+    sizes = Counter(each.story for each in reads)
+    first = _first(reads, sizes, [term.text for term in terms])
+    return _Said(
         posts=[_key_post(each, sizes[each.story]) for each in _chosen(reads, window, history)],
         terms=terms,
         stories=len(sizes),
-        authors=authors,
-        new_authors=new,
         first=_key_post(first, sizes[first.story]) if first else None,
-        sources=[(each.value, each.total) for each in sources if each.value],
-        countries=[(each.value, each.total) for each in countries if each.value],
         reach=_reach(reads),
+        authors=frozenset(each.author for each in reads if each.author),
+        known=frozenset(each.author for each in past if each.author),
     )
 
 
@@ -130,10 +154,8 @@ async def _past(store: Store, where: Filter, began: datetime) -> list[Mention]:
     return [each for page in pages for each in page.mentions]
 
 
-async def _authors(
-    store: Store, where: Filter, began: datetime, reads: Sequence[_Read], known: Set[str]
-) -> tuple[int, int]:
-    """How many wrote, and how many of them had not in four weeks, in any tone. `known` wrote then.
+async def _authors(store: Store, where: Filter, began: datetime, said: _Said) -> tuple[int, int]:
+    """How many wrote, and how many of them had not in four weeks, in any tone.
 
     Told apart are those read and a thousand more. Where the past has too many authors to list,
     each is looked up, at most `LOOKED_UP`: one that was not is not called new.
@@ -143,9 +165,8 @@ async def _authors(
         store.top(where, "author", limit=MOST_AUTHORS),
         store.top(past, "author", limit=MOST_AUTHORS),
     )
-    names = {each.value for each in now} | {each.author for each in reads}
-    names.discard("")
-    fresh = sorted(names - {each.value for each in then} - known)
+    names = said.authors | {each.value for each in now if each.value}
+    fresh = sorted(names - {each.value for each in then} - said.known)
     if len(then) < MOST_AUTHORS:
         return len(names), len(fresh)
     return len(names), sum([await _is_new(store, past, name) for name in fresh[:LOOKED_UP]])

@@ -8,9 +8,9 @@ that was sent but not yet marked when the process died is sent again with the sa
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -37,6 +37,7 @@ DIGEST_LATE: Final = timedelta(hours=2)
 RECENT: Final = timedelta(days=1)
 SEND_SECONDS: Final = 75.0
 LOOK_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 5.0
 DEAD_AFTER: Final = 3
 """Tries that failed in a row before `veille status` says so."""
 
@@ -200,7 +201,7 @@ class Notifier:
             _log.exception("channel %s", channel.id)
             await self._failed(channel, notices, error)
         else:
-            await self._succeeded(channel, notices, answer)
+            await _to_its_end(self._succeeded(channel, notices, answer))
 
     async def _succeeded(self, channel: Channel, notices: list[Notice], answer: str) -> None:
         for notice in notices:
@@ -306,6 +307,16 @@ class Notifier:
                 )
                 if await self._outbox.add(notice):
                     self._news[channel].set()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Also when we are stopped meanwhile: an orderly stop must not make a message come twice."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=STOP_SECONDS)
+        raise
 
 
 def _together(due: list[Notice]) -> list[Notice]:

@@ -124,6 +124,6 @@ def _file(given: ChannelSettings, name: str) -> str:
         raise ConfigError(
             f"alerts.channels: {given.id}: {name}: {path} can't be read: {reason}"
         ) from None
-    if not value:
-        raise ConfigError(f"alerts.channels: {given.id}: {name}: {path} is empty")
+    if len(value.split("\n")) != 1 or not value:
+        raise ConfigError(f"alerts.channels: {given.id}: {name}: {path} must hold one line")
     return value

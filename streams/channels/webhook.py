@@ -89,8 +89,6 @@ class Webhook:
             "x-veille-event": delivery.event,
             HEADER: sign(self._secret, int(self._clock()), body),
         }
-        if self._url.userinfo:
-            raise Fatal(f"{self.place}: a webhook's address takes no user and password")
         return httpx.Request(
             "POST", self._url, headers=headers, content=body, extensions={"timeout": _TIMEOUT}
         )
@@ -140,5 +138,7 @@ def parsed(url: str, allow_hosts: frozenset[str]) -> httpx.URL:
         raise Fatal("the webhook's address can't be read") from None
     if found.scheme not in _PORTS or not found.host:
         raise NotAllowed(f"{shown(url)} is not a web address: https://…")
+    if found.userinfo:
+        raise Fatal(f"{found.host}: a webhook's address takes no user and password")
     check_literal(found.host, found.port or _PORTS[found.scheme], allow_hosts)
     return found

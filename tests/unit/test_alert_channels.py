@@ -268,6 +268,11 @@ CASES = [
     ({"webhook": "http://10.1.2.3/x", "secret_env": "V_SECRET"}, "", "private or reserved"),
     ({"webhook": "https://example.org/x", "secret_env": "V_NONE"}, "", "V_NONE is not set"),
     ({"webhook": "https://example.org/x", "secret_env": "V_SHORT"}, "", "openssl rand -hex 32"),
+    (
+        {"webhook_env": "V_URL", "secret_env": "V_SECRET"},
+        "https://u:token1234@example.org/",
+        "takes no user and password",
+    ),
     ({"webhook_env": "V_URL", "secret_env": "V_SECRET"}, "gopher://x.example", "web address"),
 ]
 
@@ -287,6 +292,13 @@ async def test_a_wrong_channel_is_refused_at_the_start(
     assert said in told
     assert "token1234" not in told
     assert SECRET not in told
+
+
+async def test_a_file_holds_one_address(tmp_path: Path) -> None:
+    for text in ("", "\n", "json://a.example\njson://b.example\n"):
+        (tmp_path / "url").write_text(text)
+        with pytest.raises(ConfigError, match="must hold one line"):
+            await open_channels(settings({"id": "ops", "url_file": str(tmp_path / "url")}))
 
 
 async def test_every_wrong_channel_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
