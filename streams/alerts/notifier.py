@@ -194,6 +194,7 @@ class Notifier:
             delivery = await self._writer.delivery(notices, channel, self._settings)
             async with asyncio.timeout(SEND_SECONDS):
                 answer = await channel.send(delivery)
+            sent_at = self._now()
             self._sent |= {notice.key for notice in notices}
         except (ConnectorError, StoreError, TimeoutError, OSError) as error:
             await self._failed(channel, notices, error)
@@ -201,15 +202,17 @@ class Notifier:
             _log.exception("channel %s", channel.id)
             await self._failed(channel, notices, error)
         else:
-            await _to_its_end(self._succeeded(channel, notices, answer))
+            await _to_its_end(self._succeeded(channel, notices, answer, sent_at))
 
-    async def _succeeded(self, channel: Channel, notices: list[Notice], answer: str) -> None:
+    async def _succeeded(
+        self, channel: Channel, notices: list[Notice], answer: str, sent_at: datetime
+    ) -> None:
         for notice in notices:
             await self._outbox.change(
                 notice,
                 status="delivered",
                 attempts=notice.attempts + 1,
-                delivered_at=self._now(),
+                delivered_at=sent_at,
                 answer=line(answer, limit=300),
                 incident=notice.done(),
                 last_error="",
