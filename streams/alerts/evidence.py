@@ -6,7 +6,7 @@ At most 2,000 posts of the window and 2,000 of the four weeks before it are read
 import asyncio
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,8 @@ import msgspec
 
 from connectors.text import line, link
 from streams.alerts.records import BUCKET_SECONDS, Evidence, Incident, KeyPost, Kind, Term
-from streams.alerts.terms import Counted, count, new_terms, terms_of
+from streams.alerts.terms import Counted, count, new_terms, own_words, terms_of
+from streams.criteria.topics import Topic
 from streams.records import Mention, SentimentLabel
 from streams.store.port import Filter, Page, Store
 from streams.store.rules import tone
@@ -113,6 +114,18 @@ def _said(mentions: Sequence[Mention], before: Sequence[Mention], own: Collectio
         authors=frozenset(each.author for each in reads if each.author),
         known=frozenset(each.author for each in past if each.author),
     )
+
+
+class Explainer:
+    """`evidence` for topics as they are now: what the watch calls when an incident opens."""
+
+    def __init__(self, store: Store, topics: Callable[[], Mapping[str, Topic]]) -> None:
+        self._store = store
+        self._topics = topics
+
+    async def __call__(self, incident: Incident) -> Evidence:
+        topic = self._topics().get(incident.topic)
+        return await evidence(self._store, incident, own=own_words(topic) if topic else ())
 
 
 def window_of(incident: Incident) -> Filter:

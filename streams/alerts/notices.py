@@ -120,7 +120,8 @@ class Outbox:
         self._notices: dict[str, Notice] = {}
 
     async def load(self) -> None:
-        """Read all; waits while the store is away."""
+        """Read all, anew; waits while the store is away."""
+        self._notices.clear()
         for key, told in (await states_in_time(self._store, NOTICE)).items():
             if told and (notice := _read(key, told)):
                 self._notices[key] = notice

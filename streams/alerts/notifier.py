@@ -46,7 +46,8 @@ _log = logging.getLogger(__name__)
 
 class Notifier:
     """`on_change` is called for every change of an incident; `run` delivers until it is cancelled.
-    One of an installation runs at a time."""
+    One of an installation works at a time: where several run, `holds` tells whether it is this one.
+    """
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Notifier:
         *,
         base_url: str = "",
         topic_names: Mapping[str, str] | None = None,
+        holds: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = utc_now,
         look_seconds: float = LOOK_SECONDS,
         rest_after: Callable[[int], timedelta] = rest,
@@ -65,6 +67,7 @@ class Notifier:
         self._channels = {channel.id: channel for channel in channels}
         self._writer = Writer(store, base_url, topic_names or {})
         self._outbox = Outbox(store)
+        self._holds = holds
         self._now = now
         self._look_seconds = look_seconds
         self._rest_after = rest_after
@@ -85,7 +88,8 @@ class Notifier:
         if event == "grown" and incident.status == "acknowledged":
             return
         for channel in self._receivers(incident, event):
-            await self._add(incident, event, channel)
+            if event != "opened" or not self._knows_of(incident, channel):
+                await self._add(incident, event, channel)
 
     def _receivers(self, incident: Incident, event: str) -> list[str]:
         """An end is told to those who know the beginning."""
@@ -99,6 +103,19 @@ class Notifier:
             and notice.status in {"delivered", "waiting"}
         }
         return [channel for channel in self._channels if channel in knowing]
+
+    def _knows_of(self, incident: Incident, channel: str) -> bool:
+        """Whether its opening is told already, by whatever version; one that was taken back may
+        open once more."""
+        told = [
+            notice
+            for notice in self._outbox.all()
+            if (notice.incident_id, notice.channel) == (incident.id, channel)
+            and notice.event in {"opened", "withdrawn"}
+            and notice.status != "dropped"
+        ]
+        last = max(told, key=lambda notice: notice.incident_version, default=None)
+        return last is not None and last.event == "opened"
 
     async def _add(
         self, incident: Incident, event: str, channel: str, *, of: object = None, waited: int = 0
@@ -129,13 +146,30 @@ class Notifier:
                 await self._outbox.change(notice, status="dropped")
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
-        await self._load()
-        await self._catch_up()
-        async with asyncio.TaskGroup() as tasks:
-            for channel in self._channels.values():
-                tasks.create_task(self._deliver(channel), name=f"channel {channel.id}")
-            tasks.create_task(self._look(), name="schedules")
+        """Deliver until cancelled, for as long as `holds` says that it is us."""
+        while True:
+            while not self._holds():
+                self._loaded = False  # another one writes the outbox now
+                await asyncio.sleep(min(1.0, self._look_seconds))
+            await self._load()
+            await self._catch_up()
+            await self._work()
+
+    async def _work(self) -> None:
+        works = [self._deliver(channel) for channel in self._channels.values()]
+        tasks = [asyncio.create_task(work) for work in [*works, self._look()]]
+        try:
+            while self._holds():
+                seconds = min(1.0, self._look_seconds)
+                done, _ = await asyncio.wait(
+                    tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION
+                )
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _load(self) -> None:
         async with self._loading:

@@ -4,5 +4,5 @@ import typer
 
 from streams.commands import alerts_channels
 
-alerts = typer.Typer(help="Incidents, and how they reach people.", no_args_is_help=True)
-alerts_channels.register(alerts)
+app = typer.Typer(help="Incidents, and how they reach people.", no_args_is_help=True)
+alerts_channels.register(app)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.post import Author
-from streams.alerts.evidence import evidence
+from streams.alerts.evidence import Explainer, evidence
 from streams.alerts.records import Evidence
 from streams.alerts.terms import count, new_terms, own_words, terms_of
 from streams.criteria.topics import Topic
@@ -183,3 +183,11 @@ async def test_of_authors_too_many_to_look_up_none_is_called_new_unproved(case: 
     why = await evidence(case.store, incident())
     assert why.authors == 150
     assert why.new_authors == 50, "a hundred wrote before"
+
+
+async def test_the_explainer_knows_a_topic_s_own_words(case: Case) -> None:
+    await case.store.write(past() + window())
+    topics = {"brand": Topic(id="brand", query="login OR error")}
+    why = await Explainer(case.store, lambda: topics)(incident())
+    assert why.posts
+    assert not {"login", "error"} & {word for term in why.terms for word in term.text.split()}

@@ -237,6 +237,18 @@ async def test_what_turned_out_false_before_it_was_sent_is_not_sent(case: Case) 
     assert [each.status for each in await notices(case.store)] == ["dropped"]
 
 
+async def test_an_opening_is_told_once_whatever_its_version_unless_taken_back(case: Case) -> None:
+    channel = MemoryChannel("a")
+    async with running(notifier(case.store, settings("a"), channel)) as made:
+        await made.on_change(incident(version=1), "opened")
+        await made.on_change(incident(version=2), "opened")
+        await until(lambda: len(channel.sent) == 1)
+        await made.on_change(incident(version=3, status="withdrawn"), "withdrawn")
+        await made.on_change(incident(version=4), "opened")
+        await until(lambda: len(channel.sent) == 3)
+    assert [each.event for each in channel.sent] == ["opened", "withdrawn", "opened"]
+
+
 async def test_the_night_comes_as_one_message_in_the_morning(case: Case) -> None:
     clock = Clock(NIGHT)
     channel = MemoryChannel("a")
@@ -315,6 +327,28 @@ async def test_it_escalates_again_when_it_opens_again_and_not_when_it_grows(case
             await until(lambda: len(boss.sent) == (version + 1) // 2)  # noqa: B023 # as above
             await asyncio.sleep(0.15)
     assert [each.event for each in boss.sent] == ["escalated", "escalated"]
+
+
+async def test_only_the_one_that_holds_the_lease_delivers(case: Case) -> None:
+    holder = "one"
+    first, second = MemoryChannel("a"), MemoryChannel("a")
+    told = settings("a")
+    fields: dict[str, Any] = {"look_seconds": 0.03}
+    one = Notifier(case.store, told, [first], holds=lambda: holder == "one", **fields)
+    two = Notifier(case.store, told, [second], holds=lambda: holder == "two", **fields)
+    async with running(one), running(two):
+        await one.on_change(incident(1), "opened")
+        await until(lambda: len(first.sent) == 1)
+        await until_kept(case.store, lambda kept: kept[0].status == "delivered")
+        await asyncio.sleep(0.1)
+        holder = "two"
+        await asyncio.sleep(0.2)
+        await two.on_change(incident(1), "opened")
+        await two.on_change(incident(2), "opened")
+        await until(lambda: len(second.sent) == 1)
+        await asyncio.sleep(0.1)
+    assert len(first.sent) == 1
+    assert [each.payload["incident"]["id"] for each in second.sent] == ["i2"]
 
 
 async def test_states_that_cannot_be_read_stop_nothing(case: Case) -> None:
