@@ -216,6 +216,20 @@ async def test_a_service_by_http_gets_the_short_form() -> None:
     assert told["type"] == "warning"
 
 
+@pytest.mark.parametrize("address", ["mmost://127.0.0.1:{}/abcdefghij", "ntfy://127.0.0.1:{}/ops"])
+async def test_a_chat_gets_no_markup_of_others(address: str) -> None:
+    attack = "<!channel> @everyone [bank](https://evil.example) **now** <https://evil.example|x>"
+    one = incident(evidence=evidence(posts=[post(attack)], first=None, terms=[]))
+    async with hook_server() as server:
+        channel = Service("chat", address.format(server.port), allow_hosts=LOCAL)
+        await channel.send(delivery(incident=one, base_url=""))
+    body = server.posted[0].body.decode()
+    told = body + str(server.posted[0].json) if body.startswith("{") else body
+    assert "negative mentions" in told
+    for markup in ("<!channel>", "@everyone", "](http", "**", "evil.example|", "https://evil"):
+        assert markup not in told
+
+
 async def test_no_redirect_of_a_service_is_followed() -> None:
     async with hook_server() as server:
         server.answers = [f"307 Go\r\nLocation: http://127.0.0.1:{server.port}/elsewhere"]
