@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from streams.alert_settings import Delivery
 from streams.errors import ConfigError
 
 
@@ -85,6 +86,18 @@ class Web(_Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8420, ge=0, le=65535, description="Port to listen on.")
+    public_url: str = Field(
+        "",
+        description="Where people reach the pages, such as https://veille.example.org: links of "
+        "messages lead there. Empty: host and port above.",
+        pattern=r"^(https?://[^\s?#]+)?$",
+    )
+
+    @property
+    def base_url(self) -> str:
+        """The pages' address without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
 
 class Source(_Section):
@@ -145,6 +158,10 @@ class Sentiment(_Section):
         return tuple(code.strip() for code in self.languages.split(",") if code.strip())
 
 
+class Alerts(Delivery):
+    """Incidents, and how they reach people."""
+
+
 class Settings(BaseSettings):
     """All settings of a Veille installation."""
 
@@ -157,6 +174,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     pipeline: Pipeline = Pipeline()
     sentiment: Sentiment = Sentiment()
+    alerts: Alerts = Alerts()
     sources: list[Source] = Field([], description="What is collected.")
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("veille"),

@@ -4,7 +4,7 @@ import inspect
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -30,6 +30,11 @@ does not exist is an error that gives its file, line and remedy.
 """
 
 
+_AS_JSON: Final = frozenset(
+    {"sources", "alerts.channels", "alerts.routes", "alerts.escalation", "alerts.digest"}
+)
+
+
 def settings_page() -> str:
     """The whole page, as Markdown."""
     parts = [HEAD, "\n## General\n\n", *_table("", _plain_fields())]
@@ -38,11 +43,28 @@ def settings_page() -> str:
             about = inspect.cleandoc(field.annotation.__doc__ or "")
             parts += [f"\n## `{name}`\n\n{about}\n\n"]
             parts += _table(f"{name}.", field.annotation.model_fields)
+            parts += _parts(f"{name}.", field.annotation)
     about = inspect.cleandoc(Source.__doc__ or "")
     parts += [f"\n## Each of `sources`\n\n{about} Every other key is the connector's own; "]
     parts += ["`veille sources list` tells which there are.\n\n"]
     parts += _table("sources[].", Source.model_fields)
     return "".join(parts)
+
+
+def _parts(prefix: str, section: type[BaseModel]) -> Iterator[str]:
+    """What a section holds that has settings of its own, in a list or alone."""
+    for name, field in section.model_fields.items():
+        inner = next(filter(_is_section, get_args(field.annotation)), None)
+        if inner is None:
+            continue
+        several = get_origin(field.annotation) is list
+        about = inspect.cleandoc(inner.__doc__ or "")
+        yield f"\n### {'Each of ' if several else ''}`{prefix}{name}`\n\n{about}\n\n"
+        yield from _table(f"{prefix}{name}{'[]' if several else ''}.", inner.model_fields)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _plain_fields() -> dict[str, FieldInfo]:
@@ -57,7 +79,7 @@ def _table(prefix: str, fields: dict[str, FieldInfo]) -> Iterator[str]:
     yield "| Setting | Environment | Values | Default | What it does |\n"
     yield "| --- | --- | --- | --- | --- |\n"
     for name, field in fields.items():
-        setting = f"{prefix}{name}"
+        setting = f"{prefix}{field.alias or name}"
         row = [f"`{setting}`", _env(setting), _values(field), _default(field)]
         yield f"| {' | '.join(row)} | {_plain(field.description or '')} |\n"
 
@@ -66,7 +88,7 @@ def _env(setting: str) -> str:
     if "[]" in setting:
         return "(file)"
     variable = f"`VEILLE_{setting.replace('.', '__').upper()}`"
-    return f"{variable} (JSON)" if setting == "sources" else variable
+    return f"{variable} (JSON)" if setting in _AS_JSON else variable
 
 
 def _values(field: FieldInfo) -> str:
@@ -77,8 +99,12 @@ def _values(field: FieldInfo) -> str:
 def _kind(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return " or ".join(_kind(a) for a in get_args(annotation) if a is not type(None))
+    if _is_section(annotation):
+        return "settings"
     words = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
     words |= {SecretStr: "secret", Path: "path"}
     return words.get(annotation, "list" if get_origin(annotation) is list else str(annotation))

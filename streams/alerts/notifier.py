@@ -1,0 +1,365 @@
+"""Tells people: every change that matters becomes a notice in the outbox, and every channel sends
+its own at its own pace.
+
+At least once: a notice is stored before `on_change` returns, and marked after it was sent. One
+that was sent but not yet marked when the process died is sent again with the same key.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from connectors.errors import ConnectorError, WaitUntil
+from connectors.post import utc_now
+from connectors.text import line
+from streams.alert_settings import Delivery as DeliverySettings
+from streams.alerts.channel import Channel
+from streams.alerts.kept import INCIDENT, read_incidents
+from streams.alerts.notices import EXPIRES, RINGING, Notice, Outbox, first_rings, key_of
+from streams.alerts.records import Incident
+from streams.alerts.schedule import escalates, last_slot, quiet_until, receivers, rest
+from streams.alerts.state import ALERT, AlertState
+from streams.alerts.writing import Writer
+from streams.errors import StoreError
+from streams.store.patience import states_in_time
+from streams.store.port import Store
+
+TOLD: Final = frozenset({"opened", "grown", "reopened", "resolved", "withdrawn"})
+"""Events that people are told of; `updated` and `handled` are for pages and programs."""
+MOST_ATTEMPTS: Final = 60
+DIGEST_LATE: Final = timedelta(hours=2)
+"""A digest that could not be sent for so long is left out: the next one is near."""
+RECENT: Final = timedelta(days=1)
+SEND_SECONDS: Final = 75.0
+LOOK_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 5.0
+DEAD_AFTER: Final = 3
+"""Tries that failed in a row before `veille status` says so."""
+
+_log = logging.getLogger(__name__)
+
+
+class Notifier:
+    """`on_change` is called for every change of an incident; `run` delivers until it is cancelled.
+    One of an installation works at a time: where several run, `holds` tells whether it is this one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: DeliverySettings,
+        channels: Sequence[Channel],
+        *,
+        base_url: str = "",
+        topic_names: Mapping[str, str] | None = None,
+        holds: Callable[[], bool] = lambda: True,
+        now: Callable[[], datetime] = utc_now,
+        look_seconds: float = LOOK_SECONDS,
+        rest_after: Callable[[int], timedelta] = rest,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._channels = {channel.id: channel for channel in channels}
+        self._writer = Writer(store, base_url, topic_names or {})
+        self._outbox = Outbox(store)
+        self._holds = holds
+        self._now = now
+        self._look_seconds = look_seconds
+        self._rest_after = rest_after
+        self._news = {channel: asyncio.Event() for channel in self._channels}
+        self._failures = dict.fromkeys(self._channels, 0)
+        self._sent: set[str] = set()  # not again by this process, whatever becomes of the record
+        self._loaded = False
+        self._loading = asyncio.Lock()
+        self._settled: set[tuple[str, int]] = set()
+
+    async def on_change(self, incident: Incident, event: str) -> None:
+        """Keep what is to be sent of it. Called again for the same version it does nothing."""
+        await self._load()
+        if event == "withdrawn" or (event == "updated" and incident.status == "resolved"):
+            await self._drop_waiting(incident)
+        if event not in TOLD or incident.status == "snoozed":
+            return
+        if event == "grown" and incident.status == "acknowledged":
+            return
+        for channel in self._receivers(incident, event):
+            if event != "opened" or not self._knows_of(incident, channel):
+                await self._add(incident, event, channel)
+
+    def _receivers(self, incident: Incident, event: str) -> list[str]:
+        """An end is told to those who know the beginning."""
+        if event in RINGING:
+            return [each for each in receivers(incident, self._settings) if each in self._channels]
+        knowing = {
+            notice.channel
+            for notice in self._outbox.all()
+            if notice.incident_id == incident.id
+            and notice.event in {*RINGING, "escalated"}
+            and notice.status in {"delivered", "waiting"}
+        }
+        return [channel for channel in self._channels if channel in knowing]
+
+    def _knows_of(self, incident: Incident, channel: str) -> bool:
+        """Whether its opening is told already, by whatever version; one that was taken back may
+        open once more."""
+        told = [
+            notice
+            for notice in self._outbox.all()
+            if (notice.incident_id, notice.channel) == (incident.id, channel)
+            and notice.event in {"opened", "withdrawn"}
+            and notice.status != "dropped"
+        ]
+        last = max(told, key=lambda notice: notice.incident_version, default=None)
+        return last is not None and last.event == "opened"
+
+    async def _add(
+        self, incident: Incident, event: str, channel: str, *, of: object = None, waited: int = 0
+    ) -> None:
+        now = self._now()
+        zone = self._settings.zone
+        free = quiet_until(now, self._settings.quiet_hours, incident.severity, zone)
+        due = free or now
+        notice = Notice(
+            key=key_of(incident.id, channel, event, of or incident.version),
+            channel=channel,
+            event=event,
+            severity=incident.severity,
+            created_at=now,
+            due_at=due,
+            expires_at=due + EXPIRES,
+            held=free is not None,
+            waited=waited,
+            incident=incident,
+        )
+        if await self._outbox.add(notice):
+            self._news[channel].set()
+
+    async def _drop_waiting(self, incident: Incident) -> None:
+        """What turned out false, or is told with another incident, is not sent any more."""
+        for notice in self._outbox.all():
+            if notice.incident_id == incident.id and notice.status == "waiting":
+                await self._outbox.change(notice, status="dropped")
+
+    async def run(self) -> None:
+        """Deliver until cancelled, for as long as `holds` says that it is us."""
+        while True:
+            while not self._holds():
+                self._loaded = False  # another one writes the outbox now
+                await asyncio.sleep(min(1.0, self._look_seconds))
+            await self._load()
+            await self._catch_up()
+            await self._work()
+
+    async def _work(self) -> None:
+        works = [self._deliver(channel) for channel in self._channels.values()]
+        tasks = [asyncio.create_task(work) for work in [*works, self._look()]]
+        try:
+            while self._holds():
+                seconds = min(1.0, self._look_seconds)
+                done, _ = await asyncio.wait(
+                    tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION
+                )
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _load(self) -> None:
+        async with self._loading:
+            if not self._loaded:
+                await self._outbox.load()
+                self._loaded = True
+
+    async def _catch_up(self) -> None:
+        """Incidents that were stored, and whose notices were not, when a process died."""
+        known = {(notice.incident_id, notice.event) for notice in self._outbox.all()}
+        told = {incident for incident, _ in known}
+        for incident in await self._incidents():
+            fresh = (incident.found_at or incident.opened_at) > self._now() - RECENT
+            if fresh and incident.status == "open" and incident.id not in told:
+                await self.on_change(incident, "opened")
+            over = incident.status in {"resolved", "withdrawn"} and incident.id in told
+            new = (incident.id, incident.status) not in known
+            if over and fresh and new and not incident.note.startswith("Part of"):
+                await self.on_change(incident, incident.status)
+
+    async def _incidents(self) -> list[Incident]:
+        states = await states_in_time(self._store, INCIDENT)
+        return list(read_incidents(states.values()))
+
+    async def _deliver(self, channel: Channel) -> None:
+        """Send what is due, for as long as we live. No failure ends it."""
+        news = self._news[channel.id]
+        while True:
+            news.clear()
+            waiting = self._outbox.waiting(channel.id)
+            waiting = [notice for notice in waiting if notice.key not in self._sent]
+            due = [notice for notice in waiting if notice.due_at <= self._now()]
+            if due:
+                try:
+                    await self._send(channel, _together(due))
+                except Exception:  # noqa: BLE001 # a defect in one message must not silence the channel
+                    _log.exception("channel %s", channel.id)
+                    await asyncio.sleep(self._look_seconds)
+                continue
+            seconds = self._look_seconds
+            if waiting:
+                until = (waiting[0].due_at - self._now()).total_seconds()
+                seconds = min(max(until, 0.01), seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), seconds)
+
+    async def _send(self, channel: Channel, notices: list[Notice]) -> None:
+        now = self._now()
+        for notice in notices:
+            if notice.expires_at <= now:
+                await self._outbox.change(notice, status="expired")
+        notices = [notice for notice in notices if notice.expires_at > now]
+        if not notices:
+            return
+        try:
+            delivery = await self._writer.delivery(notices, channel, self._settings)
+            async with asyncio.timeout(SEND_SECONDS):
+                answer = await channel.send(delivery)
+            sent_at = self._now()
+            self._sent |= {notice.key for notice in notices}
+        except (ConnectorError, StoreError, TimeoutError, OSError) as error:
+            await self._failed(channel, notices, error)
+        except Exception as error:  # noqa: BLE001 # a defect is a failure too: kept and seen
+            _log.exception("channel %s", channel.id)
+            await self._failed(channel, notices, error)
+        else:
+            await _to_its_end(self._succeeded(channel, notices, answer, sent_at))
+
+    async def _succeeded(
+        self, channel: Channel, notices: list[Notice], answer: str, sent_at: datetime
+    ) -> None:
+        for notice in notices:
+            await self._outbox.change(
+                notice,
+                status="delivered",
+                attempts=notice.attempts + 1,
+                delivered_at=sent_at,
+                answer=line(answer, limit=300),
+                incident=notice.done(),
+                last_error="",
+            )
+        if self._failures[channel.id] >= DEAD_AFTER:
+            await self._store.put_state(ALERT, f"channel:{channel.id}", {})
+        self._failures[channel.id] = 0
+
+    async def _failed(self, channel: Channel, notices: list[Notice], error: Exception) -> None:
+        why = line(str(error), limit=300) or type(error).__name__
+        _log.warning("channel %s: %s", channel.id, why)
+        due = self._next_try(notices, error)
+        for notice in notices:
+            attempts = notice.attempts + 1
+            over = attempts >= MOST_ATTEMPTS
+            await self._outbox.change(
+                notice,
+                status="failed" if over else "waiting",
+                attempts=attempts,
+                last_error=why,
+                due_at=due,
+            )
+        self._failures[channel.id] += 1
+        if self._failures[channel.id] == DEAD_AFTER:
+            await self._tell_of_dead(channel, why)
+
+    def _next_try(self, notices: list[Notice], error: Exception) -> datetime:
+        """Later each time, or when the server asks for it, and once more before it expires."""
+        attempts = max(notice.attempts for notice in notices) + 1
+        due = self._now() + self._rest_after(attempts)
+        if not isinstance(error, WaitUntil):
+            return due
+        last = min(notice.expires_at for notice in notices) - timedelta(minutes=1)
+        return max(due, min(error.moment, last))
+
+    async def _tell_of_dead(self, channel: Channel, why: str) -> None:
+        kind = f"channel:{channel.id}"
+        text = f"Alerts don't reach the channel {channel.id}: {why}. Remedy: veille alerts test"
+        state = AlertState(kind=kind, since=self._now(), text=f"{text} {channel.id}")
+        await self._store.put_state(ALERT, kind, msgspec.to_builtins(state))
+
+    async def _look(self) -> None:
+        """Escalations, digests and old notices, every few seconds."""
+        while True:
+            try:
+                await self._escalate()
+                await self._plan_digests()
+                await self._outbox.prune(self._now())
+            except Exception:  # noqa: BLE001 # tried again in a moment
+                _log.exception("schedules")
+            await asyncio.sleep(self._look_seconds)
+
+    async def _escalate(self) -> None:
+        due = list(self._unanswered())
+        if not due:
+            return
+        now_open = {incident.id: incident for incident in await self._incidents()}
+        for ring, number in due:
+            self._settled.add((ring.key, number))
+            step = self._settings.escalation[number]
+            incident = now_open.get(ring.incident_id)
+            if incident is None or not escalates(incident, step):
+                continue
+            of, waited = f"{number} of {ring.incident_version}", step.after_minutes
+            for channel in (each for each in step.channels if each in self._channels):
+                await self._add(incident, "escalated", channel, of=of, waited=waited)
+
+    def _unanswered(self) -> Iterator[tuple[Notice, int]]:
+        """What rang so long ago that a step is due, with the step's number."""
+        now = self._now()
+        for number, step in enumerate(self._settings.escalation):
+            latest = now - timedelta(minutes=step.after_minutes)
+            for ring in first_rings(self._outbox.all(), step.min_severity):
+                new = (ring.key, number) not in self._settled
+                if new and latest - RECENT < ring.rang_at <= latest:
+                    yield ring, number
+
+    async def _plan_digests(self) -> None:
+        now = self._now()
+        for number, digest in enumerate(self._settings.digest):
+            until, since = last_slot(now, digest, self._settings.zone)
+            if now - until > DIGEST_LATE:
+                continue
+            for channel in (each for each in digest.channels if each in self._channels):
+                notice = Notice(
+                    key=key_of("digest", number, digest.every, channel, until.isoformat()),
+                    channel=channel,
+                    event=f"digest-{digest.every}",
+                    created_at=now,
+                    due_at=until,
+                    expires_at=until + EXPIRES,
+                    digest=number,
+                    since=since,
+                    until=until,
+                )
+                if await self._outbox.add(notice):
+                    self._news[channel].set()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Also when we are stopped meanwhile: an orderly stop must not make a message come twice."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=STOP_SECONDS)
+        raise
+
+
+def _together(due: list[Notice]) -> list[Notice]:
+    """What goes out as one message: the first that is due, or all that waited for quiet hours to
+    end and were never tried apart."""
+    held = [notice for notice in due if notice.held]
+    if len(held) > 1 and due[0].held:
+        return held
+    return due[:1]
