@@ -32,14 +32,16 @@ _SEVERITIES: Final[tuple[tuple[float, Severity], ...]] = (
 )
 _SILENT_DAYS: Final = 2.0
 _SILENT_BUCKETS: Final = 48
+_YOUNG_DAYS: Final = 4.0  # until then the bar is higher, by a power of ten at the start
 _SPREAD_AFTER_DAYS: Final = 1.0
 _RECORDS_AFTER_DAYS: Final = 0.5
 _BOUND: Final = 3.0  # standard deviations above the expectation that a count is learnt up to
 _RINGING_LEARNS: Final = 0.2  # weight of what is learnt in an event
 _HOLD_DAYS: Final = 0.4  # an event is thought to last so long after it rang last
+_IN_EVENT: Final = 2.0  # what goes on adds up: records count so often while an event is on
 _RECORD_HALVES_DAYS: Final = 2.2
 _BY_CHANCE: Final = 3.5  # records up to this are what chance alone gives in some days
-_EXCESS: Final = 0.37  # the bar rises by so much for each power of ten above that
+_EXCESS: Final = 0.4  # the bar rises by so much for each power of ten above that
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
@@ -141,16 +143,21 @@ class Detector:
             share.total = max(min(total, MOST_COUNT), count)
         unsure = 1.0 / (self._usual.seen + 1.0)
         surprise, _ = self._sums.surprise(count, expected, unsure, self._age + 1, share)
-        record = self._numbers[0]
+        record = self._numbers[0] * (_IN_EVENT if self._held else 1.0)
         over = record - _BY_CHANCE
         score = surprise / (1.0 + _EXCESS * over) if over > 0.0 else surprise
         severity: Severity | None = None
-        if score >= self._rings_at and self.ready:
+        if score >= self._rings_at and self.ready and score >= self._rings_at + self._youth():
             severity = next((name for least, name in _SEVERITIES if score >= least), "low")
         spread = (self._sums.dispersions[0] + unsure) * expected
         far = _BOUND * sqrt(expected * (1.0 + spread))
         low = expected - far if expected > far else 0.0
         return Verdict(expected, low, expected + far + 1.0, score, severity), surprise
+
+    def _youth(self) -> float:
+        """How much the bar is raised while the spread of long sums rests on a few days."""
+        left = _YOUNG_DAYS - self._age / self._day
+        return max(0.0, left / (_YOUNG_DAYS - _SILENT_DAYS))
 
     def _remember(self, surprise: float, rang: bool) -> None:
         """Keeps the records: at once in an event, else some hours late, so that what grows slowly

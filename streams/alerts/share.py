@@ -24,7 +24,7 @@ _FADES: Final = 0.7  # ups and downs even out over longer sums, by their length 
 def share_test(
     negatives: float, among: float, usual: float, *, spread: float = _SPREAD, known: float = 1e9
 ) -> float:
-    """Surprise (powers of ten) of a share at least as large: exact binomial tail, of fewer posts in
+    """Surprise (powers of ten) of a share at least as large: the binomial tail, of fewer posts in
     effect as they are alike (`spread`) and as the usual share rests on few posts (`known`)."""
     usual = min(max(usual, 1e-6), 1.0 - 1e-6)
     return share_surprise(min(negatives, among), among, usual, spread + 1.0 / max(known, 1.0))

@@ -16,7 +16,8 @@ _DUE_AT: Final = tuple(
     tuple(k for k, every in enumerate(_DUE) if age % every == 0) for age in range(36)
 )
 # Long sums are asked less often in effect (their neighbours overlap): they may speak up earlier.
-_HANDICAP: Final = tuple(0.7 - 1.05 * log10(length) for length in WINDOWS)
+_HANDICAP: Final = tuple(1.0 - 1.2 * log10(length) for length in WINDOWS)
+_FLOOR: Final = 0.3  # posts that are no news, whatever is expected
 
 _CLIP: Final = 2.2  # squares of deviations count for so many variances at most,
 _ROOT: Final = sqrt(_CLIP)  # and are made up for it, as if the law were normal (Huber's proposal 2)
@@ -66,7 +67,7 @@ class Sums:
             spread = (self.dispersions[k] + unsure) * here
             if above * above <= here * (1.0 + spread):
                 continue
-            found = surprise(above + here, here, self.dispersions[k] + unsure)
+            found = surprise(above + here, here + _FLOOR, self.dispersions[k] + unsure)
             if share is not None and length >= SHARE_FROM:
                 among = self._totals[at] + share.total - self._totals[before]
                 second = share.surprise(above + here, among, length)

@@ -12,7 +12,7 @@ DAY: Final = 86_400
 _LEVEL_DAYS: Final = 10.0
 _HOUR_DAYS: Final = 16.0
 _WEEKDAY_DAYS: Final = 56.0
-_HOUR_PRIOR: Final = 10.0  # buckets of an hour that its factor is drawn to 1 by
+_HOUR_PRIOR: Final = 15.0  # buckets of an hour that its factor is drawn to 1 by
 _WEEKDAY_PRIOR: Final = 2.2  # the same in days
 _FEW: Final = 0.02  # as many a bucket as nobody need tell from none
 _MOVED: Final = 0.6  # a day that is 1.8 times the expectation, or less than its inverse
@@ -56,7 +56,7 @@ class Usual:
         sums, hours, days = self._sums, self._hours, self._days
         level = (sums[0] + _FEW) / (sums[1] + 1.0) if sums[1] else 0.0
         at = start % DAY / 3600.0
-        hour = int(at)
+        hour = min(int(at), 23)  # the remainder of a tiny negative number is a whole day
         far = at - hour - 0.5
         other = hour + 1 if far > 0.0 else hour - 1
         if other == 24:
