@@ -114,8 +114,8 @@ def bucket_seconds(starts: Sequence[float]) -> float:
     found = statistics.median(steps) if steps else float(BUCKET_SECONDS)
     if not 1.0 <= found <= _DAY:
         raise ConfigError(
-            f"rows are {found:g} seconds apart. Remedy: one a second to one a day; counts of five"
-            " minutes are best"
+            f"rows are {found:.10g} seconds apart. Remedy: one a second to one a day; five minutes"
+            " are best"
         )
     return found
 
