@@ -80,7 +80,7 @@ def peers() -> Iterator[Peer]:
     )
     yield Peer(
         "river StandardAbsoluteDeviation, > 6",
-        lambda: _river_supervised(anomaly.StandardAbsoluteDeviation(sub_stat="median")),
+        lambda: _river_supervised(anomaly.StandardAbsoluteDeviation()),
         6.0,
     )
     yield Peer(

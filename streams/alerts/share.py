@@ -17,8 +17,7 @@ SPREAD_OVER: Final = 12
 _DAYS: Final = 7.0
 _SPREAD: Final = 0.02
 _SPREAD_PRIOR: Final = 20.0
-_CLIP: Final = 3.0
-_FADES: Final = 0.7  # ups and downs even out over longer sums, by their length to this power
+_CLIP: Final = 7.0  # an hour's deviation counts for so many variances at most
 
 
 def share_test(
@@ -36,7 +35,7 @@ class Share:
     __slots__ = ("_fade", "_numbers", "total")
 
     def __init__(self, buckets_a_day: float) -> None:
-        self._fade = 1.0 / (_DAYS * buckets_a_day)
+        self._fade = min(1.0 / (_DAYS * buckets_a_day), 0.1)
         self._numbers = [0.0, 0.0, 0.0, 0.0, _SPREAD]  # came, among; square, chance; spread
         self.total = 0.0
 
@@ -47,8 +46,15 @@ class Share:
 
     def surprise(self, count: float, among: float, length: int) -> float:
         """Of `count` among the posts of `length` buckets."""
-        spread = self._numbers[4] * min(1.0, (SPREAD_OVER / length) ** _FADES)
+        spread = self._spread(length)
         return share_test(count, among, self.usual, spread=spread, known=self._numbers[1] + 9.0)
+
+    def dispersion(self, length: int) -> float:
+        """What the share's own ups and downs give the number of negatives of `length` buckets."""
+        return self._spread(length) * (1.0 - self.usual) / self.usual
+
+    def _spread(self, length: int) -> float:
+        return self._numbers[4] * min(1.0, SPREAD_OVER / length)
 
     def learn(self, count: float, weight: float) -> None:
         """Of the bucket at hand; a share counts as twice the usual one at most."""
@@ -63,7 +69,7 @@ class Share:
         variance = usual * (1.0 - usual) * among
         shared = variance * max(0.0, among - 1.0)
         square = min((count - usual * among) ** 2, _CLIP * (variance + shared * numbers[4]))
-        fade = 6.0 * self._fade
+        fade = min(6.0 * self._fade, 0.5)
         numbers[2] += square - variance - numbers[2] * fade
         numbers[3] += shared - numbers[3] * fade
         prior = _SPREAD_PRIOR * shared + 50.0

@@ -17,6 +17,7 @@ _DUE_AT: Final = tuple(
 )
 # Long sums are asked less often in effect (their neighbours overlap): they may speak up earlier.
 _HANDICAP: Final = tuple(1.0 - 1.2 * log10(length) for length in WINDOWS)
+_NOTHING: Final = 3.0  # variances: what is less far off need not be looked at
 _FLOOR: Final = 0.3  # posts that are no news, whatever is expected
 
 _CLIP: Final = 2.2  # squares of deviations count for so many variances at most,
@@ -43,7 +44,7 @@ class Sums:
         self._expected = array("d", bytes(8 * _RING))
         self._totals = array("d", bytes(8 * _RING))
         self._at = 0
-        self._fades = [every / (_DAYS * buckets_a_day) for every in _DUE]
+        self._fades = [1.0 - min(0.1, every / (_DAYS * buckets_a_day)) for every in _DUE]
         self._squares = [0.0] * (2 * len(WINDOWS))
         self.dispersions = [_PRIOR] * len(WINDOWS)
 
@@ -55,6 +56,8 @@ class Sums:
         the buckets seen. Changes nothing."""
         at, came, expectations = self._at, self._came, self._expected
         total, total_expected = came[at] + count, expectations[at] + expected
+        dispersions = self.dispersions
+        gate = _NOTHING if share is None else 1.0
         most, longest = 0.0, 1
         for k, length in enumerate(WINDOWS):
             if age < length:
@@ -64,16 +67,17 @@ class Sums:
             above = total - came[before] - here
             if above <= 0.0:
                 continue
-            spread = (self.dispersions[k] + unsure) * here
-            if above * above <= here * (1.0 + spread):
+            spread = (dispersions[k] + unsure) * here
+            if above * above <= gate * here * (1.0 + spread):
                 continue
-            found = surprise(above + here, here + _FLOOR, self.dispersions[k] + unsure)
+            found = surprise(above + here, here + _FLOOR, dispersions[k] + unsure)
             if share is not None and length >= SHARE_FROM:
                 among = self._totals[at] + share.total - self._totals[before]
                 second = share.surprise(above + here, among, length)
-                # The share tells what the count does not as far as the count's spread is the
-                # topic's own (a story that many write of) and not chance's.
-                found = joined(found, second * (spread / (1.0 + spread)) ** 0.7)
+                # The share tells what the count does not as far as the count's spread is that of
+                # the whole (a story that many write of), not chance's nor the share's own.
+                whole = max(0.0, spread - share.dispersion(length) * here)
+                found = joined(found, second * (whole / (1.0 + spread)) ** 0.7)
             found -= _HANDICAP[k]
             if found > most:
                 most, longest = found, length
@@ -93,23 +97,26 @@ class Sums:
     def learn(self, age: int, unsure: float, weight: float, share: Share | None = None) -> None:
         """Takes the deviations of the sums that end here, bounded, into their dispersions."""
         at, squares, dispersions = self._at, self._squares, self.dispersions
+        came, expectations, fades = self._came, self._expected, self._fades
+        last, last_expected = came[at], expectations[at]
         for k in _DUE_AT[age % 36]:
             before = at - WINDOWS[k]
-            here = self._expected[at] - self._expected[before]
-            above = self._came[at] - self._came[before] - here
-            variance = here * (1.0 + (dispersions[k] + unsure) * here)
-            square = min(above * above, _CLIP * variance) * _MADE_UP
-            fade = self._fades[k]
-            squares[2 * k] += weight * (square - here - squares[2 * k] * fade)
-            squares[2 * k + 1] += weight * (here * here - squares[2 * k + 1] * fade)
-            prior = _PRIOR_LOOKS * (here * here + 0.05)
+            here = last_expected - expectations[before]
+            above = last - came[before] - here
+            square = above * above
+            most = _CLIP * here * (1.0 + (dispersions[k] + unsure) * here)
+            if square > most:  # noqa: PLR1730 # twice as fast as min()
+                square = most
+            fade = fades[k]
+            looks = here * here
+            sum_ = squares[k] = squares[k] * fade + weight * (square * _MADE_UP - here)
+            base = squares[k + 6] = squares[k + 6] * fade + weight * looks
+            prior = _PRIOR_LOOKS * (looks + 0.05)
             guess = dispersions[k - 1] * _KEPT if k else _PRIOR
-            found = (squares[2 * k] + prior * guess) / (squares[2 * k + 1] + prior)
+            found = (sum_ + prior * guess) / (base + prior)
             dispersions[k] = found if found > 0.0 else 0.0
             if share is not None and WINDOWS[k] == SPREAD_OVER:
-                share.spread_from(
-                    self._came[at] - self._came[before], self._totals[at] - self._totals[before]
-                )
+                share.spread_from(last - came[before], self._totals[at] - self._totals[before])
 
     def _rebase(self) -> None:
         """Sums start anew from the oldest bucket kept, so that they stay exact for ever."""

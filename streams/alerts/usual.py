@@ -36,9 +36,9 @@ class Usual:
 
     def __init__(self, seconds: float) -> None:
         day = self._day = DAY / seconds
-        self._level_fade = 1.0 / (_LEVEL_DAYS * day)
-        self._hour_fade = 24.0 / (_HOUR_DAYS * day)
-        self._weekday_fade = 7.0 / (_WEEKDAY_DAYS * day)
+        self._level_fade = min(1.0 / (_LEVEL_DAYS * day), 0.1)
+        self._hour_fade = min(24.0 / (_HOUR_DAYS * day), 0.1)
+        self._weekday_fade = min(7.0 / (_WEEKDAY_DAYS * day), 0.1)
         self._hours = [0.0] * 48  # came, expected
         self._days = [0.0] * 14
         # level: came and expected; the day so far: came, expected, buckets; trend; last move; moves
