@@ -11,7 +11,7 @@ Three questions are put to each bucket, and all must be answered yes (docs/detec
 Time and memory are constant: docs/detector.md has the figures.
 """
 
-from math import isfinite, sqrt
+from math import isfinite, log10, sqrt
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +63,7 @@ class Detector:
         "_held",
         "_last",
         "_numbers",
+        "_quick",
         "_rings_at",
         "_share",
         "_sums",
@@ -77,6 +78,8 @@ class Detector:
         self.sensitivity: Sensitivity = sensitivity
         self.seconds = min(max(float(seconds), 1.0), float(DAY))
         self._rings_at = RINGS_AT[sensitivity]
+        # More buckets a day are more chances to ring by chance.
+        self._quick = max(0.0, log10(BUCKET_SECONDS / self.seconds))
         self._day = DAY / self.seconds
         self._fade = 0.5 ** (1.0 / (_RECORD_HALVES_DAYS * self._day))
         self._age = self._held = 0
@@ -143,6 +146,8 @@ class Detector:
             share.total = max(min(total, MOST_COUNT), count)
         unsure = 1.0 / (self._usual.seen + 1.0)
         surprise, _ = self._sums.surprise(count, expected, unsure, self._age + 1, share)
+        if self._quick:
+            surprise = max(0.0, surprise - self._quick)
         record = self._numbers[0] * (_IN_EVENT if self._held else 1.0)
         over = record - _BY_CHANCE
         score = surprise / (1.0 + _EXCESS * over) if over > 0.0 else surprise
