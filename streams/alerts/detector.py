@@ -61,9 +61,11 @@ class Detector:
         "_day",
         "_fade",
         "_held",
+        "_hold",
         "_last",
         "_numbers",
         "_quick",
+        "_ready_at",
         "_rings_at",
         "_share",
         "_sums",
@@ -81,6 +83,8 @@ class Detector:
         # More buckets a day are more chances to ring by chance.
         self._quick = max(0.0, log10(BUCKET_SECONDS / self.seconds))
         self._day = DAY / self.seconds
+        self._hold = int(_HOLD_DAYS * self._day) + 1
+        self._ready_at = max(_SILENT_DAYS * self._day, _SILENT_BUCKETS)
         self._fade = 0.5 ** (1.0 / (_RECORD_HALVES_DAYS * self._day))
         self._age = self._held = 0
         self._last: float | None = None
@@ -93,7 +97,7 @@ class Detector:
     @property
     def ready(self) -> bool:
         """Whether it has seen enough to ring: two days, or 48 buckets where they are long."""
-        return self._age > max(_SILENT_DAYS * self._day, _SILENT_BUCKETS)
+        return self._age > self._ready_at
 
     def update(self, bucket: Bucket) -> Verdict:
         """The verdict of a bucket that is over; learns from it.
@@ -137,6 +141,7 @@ class Detector:
             verdict.high,
             verdict.score,
             verdict.severity,
+            verdict.buckets,
         )
 
     def _judge(self, count: float, total: float | None, expected: float) -> tuple[Verdict, float]:
@@ -145,19 +150,20 @@ class Detector:
             share = self._share
             share.total = max(min(total, MOST_COUNT), count)
         unsure = 1.0 / (self._usual.seen + 1.0)
-        surprise, _ = self._sums.surprise(count, expected, unsure, self._age + 1, share)
+        surprise, longest = self._sums.surprise(count, expected, unsure, self._age + 1, share)
         if self._quick:
             surprise = max(0.0, surprise - self._quick)
         record = self._numbers[0] * (_IN_EVENT if self._held else 1.0)
         over = record - _BY_CHANCE
         score = surprise / (1.0 + _EXCESS * over) if over > 0.0 else surprise
         severity: Severity | None = None
-        if score >= self._rings_at and self.ready and score >= self._rings_at + self._youth():
+        if score >= self._rings_at and score >= self._rings_at + self._youth() and self.ready:
             severity = next((name for least, name in _SEVERITIES if score >= least), "low")
         spread = (self._sums.dispersions[0] + unsure) * expected
         far = _BOUND * sqrt(expected * (1.0 + spread))
         low = expected - far if expected > far else 0.0
-        return Verdict(expected, low, expected + far + 1.0, score, severity), surprise
+        high = expected + far + 1.0
+        return Verdict(expected, low, high, score, severity, longest), surprise
 
     def _youth(self) -> float:
         """How much the bar is raised while the spread of long sums rests on a few days."""
@@ -169,15 +175,14 @@ class Detector:
         does not raise the bar for itself."""
         numbers = self._numbers
         numbers[0] *= self._fade
-        hold = int(_HOLD_DAYS * self._day) + 1
         if rang:
-            self._held = hold
+            self._held = self._hold
         if self._held:
             self._held -= 1
             numbers[0] = max(numbers[0], surprise)
-        elif self._age > _RECORDS_AFTER_DAYS * self._day and surprise > numbers[1]:
+        elif surprise > numbers[1] and self._age > _RECORDS_AFTER_DAYS * self._day:
             numbers[1] = surprise
-        if self._age % (hold // 2 + 1) == 0:
+        if self._age % (self._hold // 2 + 1) == 0:
             numbers[0] = max(numbers[0], numbers[2])
             numbers[2], numbers[1] = numbers[1], 0.0
 
