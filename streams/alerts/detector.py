@@ -39,8 +39,8 @@ _BOUND: Final = 3.0  # standard deviations above the expectation that a count is
 _RINGING_LEARNS: Final = 0.2  # weight of what is learnt in an event
 _HOLD_DAYS: Final = 0.4  # an event is thought to last so long after it rang last
 _IN_EVENT: Final = 2.0  # what goes on adds up: records count so often while an event is on
-_RECORD_HALVES_DAYS: Final = 2.2
-_BY_CHANCE: Final = 3.5  # records up to this are what chance alone gives in some days
+_RECORD_HALVES_DAYS: Final = 2.0
+_BY_CHANCE: Final = 3.6  # records up to this are what chance alone gives in some days
 _EXCESS: Final = 0.4  # the bar rises by so much for each power of ten above that
 
 
