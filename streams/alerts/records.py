@@ -56,6 +56,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     high: float
     score: float = 0.0
     severity: Severity | None = None
+    buckets: int = 1
+    """How many buckets, up to this one, make the sum that is most surprising."""
 
 
 class KeyPost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

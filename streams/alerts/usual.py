@@ -1,0 +1,121 @@
+"""What is usual for a topic at a time: level, trend, hour of day and day of week, learnt robustly.
+
+The expectation is a product, `level x hour x weekday`. Each factor is a ratio of two fading sums,
+what came over what the other factors made expected, drawn to 1 while little is known.
+"""
+
+from math import exp, log
+from typing import Final
+
+DAY: Final = 86_400
+
+_LEVEL_DAYS: Final = 10.0
+_HOUR_DAYS: Final = 16.0
+_WEEKDAY_DAYS: Final = 56.0
+_HOUR_PRIOR: Final = 10.0  # buckets of an hour that its factor is drawn to 1 by
+_WEEKDAY_PRIOR: Final = 1.3  # the same in days
+_FEW: Final = 0.02  # as many a bucket as nobody need tell from none
+_MOVED: Final = 0.6  # a day that is 1.8 times the expectation, or less than its inverse
+_SLOPE: Final = 0.03  # most that the level is carried on a day, as a logarithm
+
+
+class Usual:
+    """Learns from counts that are already bounded (`learn`); tells what to expect (`expected`)."""
+
+    __slots__ = (
+        "_at",
+        "_day",
+        "_days",
+        "_factors",
+        "_hour_fade",
+        "_hours",
+        "_level_fade",
+        "_sums",
+        "_weekday_fade",
+    )
+
+    def __init__(self, seconds: float) -> None:
+        day = self._day = DAY / seconds
+        self._level_fade = min(1.0 / (_LEVEL_DAYS * day), 0.1)
+        self._hour_fade = min(24.0 / (_HOUR_DAYS * day), 0.1)
+        self._weekday_fade = min(7.0 / (_WEEKDAY_DAYS * day), 0.1)
+        self._hours = [0.0] * 48  # came, expected
+        self._days = [0.0] * 14
+        # level: came and expected; the day so far: came, expected, buckets; trend; last move; moves
+        self._sums = [0.0] * 8
+        self._factors = (0.0, 1.0, 1.0)
+        self._at = (0, 0)
+
+    @property
+    def seen(self) -> float:
+        """Mentions that the level rests on."""
+        return self._sums[0]
+
+    def expected(self, start: float) -> float:
+        """In the bucket that begins at `start`; `learn` then takes what came in it."""
+        sums, hours, days = self._sums, self._hours, self._days
+        level = (sums[0] + _FEW) / (sums[1] + 1.0) if sums[1] else 0.0
+        at = start % DAY / 3600.0
+        hour = min(int(at), 23)  # the remainder of a tiny negative number is a whole day
+        far = at - hour - 0.5
+        other = hour + 1 if far > 0.0 else hour - 1
+        if other == 24:
+            other = 0
+        elif other < 0:
+            other = 23
+        far = abs(far)
+        prior = _HOUR_PRIOR * (level + 0.5)
+        of_hour = (1.0 - far) * (hours[hour] + prior) / (hours[hour + 24] + prior)
+        of_hour += far * (hours[other] + prior) / (hours[other + 24] + prior)
+        weekday = int(start // DAY + 3) % 7
+        prior = _WEEKDAY_PRIOR * self._day * (level + _FEW)
+        of_day = (days[weekday] + prior) / (days[weekday + 7] + prior)
+        self._factors = (level, of_hour, of_day)
+        self._at = (hour, weekday)
+        return level * of_hour * of_day
+
+    def learn(self, count: float, age: int, weight: float) -> None:
+        """`count` came in the bucket asked for last, the `age`th of the topic."""
+        level, of_hour, of_day = self._factors
+        hour, weekday = self._at
+        sums, hours, days = self._sums, self._hours, self._days
+        sums[0] += weight * (count - sums[0] * self._level_fade)
+        sums[1] += weight * (of_hour * of_day - sums[1] * self._level_fade)
+        if age > 0.25 * self._day:
+            fade = self._hour_fade
+            hours[hour] += weight * (count - hours[hour] * fade)
+            hours[hour + 24] += weight * (level * of_day - hours[hour + 24] * fade)
+        if age > 2.0 * self._day:
+            fade = self._weekday_fade
+            days[weekday] += weight * (count - days[weekday] * fade)
+            days[weekday + 7] += weight * (level * of_hour - days[weekday + 7] * fade)
+            sums[2] += count
+            sums[3] += level * of_hour * of_day
+            sums[4] += 1.0
+            if sums[4] >= self._day:
+                self._end_day()
+
+    def _end_day(self) -> None:
+        """Carries the level on by the trend; takes a new level after two days well above the
+        expectation, or three well below (a weekend is no new level)."""
+        sums = self._sums
+        few = 0.02 * self._day + 10.0
+        move = log((sums[2] + few) / (sums[3] + few))
+        sums[2] = sums[3] = sums[4] = 0.0
+        far = abs(move) > _MOVED
+        sums[7] = sums[7] + 1.0 if far and move * sums[6] > 0.0 else float(far)
+        sums[6] = move
+        if sums[7] >= (2.0 if move > 0.0 else 3.0):
+            sums[0] *= exp(move)
+            sums[5] = 0.0
+        elif not far:
+            sums[5] = min(max(0.9 * sums[5] + 0.02 * move, -_SLOPE), _SLOPE)
+            sums[0] *= exp(sums[5])
+
+    def state(self) -> list[list[float]]:
+        """Plain numbers; `restore` takes them back."""
+        return [list(self._sums), list(self._hours), list(self._days)]
+
+    def restore(self, state: list[list[float]]) -> None:
+        """Go on where `state()` was taken."""
+        self._sums, self._hours, self._days = (list(part) for part in state)
