@@ -1,15 +1,21 @@
 """The Faust application: a factory, with no side effect at import."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import os
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import faust
+import msgspec
 
 from connectors import letters
-from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
+from connectors.kafka import BATCH_BYTES, BatchSender, acknowledged, ssl_context
 from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
+from streams.alerts.records import Incident
+from streams.alerts.touched import Touched
+from streams.alerts.watch import AlertWatch
 from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
@@ -73,6 +79,11 @@ def create_app(
     app.abandon = parts.abandon
     app.broker_starts_empty = settings.embedded_broker
 
+    if "index" in roles and settings.alerts.enabled:
+        static = {topic.id: topic for topic in topics}
+        watched = (lambda: usual.matcher.topics) if judges else lambda: static
+        app.task(parts.alert_watch(watched, holder_of(instance)).run)
+
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)
 
@@ -126,6 +137,7 @@ class _Parts:
         self._pipeline = pipeline
         self._lives = lives
         self._gaps = Gaps(store)
+        self._touched = Touched()
         self._agents: list[_AnyAgent] = []
 
     async def abandon(self) -> None:
@@ -163,6 +175,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
             books=self._books("index", self.names.mentions),
+            touched=self._touched,
         )
         await self._run(agent, stream)
 
@@ -182,8 +195,20 @@ class _Parts:
             dead=self.names.dead,
             ledger=self.ledger,
             crash=self._app.crash,
+            touched=self._touched,
         )
         await self._run(agent, stream)
+
+    def alert_watch(self, topics: Callable[[], Mapping[str, Topic]], holder: str) -> AlertWatch:
+        """What looks after incidents, over all that the agents write."""
+        alerts = self._settings.alerts
+        return AlertWatch(
+            self._store, alerts, topics, self._touched, holder=holder, publish=self._publish
+        )
+
+    async def _publish(self, incidents: Sequence[Incident]) -> None:
+        items = [(one.id.encode(), msgspec.json.encode(one)) for one in incidents]
+        await acknowledged(await self._sender().send(self.names.alerts, items))
 
     def _sender(self) -> BatchSender:
         gates = {}
@@ -194,6 +219,11 @@ class _Parts:
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
         producer = self._app.producer._ensure_producer()
         return BatchSender(producer, gates, shorten={self.names.dead: letters.shortened})
+
+
+def holder_of(instance: str) -> str:
+    """A name for this worker that stays the same across restarts, where it was given one."""
+    return instance or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def refuse_weak_acks(acks: object) -> None:

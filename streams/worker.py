@@ -15,6 +15,7 @@ from typing import Any
 
 import faust
 
+from streams.alerts.watching import check as check_rules
 from streams.app import ROLES, create_app
 from streams.broker import ensure_topics
 from streams.checks import check_topics
@@ -46,6 +47,7 @@ def run_worker(
     `store`, not opened yet, stands in for that of the settings.
     """
     topics = topics_file.load()
+    check_rules(topics, topics_file.path)
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
     sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.new_event_loop()

@@ -7,8 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from streams.alerts.history import LATE, History
-from streams.alerts.incidents import Change, Judged, Window, crises, episodes, reconcile
+from streams.alerts.history import History
+from streams.alerts.incidents import (
+    AGAIN,
+    HOUR,
+    Change,
+    Judged,
+    Window,
+    crises,
+    episodes,
+    reconcile,
+)
 from streams.alerts.readings import Reading
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident
 from streams.alerts.watching import Budget, Watching
@@ -41,6 +50,23 @@ class Engine:
         self._histories: dict[str, History] = {}
         self._stories: dict[str, dict[int, Reading]] = {}
 
+    def last(self, topic: str) -> int:
+        """The last bucket of this topic that was read; 0 for none."""
+        known = self._histories.get(topic)
+        return known.last if known else 0
+
+    def base(self, topic: str) -> int:
+        """The first bucket of the topic that can be judged again."""
+        return self._histories[topic].base
+
+    def buckets(self, topic: str, since: int) -> list[int]:
+        """Those that are known to hold something."""
+        return [at for at in self._histories[topic].buckets if at >= since]
+
+    def all(self) -> list[Incident]:
+        """Every incident."""
+        return [one for some in self.incidents.values() for one in some.values()]
+
     @property
     def topics(self) -> list[str]:
         """Those whose history is known."""
@@ -56,16 +82,34 @@ class Engine:
         for one in incidents:
             self.incidents.setdefault(one.topic, {})[one.id] = one
 
+    def judged_from(self, topic: str, start: float) -> float:
+        """From when on a topic is to be judged so that `start` is: an incident that goes on there
+        is judged from its beginning."""
+        for one in sorted(self._known(topic), key=lambda one: one.began_at, reverse=True):
+            if one.status != "withdrawn" and one.until.timestamp() + 2 * AGAIN >= start:
+                start = min(start, one.began_at.timestamp() - HOUR)
+        return start
+
+    def _known(self, topic: str) -> Iterable[Incident]:
+        return self.incidents.get(topic, {}).values()
+
     def load(
-        self, topic: str, counts: Mapping[int, Counts], now: float, wall: datetime
+        self,
+        topic: str,
+        counts: Mapping[int, Counts],
+        now: float,
+        wall: datetime,
+        *,
+        judged_from: float = 0,
     ) -> list[Change]:
-        """All buckets of a topic's past (`MEMORY`), in place of what was known of it."""
+        """All buckets of a topic's past (`MEMORY`), in place of what was known of it. What was
+        before `judged_from` only tells what is usual."""
         first = min((at for at, one in counts.items() if one.total), default=None)
         if first is None:
             if topic not in self._histories:
                 return []
             first = bucket(now)
-        self._histories[topic] = History(first)
+        self._histories[topic] = History(first, bucket(judged_from))
         return self.advance(topic, counts, now, wall) or []
 
     def advance(
@@ -104,7 +148,7 @@ class Engine:
         if not found and not known:
             return []
         judged = Judged(
-            topic=topic, crises=found, since=history.first, now=now, ring_at=ring_at
+            topic=topic, crises=found, since=history.judged_from, now=now, ring_at=ring_at
         )
         changes = list(reconcile(judged, known.values(), wall))
         for change in changes:
@@ -119,6 +163,3 @@ class Engine:
             yield from history.readings.get(at, ())
             if at in told:
                 yield told[at]
-
-
-__all__ = ["BUCKET_SECONDS", "LATE", "MEMORY", "Engine", "bucket"]

@@ -15,6 +15,8 @@ LATE: Final = 48 * HOUR
 """Posts may come as late as this and are judged again from what is kept; those that come later
 make the topic be read from the store anew."""
 _KEPT: Final = LATE + 26 * HOUR
+_AFTER: Final = 14 * 24 * HOUR
+"""So long after its last mention a topic is looked at no more."""
 _EMPTY: Final = Counts()
 _LONGEST: Final = max(WINDOWS)
 _FRACTION: Final = 65_536
@@ -23,11 +25,14 @@ _FRACTION: Final = 65_536
 class History:
     """The counts of the last days, what was usual before each of their hours, and all readings."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, judged_from: int = 0) -> None:
         self.first = first // HOUR * HOUR
         """From here on it is known what came."""
+        self.judged_from = max(judged_from, self.first)
+        """From here on it is judged; before, it is only learned what is usual."""
         self.last = self.first - BUCKET_SECONDS
         """The last bucket that was read."""
+        self._newest = self.first
         self.readings: dict[int, tuple[Reading, ...]] = {}
         self.buckets: dict[int, Counts] = {}
         self._usual: dict[int, Usual] = {self.first: Usual()}
@@ -47,6 +52,8 @@ class History:
         if any(start < self.base for start in changed):
             return False
         self.buckets.update(counts)
+        self._newest = max([self._newest, *(at for at, one in counts.items() if one.total)])
+        now = min(now, self._newest + _AFTER)
         end = int(now) // BUCKET_SECONDS * BUCKET_SECONDS
         start = min([*changed, max(self.last, self.first)])
         if end >= start:
@@ -69,7 +76,7 @@ class History:
             windows.add(at)
             found: list[Reading] = []
             counts = self.buckets.get(at, _EMPTY)
-            if usual.knows:
+            if usual.knows and at >= self.judged_from:
                 look = Look(
                     start=at,
                     whole=at + BUCKET_SECONDS <= now,
@@ -81,7 +88,7 @@ class History:
                     watching=watching,
                 )
                 found += statistical(look)
-            if watching.urgent or watching.rules:
+            if (watching.urgent or watching.rules) and at >= self.judged_from:
                 found += asked_for(at, counts, self._recent(at, longest), watching)
             if found:
                 self.readings[at] = tuple(found)

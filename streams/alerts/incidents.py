@@ -172,7 +172,7 @@ def reconcile(
     judged: Judged, known: Iterable[Incident], wall: datetime
 ) -> Iterator[Change]:
     """What changes of the incidents of the topic. The same judgement again changes nothing."""
-    left = {one.id: one for one in known if one.topic == judged.topic and not _part(one)}
+    left = {one.id: one for one in known if one.topic == judged.topic and not is_part(one)}
     for crisis in judged.crises:
         mine = [one for one in left.values() if _same(one, crisis)]
         mine.sort(key=lambda one: (one.status == "withdrawn", one.opened_at, one.id))
@@ -192,7 +192,8 @@ def reconcile(
             yield Change(gone, "withdrawn")
 
 
-def _part(one: Incident) -> bool:
+def is_part(one: Incident) -> bool:
+    """Whether it was found to be a part of another one."""
     return one.note.startswith(_PART_OF)
 
 

@@ -1,12 +1,16 @@
 """How a topic is watched: its sensitivity, what rings, and what false alarms that may cost."""
 
+from collections.abc import Iterable
 from math import log10
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from streams.alerts.records import Sensitivity
-from streams.alerts.rules import Rule
+from streams.alerts.rules import Rule, RuleError, parse
+from streams.criteria.topics import Topic
+from streams.errors import ConfigError
 
 LEAST_SCORE: Final[dict[Sensitivity, float]] = {"low": 5.0, "normal": 4.0, "high": 3.3}
 """Surprise at which a topic of its own rings, in powers of ten."""
@@ -47,3 +51,30 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         """False alarms a week to be expected of all topics, if all have this sensitivity."""
         found: float = self.topics * TESTS_A_WEEK * 10.0 ** -self.score(sensitivity)
         return found
+
+
+def watching(topic: Topic, usual: Sensitivity = "normal", path: Path | None = None) -> Watching:
+    """How a topic wants to be watched. Raises `ConfigError` that shows the rule that can't be
+    read, and where it stands."""
+    return Watching(
+        sensitivity=topic.sensitivity or usual,
+        urgent=topic.urgent,
+        rules=tuple(_rule(topic, text, path) for text in topic.rules),
+    )
+
+
+def check(topics: Iterable[Topic], path: Path) -> None:
+    """Raises `ConfigError` for the first rule that can't be read."""
+    for topic in topics:
+        watching(topic, path=path)
+
+
+def _rule(topic: Topic, text: str, path: Path | None) -> Rule:
+    try:
+        return parse(text)
+    except RuleError as error:
+        where = f"{path or 'topics'}:{topic.line}" if topic.line else str(path or "topics")
+        raise ConfigError(
+            f"{where}: topic {topic.id}: rule, column {error.column}: {error}\n  remedy: write it "
+            "like `negative >= 20 in 15m` or `any mention by followers >= 100000` (docs/alerts.md)"
+        ) from None
