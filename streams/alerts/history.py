@@ -3,12 +3,12 @@
 What is read depends on the counts alone, not on the order in which they came.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from streams.alerts.readings import GRADE_BUCKETS, Look, Reading, Sums, asked_for, statistical
 from streams.alerts.records import BUCKET_SECONDS, Counts
-from streams.alerts.usual import BUCKETS_AN_HOUR, HOUR, NOTHING, WINDOWS, Row, Usual
+from streams.alerts.usual import BUCKETS_AN_HOUR, HOUR, NOTHING, WINDOWS, Row, Strayed, Usual
 from streams.alerts.watching import Watching
 
 LATE: Final = 48 * HOUR
@@ -120,7 +120,7 @@ class History:
             float(sum(one.neg for one in some)),
             float(sum(one.pos for one in some)),
         )
-        known = usual.learned(at // HOUR - 1, row, _residuals(usual, windows.sums))
+        known = usual.learned(at // HOUR - 1, row, _strayed(usual, windows.sums))
         return known.heard(
             sum(one.rated for one in some),
             sum(one.rating_sum for one in some),
@@ -138,16 +138,14 @@ class History:
             del self._expected[old]
 
 
-def _residuals(usual: Usual, sums: Iterable[Sums]) -> tuple[list[float], list[float]]:
+def _strayed(usual: Usual, sums: Sequence[Sums]) -> Sequence[Sequence[Strayed]]:
     """How far the windows strayed, once the first day tells what to expect."""
-    ready = usual.known > 24
-    every, bad = [], []
-    for one in sums:
-        more = one.total - one.all_expected
-        every.append(more * more / max(one.all_expected, 0.5) if ready else -1.0)
-        more = one.neg - one.neg_expected
-        bad.append(more * more / max(one.neg_expected, 0.5) if ready else -1.0)
-    return every, bad
+    if usual.known <= 24:
+        return ()
+    return (
+        [(one.total, one.all_expected) for one in sums],
+        [(one.neg, one.neg_expected) for one in sums],
+    )
 
 
 def _exact(hourly: float) -> float:

@@ -10,18 +10,21 @@ from typing import Final
 
 import msgspec
 
-from streams.alerts.chances import lack, share_surprise, surprise
+from streams.alerts.chances import lack, normal_tail, share_surprise
 from streams.alerts.records import Counts, Kind
+from streams.alerts.tails import surprise
 from streams.alerts.usual import WINDOWS, Usual
 from streams.alerts.watching import LEAST_MORE, TIMES_AS_MANY, Watching
 
 HOLDS: Final = 0.5
 """What rang goes on while its surprise is above this part of what rings."""
-_COPIES: Final = 1.2
+_COPIES: Final = 1.1
 """So many posts say one thing, in shares: some only repeat others."""
 _KEEPS: Final = 0.9
 """Of its usual share, what negative mentions must keep: else it is a glad story."""
 _TWICE: Final = 1.8
+_BOTH: Final = 0.7
+"""Powers of ten by which it is rarer that count and share are both unusual than that one is."""
 _LESS_CHANCE: Final = 1.0
 """Beyond the surprise that rings, what less urgent kinds must have."""
 _DROP_WINDOWS: Final = (2, 3)
@@ -97,16 +100,17 @@ def negative(look: Look) -> Reading | None:
 
 
 def _negative(look: Look, window: int, sums: Sums) -> float:
-    """Three ways to be sure: negatives alone are too many; of all that came too many are negative;
-    or all are too many, and negatives have kept their share of at least twice as many."""
+    """Ways to be sure: negatives alone are too many; of all that came too many are negative; both
+    are unusual; or all are too many, and negatives have kept their share of twice as many."""
     few, usual = max(sums.neg_expected, 0.1), sums.usual_share
     if sums.neg <= few or sums.neg < _KEEPS * usual * sums.total:
         return 0.0
-    usual_spread = look.usual.spread(1, window, sums.neg_expected)
-    by_count = surprise(sums.neg, few, usual_spread)
-    if by_count < 0.7:
+    dispersion = look.usual.dispersion(1, window, few)
+    if (sums.neg - few) ** 2 < few * (1 + dispersion * few):
         return 0.0
-    best = max(by_count, share_surprise(sums.neg, sums.total, usual, _COPIES))
+    by_count = surprise(sums.neg, few, dispersion)
+    by_share = share_surprise(sums.neg, sums.total, usual, _COPIES)
+    best = max(by_count, by_share, min(by_count, by_share) + _BOTH)
     if sums.neg >= _TWICE * few:
         best = max(best, min(2 * by_count, _volume(look, window, sums)))
     return best
@@ -114,7 +118,7 @@ def _negative(look: Look, window: int, sums: Sums) -> float:
 
 def _volume(look: Look, window: int, sums: Sums) -> float:
     most = max(sums.all_expected, 0.2)
-    return surprise(sums.total, most, look.usual.spread(0, window, sums.all_expected))
+    return surprise(sums.total, most, look.usual.dispersion(0, window, most))
 
 
 def volume(look: Look) -> Reading | None:
@@ -143,7 +147,9 @@ def drop(look: Look) -> Reading | None:
         if sums.all_expected < _DROP_LEAST or sums.total > _DROP_TO * sums.all_expected:
             continue
         score = lack(
-            sums.total, sums.all_expected, look.usual.spread(0, window, sums.all_expected)
+            sums.total,
+            sums.all_expected,
+            look.usual.dispersion(0, window, sums.all_expected),
         )
         least = look.ring_at + _LESS_CHANCE * (sums.total > 0)
         if score >= HOLDS * least:
@@ -160,7 +166,7 @@ def rating(look: Look) -> Reading | None:
         return None
     usual, mean = given / known, total / rated
     deviations = (usual - mean) / (_GRADE_DEVIATION * sqrt(1 / rated + 1 / known))
-    score = _normal(deviations)
+    score = normal_tail(deviations)
     if score < HOLDS * look.ring_at:
         return None
     return Reading(
@@ -173,13 +179,6 @@ def rating(look: Look) -> Reading | None:
         expected=usual,
         high=max(0.0, usual - 3 * _GRADE_DEVIATION / sqrt(rated)),
     )
-
-
-def _normal(deviations: float) -> float:
-    """-log10 of the normal tail, by its first term beyond one deviation."""
-    if deviations < 1:
-        return 0.0
-    return deviations * deviations / 4.605 + log10(deviations * 2.507)
 
 
 def author(look: Look) -> Reading | None:
@@ -205,7 +204,7 @@ def _reading(look: Look, kind: Kind, window: int, score: float, rings: bool) -> 
         observed, expected, series = sums.neg, sums.neg_expected, 1
     elif kind == "positive-spike":
         observed, expected = sums.pos, sums.pos_expected
-    spread = look.usual.spread(series, window, expected)
+    spread = 1 + look.usual.dispersion(series, window, expected) * expected
     return Reading(
         kind=kind,
         start=look.start,

@@ -5,7 +5,7 @@ of the last two days cost little and late posts can be learned again.
 """
 
 from collections.abc import Sequence
-from math import log10
+from math import log10, sqrt
 from typing import Final
 
 import msgspec
@@ -18,17 +18,22 @@ DAYS: Final = 14
 """Days that an hour of the day is remembered for: two of each day of the week."""
 KNOWS_AFTER: Final = 60
 """Hours until a topic's usual is known: each hour of the day was seen twice, its neighbours more."""
-_PRIOR_HOURS: Final = 24.0
-"""The first guess of the spread weighs as much as this many hours."""
+_FIRST: Final = (0.15, 0.12, 0.10, 0.08)
+"""The first guess of the dispersion in each window."""
+_HOURLY: Final = 1
+"""The window of an hour, in `WINDOWS`."""
+_FIRST_WEIGHT: Final = 12.0
 _MEMORY: Final = 0.997
-"""A spread's hour of a fortnight ago weighs a third."""
-_MOST: Final = 12.0
-"""A squared residual beyond that is no longer chance, and is learned as this."""
+"""An hour of a fortnight ago weighs a third."""
+_MOST: Final = 9.0
+"""A squared residual so many times the variance is no longer chance, and is learned as this."""
 
 Row = tuple[float, float, float]
 """All, negative and positive mentions."""
+Strayed = tuple[float, float]
+"""What came and what was expected."""
 Spread = tuple[float, float]
-"""Weight and sum of squared residuals."""
+"""Squares beyond Poisson's, and the squares of what was expected, added up: busy hours tell most."""
 LOUD: Final = 10_000
 """Followers below which no author is news."""
 NOTHING: Final[Row] = (0.0, 0.0, 0.0)
@@ -63,23 +68,49 @@ class Usual(msgspec.Struct, frozen=True):
             _rate([row[2] for row in own], [row[2] for row in rows]),
         )
 
-    def spread(self, series: int, window: int, expected: float) -> float:
-        """Variance over mean of all (0) or negative (1) mentions in a window of `WINDOWS`."""
-        weight, total = self.spreads[series][window]
-        first = 1.2 + 0.02 * expected
-        return max(1.0, (first * _PRIOR_HOURS + total) / (_PRIOR_HOURS + weight))
+    def dispersion(self, series: int, window: int, expected: float) -> float:
+        """Of all (0) or negative (1) mentions in a window of `WINDOWS`: the variance of one of
+        which m are expected is m + dispersion * m**2."""
+        squares, weight = self.spreads[series][window]
+        first = _FIRST_WEIGHT * (expected * expected + 0.05)
+        return max(0.0, (squares + _FIRST[window] * first) / (weight + first))
 
-    def learned(self, hour: int, row: Row, residuals: Sequence[Sequence[float]]) -> "Usual":
-        """With one more hour; `residuals` are (count - expected)² / expected of the windows that
-        end with it, for all and for negative mentions; a negative number is none."""
+    def learned(self, hour: int, row: Row, windows: Sequence[Sequence[Strayed]]) -> "Usual":
+        """With one more hour; `windows` are the counts and expectations of those that end with
+        it, of all and of negative mentions; none where it is not known what to expect."""
         at = hour % 24
-        kept = (*self.hours[at][-(DAYS - 1) :], row)
+        kept = (*self.hours[at][-(DAYS - 1) :], self._believed(at, row))
         hours = (*self.hours[:at], kept, *self.hours[at + 1 :])
-        spreads = tuple(
-            tuple(_stray(old, new) for old, new in zip(olds, news, strict=True))
-            for olds, news in zip(self.spreads, residuals, strict=True)
-        )
+        spreads = self.spreads
+        if windows:
+            spreads = tuple(
+                tuple(self._stray(series, n, *one) for n, one in enumerate(some))
+                for series, some in enumerate(windows)
+            )
         return Usual(hours, spreads, self.known + 1, self.grades, self.loudness)
+
+    def _believed(self, at: int, row: Row) -> Row:
+        """The hour's counts, no further above what is usual than chance goes: else a crisis of an
+        hour would be the usual of its days."""
+        if self.known <= 24:
+            return row
+        usual = self.expected(at)
+        return (
+            min(row[0], self._most(0, usual[0])),
+            min(row[1], self._most(1, usual[1])),
+            min(row[2], self._most(0, usual[2])),
+        )
+
+    def _most(self, series: int, usual: float) -> float:
+        variance = usual * (1.0 + self.dispersion(series, _HOURLY, usual) * usual)
+        return usual + 4.0 * sqrt(variance) + 2.0
+
+    def _stray(self, series: int, window: int, count: float, expected: float) -> Spread:
+        old = self.spreads[series][window]
+        dispersion = self.dispersion(series, window, expected)
+        most = _MOST * expected * (1.0 + dispersion * expected)
+        squares = min((count - expected) ** 2, most) - expected
+        return old[0] * _MEMORY + squares, old[1] * _MEMORY + expected * expected
 
     def heard(self, rated: int, grades: float, followers: int) -> "Usual":
         """With an hour's grades and the followers of its loudest author."""
@@ -106,13 +137,7 @@ class Usual(msgspec.Struct, frozen=True):
             return float(LOUD)
         mean = total / weight
         deviation = max(0.0, squares / weight - mean * mean) ** 0.5
-        return max(float(LOUD), 10.0 ** min(12.0, mean + max(1.0, 3 * deviation)))
-
-
-def _stray(old: Spread, new: float) -> Spread:
-    if new < 0:
-        return old
-    return old[0] * _MEMORY + 1.0, old[1] * _MEMORY + min(new, _MOST)
+        return float(max(LOUD, 10.0 ** min(12.0, mean + max(1.0, 3 * deviation))))
 
 
 def _rate(own: list[float], near: list[float]) -> float:
