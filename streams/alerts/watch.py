@@ -48,6 +48,7 @@ AGAIN_SECONDS: Final = 4.0
 after a moment only."""
 QUIET_SECONDS: Final = AGAIN_SECONDS
 """Nothing came for so long: the last bucket is judged as if it were over."""
+CATCH_UP_SECONDS: Final = 6.0
 LIVE: Final = timedelta(minutes=15)
 """Posts this young are news, and time passes by the wall clock; older ones are a replay, and it
 passes by theirs."""
@@ -112,6 +113,7 @@ class AlertWatch:
         self._heard: dict[str, Any] = {}
         self._pending: list[tuple[float, Spans]] = []
         self._cursors: list[tuple[float, str]] = []
+        self._catch_up = (0.0, "")
         self._newest = 0.0
         self._live = False
         self._came = self._walked = self._refreshed = time.monotonic()
@@ -138,11 +140,13 @@ class AlertWatch:
             await self._pass_on(wall)
             return
         if not held:
-            await self._begin(wall)
+            await self._begin(began, wall)
         self._cursors.append((began, (await self._store.arrivals("", where=Filter())).cursor))
         self._adopt_topics()
         await self._adopt_incidents(wall)
-        self._collect(await self._others(), began)
+        spans = await self._others()
+        joined(spans, await self._caught_up(began))
+        self._collect(spans, began)
         await self._judge(self._due(began), wall)
         if began - self._walked >= WALK_SECONDS or self._must_refresh(began):
             await self._walk(began, wall)
@@ -234,7 +238,7 @@ class AlertWatch:
 
     # What is known
 
-    async def _begin(self, wall: datetime) -> None:
+    async def _begin(self, began: float, wall: datetime) -> None:
         """Take over: what was told, what was written since the last round of whoever watched, and
         the past of topics that are alive."""
         self._engine = Engine(windows=_windows(self._settings))
@@ -244,6 +248,7 @@ class AlertWatch:
         self._cursors = []
         cursor = str(self._lease.value.get("cursor") or "")
         spans = await self._since(cursor) if cursor else {}
+        self._catch_up = (began + CATCH_UP_SECONDS, cursor)
         week = Filter(since=wall - timedelta(days=7))
         for found in await self._store.top(week, "topic", limit=AT_START):
             spans.setdefault(found.value, set()).add(bucket(wall.timestamp()))
@@ -252,7 +257,7 @@ class AlertWatch:
         if spans:
             past = {at for some in spans.values() for at in some}
             self._note_newest(max(at for at in past))
-            self._pending.append((time.monotonic() - AGAIN_SECONDS, spans))
+            self._pending.append((began - AGAIN_SECONDS, spans))
 
     async def _all_of(self, spans: Spans) -> None:
         """Nobody watched before: the last two days of every topic that has any mention."""
@@ -261,6 +266,14 @@ class AlertWatch:
             for one in page.mentions:
                 last = bucket(one.post.created_at.timestamp())
                 spans.setdefault(found.value, set()).update((last - 48 * HOUR, last))
+
+    async def _caught_up(self, began: float) -> Spans:
+        """A search engine shows what was written just before we began a moment later only."""
+        due, cursor = self._catch_up
+        if not cursor or began < due:
+            return {}
+        self._catch_up = (0.0, "")
+        return await self._since(cursor)
 
     async def _since(self, cursor: str) -> Spans:
         """What was stored after that round. Deletions don't show; the walk sees them."""
