@@ -74,7 +74,7 @@ class Explain(Protocol):
     async def __call__(self, incident: Incident) -> Evidence: ...
 
 
-async def _unheard(_incident: Incident, _event: Event) -> None:
+async def _unheard(incident: Incident, event: Event) -> None:
     """For installations that tell nobody."""
 
 
@@ -533,4 +533,3 @@ def _counts(one: TopicCounts) -> Counts:
         one.total, one.pos, one.neg, one.neu, one.unscored, one.authors, one.reach, one.rated,
         one.rating_sum, one.loudest, one.followers,
     )  # fmt: skip
-
