@@ -94,7 +94,7 @@ def episodes(readings: Iterable[Reading]) -> list[Episode]:
     for one in readings:
         key = _family(one)
         known = running.get(key)
-        if (known and one.start <= known.last + BUCKET_SECONDS + CALM[known.kind]) or (known and one.rings and one.start <= known.last + AGAIN):
+        if known and one.start <= known.last + _waits(known, one):
             _extend(known, one)
         elif one.rings:
             began = one.start - (one.buckets - 1) * BUCKET_SECONDS
@@ -104,6 +104,11 @@ def episodes(readings: Iterable[Reading]) -> list[Episode]:
             )  # fmt: skip
             found.append(running[key])
     return found
+
+
+def _waits(known: Episode, one: Reading) -> int:
+    """Seconds after its last reading in which this one goes on with it."""
+    return AGAIN if one.rings else BUCKET_SECONDS + CALM[known.kind]
 
 
 def _family(one: Reading) -> tuple[str, str]:

@@ -43,11 +43,9 @@ from streams.store.port import Filter, Store, TopicCounts
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 2.0
-AGAIN_SECONDS: Final = 4.0
+AGAIN_SECONDS: Final = 2.5
 """What was touched is asked for a second time so much later: a search engine shows what was written
-after a moment only."""
-QUIET_SECONDS: Final = AGAIN_SECONDS
-"""Nothing came for so long: the last bucket is judged as if it were over."""
+after a moment only. When nothing came for so long, the last bucket is judged as if it were over."""
 CATCH_UP_SECONDS: Final = 6.0
 LIVE: Final = timedelta(minutes=15)
 """Posts this young are news, and time passes by the wall clock; older ones are a replay, and it
@@ -96,7 +94,9 @@ class AlertWatch:
         publish: Publish = _unpublished,
         on_change: OnChange = _unheard,
         explain: Explain | None = None,
+        again: float | None = None,
     ) -> None:
+        """`again` stands in for `AGAIN_SECONDS`."""
         self._store = store
         self._settings = settings
         self._topics = topics
@@ -105,6 +105,7 @@ class AlertWatch:
         self._publish = publish
         self._on_change = on_change
         self._explain = explain
+        self._again = AGAIN_SECONDS if again is None else again
         self._lease = Lease(store, "alerts", holder)
         self._engine = Engine(windows=_windows(settings))
         self._watched: Mapping[str, Topic] = {}
@@ -207,7 +208,7 @@ class AlertWatch:
             return
         self._came = began
         self._note_newest(max(max(some) for some in spans.values()))
-        self._pending.append((began - AGAIN_SECONDS, spans))
+        self._pending.append((began - self._again, spans))
         self._pending.append((began, spans))
 
     def _note_newest(self, latest: float) -> None:
@@ -223,16 +224,16 @@ class AlertWatch:
     def _due(self, began: float) -> Spans:
         due: Spans = {}
         for at, spans in self._pending:
-            if at + AGAIN_SECONDS <= began:
+            if at + self._again <= began:
                 joined(due, spans)
-        self._pending = [one for one in self._pending if one[0] + AGAIN_SECONDS > began]
+        self._pending = [one for one in self._pending if one[0] + self._again > began]
         return due
 
     def _now(self) -> float:
         """By the posts' own clock."""
         if self._live:
             return time.time()
-        if time.monotonic() - self._came >= QUIET_SECONDS:  # the stream has ended
+        if time.monotonic() - self._came >= self._again:  # the stream has ended
             return bucket(self._newest) + BUCKET_SECONDS
         return self._newest
 
@@ -257,7 +258,7 @@ class AlertWatch:
         if spans:
             past = {at for some in spans.values() for at in some}
             self._note_newest(max(at for at in past))
-            self._pending.append((began - AGAIN_SECONDS, spans))
+            self._pending.append((began - self._again, spans))
 
     async def _all_of(self, spans: Spans) -> None:
         """Nobody watched before: the last two days of every topic that has any mention."""

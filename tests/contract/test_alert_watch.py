@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.post import utc_now
+from connectors.post import Post, utc_now
 from streams.alerts import book, incidents
 from streams.alerts import watch as watching
 from streams.alerts.incidents import Event
@@ -71,20 +71,16 @@ class Installation:
 @pytest.fixture
 def home(case: Case, monkeypatch: pytest.MonkeyPatch) -> Installation:
     monkeypatch.setattr(watching, "AGAIN_SECONDS", 0.0)
-    monkeypatch.setattr(watching, "QUIET_SECONDS", 0.0)
     monkeypatch.setattr(watching, "CATCH_UP_SECONDS", 2.0)
     return Installation(case)
 
 
 def mentions(crisis: tuple[float, float, float] | None = CRISIS) -> list[Mention]:
     made = posts(counts(days=5, rate=2, crisis=crisis))
-    return [_mention(number, post) for number, post in enumerate(made)]
+    return [_mention(post) for post in made]
 
 
-def _mention(_number: int, post: object) -> Mention:
-    from connectors.post import Post
-
-    assert isinstance(post, Post)
+def _mention(post: Post) -> Mention:
     tone: SentimentLabel = "neu"
     if "awful" in post.text:
         tone = "neg"
