@@ -50,6 +50,9 @@ CATCH_UP_SECONDS: Final = 6.0
 LIVE: Final = timedelta(minutes=15)
 """Posts this young are news, and time passes by the wall clock; older ones are a replay, and it
 passes by theirs."""
+REPLAY_SECONDS: Final = 20.0
+"""A replay is judged when it pauses, or so long after: its partitions are read one before the
+other, and what is not read yet is no silence."""
 WALK_SECONDS: Final = 300.0
 """Between looks at all topics, for what stops without a word."""
 REFRESH_SECONDS: Final = 60.0
@@ -223,6 +226,10 @@ class AlertWatch:
 
     def _due(self, began: float) -> Spans:
         due: Spans = {}
+        oldest = min((at for at, _ in self._pending), default=began)
+        busy = began - self._came < self._again
+        if busy and not self._live and began - oldest < REPLAY_SECONDS:
+            return due
         for at, spans in self._pending:
             if at + self._again <= began:
                 joined(due, spans)
