@@ -18,6 +18,7 @@ from connectors.errors import Retriable
 from connectors.post import utc_now
 from streams.alerts import book
 from streams.alerts.engine import MEMORY, Engine, bucket
+from streams.alerts.hours import LOUD
 from streams.alerts.incidents import (
     HOUR,
     Change,
@@ -33,7 +34,6 @@ from streams.alerts.lease import Lease
 from streams.alerts.readings import Reading
 from streams.alerts.records import BUCKET_SECONDS, Counts, Evidence, Incident
 from streams.alerts.touched import Spans, Touched, heard, joined, told
-from streams.alerts.usual import LOUD
 from streams.alerts.watching import Budget, Watching, watching
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, StoreError
