@@ -1,6 +1,7 @@
 """The watch over a store: what is told, once, whatever is killed. On both stores."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -259,7 +260,7 @@ async def test_live_posts_ring_at_once_and_time_passes_by_the_wall_clock(
     assert (found.kind, found.status) == ("negative-spike", "open")
     assert began - timedelta(hours=3) < found.opened_at <= utc_now() + timedelta(minutes=5)
     later = (utc_now() + timedelta(hours=14)).timestamp()
-    monkeypatch.setattr(watching.time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     await watch.round()
     kinds = {one.kind: one.status for one in await stored(home.case)}
     assert kinds == {"negative-spike": "resolved", "silence": "open"}
