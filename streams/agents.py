@@ -6,6 +6,7 @@ starts again from what is committed.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
@@ -13,13 +14,16 @@ from typing import Any, Final
 
 from connectors.kafka import PIECE_BYTES, BatchSender, Oversized, acknowledged, delivered
 from connectors.post import utc_now
+from streams.alerts.touched import Touched
 from streams.books import Books
 from streams.burying import as_again, letter_of_label, letter_of_record, settled
 from streams.entries import index_entries
+from streams.errors import StoreError
 from streams.judging import CHUNK, Judged, bury_oversized, judge, next_chunk
 from streams.ledger import Ledger
 from streams.pipeline import Judge
 from streams.reading import origins, read_labels, read_letter, read_records
+from streams.records import Label
 from streams.slab import Slab
 from streams.store.port import Store
 from streams.tally import Entry
@@ -177,11 +181,13 @@ class IndexAgent(_Agent):
         ledger: Ledger,
         crash: Crash,
         books: Books | None = None,
+        touched: Touched | None = None,
     ) -> None:
         super().__init__(ledger, crash, books)
         self._store = store
         self._sender = sender
         self._dead = dead
+        self._touched = touched or Touched()
         self._waiting: list[Any] = []
         self._writing = False
 
@@ -212,6 +218,7 @@ class IndexAgent(_Agent):
         good, bad = read_records(rows, utc_now())
         unread = {letter.place for letter in bad}
         report = await self._store.write(good)
+        self._touched.note(good)
         rows_of = origins(rows, good, bad)
         bad += [
             as_again(letter_of_record(one.record, one.reason, utc_now()), rows_of[id(one.record)])
@@ -262,12 +269,20 @@ class LabelAgent(_Agent):
     """`veille.labels` to the store's ledger and to the mentions they are about."""
 
     def __init__(
-        self, *, store: Store, sender: BatchSender, dead: str, ledger: Ledger, crash: Crash
+        self,
+        *,
+        store: Store,
+        sender: BatchSender,
+        dead: str,
+        ledger: Ledger,
+        crash: Crash,
+        touched: Touched | None = None,
     ) -> None:
         super().__init__(ledger, crash)
         self._store = store
         self._sender = sender
         self._dead = dead
+        self._touched = touched
         self._turn = asyncio.Lock()
 
     async def _take(self, event: Any) -> None:
@@ -281,7 +296,16 @@ class LabelAgent(_Agent):
             for refused in await self._store.add_labels(good):
                 letter = letter_of_label(refused.label, refused.reason, now)
                 bad.append(as_again(letter, rows_of[id(refused.label)]))
+        await self._note(good)
         await acknowledged(await self._sender.send(self._dead, settled(rows, bad)))
         self._done(event)
         self.ledger.labels += len(rows) - len(bad)
         self.ledger.dead += len(bad)
+
+    async def _note(self, labels: Sequence[Label]) -> None:
+        """What they change is counted anew; a mention that can't be read now is so in time."""
+        if self._touched is None:
+            return
+        with contextlib.suppress(StoreError):
+            found = [await self._store.get(one.mention_id) for one in labels]
+            self._touched.note([one for one in found if one])

@@ -1,15 +1,24 @@
 """The Faust application: a factory, with no side effect at import."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+import os
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import faust
+import msgspec
 
 from connectors import letters
-from connectors.kafka import BATCH_BYTES, BatchSender, ssl_context
+from connectors.kafka import BATCH_BYTES, BatchSender, acknowledged, ssl_context
 from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
+from streams.alerts.channel import Channel
+from streams.alerts.evidence import Explainer
+from streams.alerts.notifier import Notifier
+from streams.alerts.records import Incident
+from streams.alerts.touched import Touched
+from streams.alerts.watch import AGAIN_SECONDS, AlertWatch
 from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
@@ -44,6 +53,7 @@ def create_app(
     topics_file: TopicsFile | None = None,
     lives: Mapping[str, str] | None = None,
     keep_place: bool = True,
+    channels: Sequence[Channel] = (),
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
@@ -72,6 +82,13 @@ def create_app(
     app.ledger = parts.ledger
     app.abandon = parts.abandon
     app.broker_starts_empty = settings.embedded_broker
+
+    if "index" in roles and settings.alerts.enabled:
+        static = {topic.id: topic for topic in topics}
+        watched = (lambda: usual.matcher.topics) if judges else lambda: static
+        watch, notifier = parts.alerts(watched, holder_of(instance), channels)
+        app.task(watch.run)
+        app.task(notifier.run)
 
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)
@@ -126,6 +143,7 @@ class _Parts:
         self._pipeline = pipeline
         self._lives = lives
         self._gaps = Gaps(store)
+        self._touched = Touched()
         self._agents: list[_AnyAgent] = []
 
     async def abandon(self) -> None:
@@ -163,6 +181,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
             books=self._books("index", self.names.mentions),
+            touched=self._touched,
         )
         await self._run(agent, stream)
 
@@ -182,8 +201,42 @@ class _Parts:
             dead=self.names.dead,
             ledger=self.ledger,
             crash=self._app.crash,
+            touched=self._touched,
         )
         await self._run(agent, stream)
+
+    def alerts(
+        self,
+        topics: Callable[[], Mapping[str, Topic]],
+        holder: str,
+        channels: Sequence[Channel],
+    ) -> tuple[AlertWatch, Notifier]:
+        """What looks after incidents, over all that the agents write, and what tells people."""
+        settings = self._settings
+        notifier = Notifier(
+            self._store,
+            settings.alerts,
+            channels,
+            base_url=settings.web.base_url,
+            topic_names={topic.id: topic.name for topic in topics().values() if topic.name},
+            holds=lambda: watch.holds,
+        )
+        watch = AlertWatch(
+            self._store,
+            settings.alerts,
+            topics,
+            self._touched,
+            holder=holder,
+            publish=self._publish,
+            on_change=notifier.on_change,
+            explain=Explainer(self._store, topics),
+            again=max(AGAIN_SECONDS, settings.store.refresh_seconds + 1.5),
+        )
+        return watch, notifier
+
+    async def _publish(self, incidents: Sequence[Incident]) -> None:
+        items = [(one.id.encode(), msgspec.json.encode(one)) for one in incidents]
+        await acknowledged(await self._sender().send(self.names.alerts, items))
 
     def _sender(self) -> BatchSender:
         gates = {}
@@ -194,6 +247,11 @@ class _Parts:
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
         producer = self._app.producer._ensure_producer()
         return BatchSender(producer, gates, shorten={self.names.dead: letters.shortened})
+
+
+def holder_of(instance: str) -> str:
+    """A name for this worker that stays the same across restarts, where it was given one."""
+    return instance or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def refuse_weak_acks(acks: object) -> None:

@@ -23,6 +23,7 @@ class Topics:
     dead: str
     cursors: str
     labels: str
+    alerts: str
 
     @classmethod
     def of(cls, prefix: str) -> "Topics":
@@ -32,6 +33,7 @@ class Topics:
             dead=f"{prefix}.dead-letters",
             cursors=f"{prefix}.cursors",
             labels=f"{prefix}.labels",
+            alerts=f"{prefix}.alerts",
         )
 
 
@@ -110,7 +112,7 @@ async def ensure_topics(kafka: Kafka) -> None:
     try:
         await admin.start()
         existing = set(await admin.list_topics())
-        for name in (topics.posts, topics.mentions, topics.dead):
+        for name in (topics.posts, topics.mentions, topics.dead, topics.alerts):
             if name not in existing:
                 kept = {"retention.ms": str(hours * 3_600_000)}
                 await _create(admin, kafka, name, {**kept, **TIMED})

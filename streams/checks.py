@@ -173,7 +173,9 @@ def _just_made(error: Exception) -> bool:
 
 
 def _ask(admin: AdminClient, names: Topics) -> list[Topic]:
-    wanted = [names.posts, names.mentions, names.dead, names.cursors, names.labels]
+    wanted = [
+        names.posts, names.mentions, names.dead, names.cursors, names.labels, names.alerts,
+    ]  # fmt: skip
     told = {
         name: future.result(ASK_SECONDS)
         for name, future in admin.describe_topics(TopicCollection(wanted)).items()

@@ -16,12 +16,15 @@ import msgspec
 
 from connectors.letters import DeadLetter
 from connectors.post import Post
+from streams.alerts.records import Incident
 from streams.broker import Topics
 from streams.records import Label, Mention, Retraction
 from streams.settings import Kafka
 from streams.settings_docs import settings_page
 
-RECORDS: Final[tuple[type[msgspec.Struct], ...]] = (Post, Mention, Retraction, DeadLetter, Label)
+RECORDS: Final[tuple[type[msgspec.Struct], ...]] = (
+    Post, Mention, Retraction, DeadLetter, Label, Incident,
+)  # fmt: skip
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DOCS: Final = Path(__file__).parent.parent / "docs"
 
@@ -99,6 +102,15 @@ def channels() -> dict[str, Any]:
             ["Label"],
             shared | {"topicConfiguration": {"cleanup.policy": ["delete"], "retention.ms": -1}},
         ),
+        "alerts": channel(
+            topics.alerts,
+            "Incidents, each whole, whenever something of one changes: keep the highest `version` "
+            "of each `id`. At least once. Times are the posts' own, but for `found_at` and "
+            "`snoozed_until`.",
+            "the incident's id",
+            ["Incident"],
+            shared,
+        ),
         "cursors": channel(
             topics.cursors,
             "Where each source was left. Written after Kafka acknowledged the posts before it, so "
@@ -157,6 +169,7 @@ def asyncapi() -> dict[str, Any]:
             "receiveDeadLetters": operation("receive", "deadLetters", "The store, any reader."),
             "label": operation("send", "labels", "`veille label`, and any program of the staff's."),
             "receiveLabels": operation("receive", "labels", "The store's ledger, any reader."),
+            "receiveAlerts": operation("receive", "alerts", "Any reader."),
             "keepCursor": operation("send", "cursors", "Connectors alone."),
             "resume": operation("receive", "cursors", "Connectors alone, when they start."),
         },

@@ -11,7 +11,16 @@ from typing import Any, Literal
 
 import platformdirs
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -158,8 +167,38 @@ class Sentiment(_Section):
         return tuple(code.strip() for code in self.languages.split(",") if code.strip())
 
 
+class Maintenance(_Section):
+    """A time in which nothing rings, by the posts' own clock."""
+
+    begins: AwareDatetime = Field(description="When it begins, such as 2026-03-01T22:00:00Z.")
+    ends: AwareDatetime = Field(description="When it ends.")
+    topics: list[str] = Field([], description="Topics it holds for; empty: all.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Maintenance":
+        if self.ends <= self.begins:
+            raise ValueError("it ends before it begins")
+        return self
+
+
 class Alerts(Delivery):
-    """Incidents, and how they reach people."""
+    """What staff is alerted of, and how (`docs/alerts.md`)."""
+
+    enabled: bool = Field(True, description="Whether workers watch for incidents.")
+    sensitivity: Literal["low", "normal", "high"] = Field(
+        "normal", description="Of topics that have none of their own in `topics.yaml`."
+    )
+    weekly_budget: float = Field(
+        2.0,
+        gt=0,
+        le=1000,
+        description="False alarms that all topics together may cost in a week: the more topics, "
+        "the rarer must be what rings.",
+    )
+    maintenance: list[Maintenance] = Field([], description="Times in which nothing rings.")
+    retention_days: int = Field(
+        400, ge=1, le=3650, description="How long incidents are kept after they were found."
+    )
 
 
 class Settings(BaseSettings):

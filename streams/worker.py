@@ -15,8 +15,10 @@ from typing import Any
 
 import faust
 
+from streams.alerts.watching import check as check_rules
 from streams.app import ROLES, create_app
 from streams.broker import ensure_topics
+from streams.channels.opening import open_channels
 from streams.checks import check_topics
 from streams.errors import BrokerUnavailable
 from streams.heartbeat import made_anew
@@ -46,11 +48,13 @@ def run_worker(
     `store`, not opened yet, stands in for that of the settings.
     """
     topics = topics_file.load()
+    check_rules(topics, topics_file.path)
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes a folder of its own in it
     sys.setswitchinterval(SWITCH_SECONDS)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     store = store or open_store(settings)
+    channels = loop.run_until_complete(open_channels(settings)) if settings.alerts.enabled else []
     loop.run_until_complete(store.open())
     try:
         lives = loop.run_until_complete(_broker_ready(settings))
@@ -68,6 +72,7 @@ def run_worker(
             topics_file=topics_file,
             lives=lives,
             keep_place=not anew,
+            channels=channels,
         )
     except BaseException:
         loop.run_until_complete(store.close())

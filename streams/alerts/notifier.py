@@ -146,14 +146,22 @@ class Notifier:
                 await self._outbox.change(notice, status="dropped")
 
     async def run(self) -> None:
-        """Deliver until cancelled, for as long as `holds` says that it is us."""
+        """Deliver until cancelled, for as long as `holds` says that it is us. A store that is away
+        is waited for."""
         while True:
-            while not self._holds():
-                self._loaded = False  # another one writes the outbox now
+            try:
+                await self._turn()
+            except StoreError as error:
+                _log.warning("messages wait: %s", error)
                 await asyncio.sleep(min(1.0, self._look_seconds))
-            await self._load()
-            await self._catch_up()
-            await self._work()
+
+    async def _turn(self) -> None:
+        while not self._holds():
+            self._loaded = False  # another one writes the outbox now
+            await asyncio.sleep(min(1.0, self._look_seconds))
+        await self._load()
+        await self._catch_up()
+        await self._work()
 
     async def _work(self) -> None:
         works = [self._deliver(channel) for channel in self._channels.values()]

@@ -33,7 +33,8 @@ Status = Literal["open", "acknowledged", "snoozed", "resolved", "withdrawn"]
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
     """One topic's mentions of one bucket. `authors` are distinct; `reach` adds up the followers of
-    each author once; ratings are those of posts that carry one, on a scale of 0 to 1."""
+    each author once; ratings are those of posts that carry one, on a scale of 0 to 1. `loudest` has
+    the most `followers` of the authors."""
 
     total: int = 0
     pos: int = 0
@@ -44,6 +45,8 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
     reach: int = 0
     rated: int = 0
     rating_sum: float = 0.0
+    loudest: str = ""
+    followers: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

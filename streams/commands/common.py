@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from streams import settings as settings_module
+from streams.alerts.watching import check as check_rules
 from streams.criteria.loading import load_topics
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError
@@ -43,8 +44,11 @@ def topics_path(config: Path | None) -> Path:
 
 
 def load_config_topics(config: Path | None) -> list[Topic]:
-    """The topics beside the settings. Raises `ConfigError`."""
-    return load_topics(topics_path(config))
+    """The topics beside the settings. Raises `ConfigError`, also for a rule that can't be read."""
+    path = topics_path(config)
+    topics = load_topics(path)
+    check_rules(topics, path)
+    return topics
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -17,6 +17,7 @@ from connectors.base import Step
 from connectors.kafka_sink import KafkaSink
 from connectors.outbox import to_letter
 from connectors.post import utc_now
+from streams.alerts.lease import judged_through
 from streams.broker import Topics, ensure_topics, librdkafka_config, running_producer
 from streams.commands.common import (
     ConfigOption,
@@ -43,6 +44,8 @@ from streams.supervisor import Supervisor
 
 PATIENCE_SECONDS: Final = 20.0
 """Without any progress for so long, say that no worker seems to run."""
+
+JUDGED_SECONDS: Final = 120.0
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -211,7 +214,9 @@ async def _through(
         with _bars(quiet=quiet) as bars:
             await _push(sink, options, pace, summary, bars)
             await _drain(settings, topics, store, bars)
-    summary.seconds = round(time.monotonic() - started, 2)
+            summary.seconds = round(time.monotonic() - started, 2)
+            if settings.alerts.enabled:
+                await _judged(store, bars)
     summary.posts_per_second = round(summary.published / max(summary.seconds, 0.01), 1)
     _account(summary, await _settled(store, before, summary.published))
     return summary
@@ -274,6 +279,18 @@ async def _drain(settings: Settings, topics: Topics, store: Store, bars: Progres
         draining.cancel()
         await asyncio.gather(watching, draining, return_exceptions=True)
         await progress.close()
+
+
+async def _judged(store: Store, bars: Progress) -> None:
+    """Until alerts were judged with all that is stored by now."""
+    stored, since = utc_now(), time.monotonic()
+    bar = bars.add_task("judging", total=None)
+    while time.monotonic() - since < JUDGED_SECONDS:
+        if await judged_through(store) >= stored:
+            bars.remove_task(bar)
+            return
+        await asyncio.sleep(0.2)
+    _warn(f"alerts were not judged within {JUDGED_SECONDS:.0f} s: is a worker running?")
 
 
 async def _watch(progress: GroupProgress, topics: Topics, bars: Progress, bar: Any) -> None:

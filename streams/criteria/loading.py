@@ -13,7 +13,7 @@ from streams.criteria.topic_files import fail, refuse_comment, subquery
 from streams.criteria.topics import Subquery, Topic
 
 _FIELDS: Final = tuple(n for n in Topic.__struct_fields__ if n not in {"line", "queries"})
-_SWITCHES: Final = frozenset({"stem", "elision"})
+_SWITCHES: Final = frozenset({"stem", "elision", "urgent"})
 _MAX_BYTES: Final = 512 * 1024 * 1024
 _EXAMPLE: Final = "topics:\n  - id: acme\n    query: acme AND (refund OR delay*)"
 
@@ -183,7 +183,9 @@ def _wrong_type(path: Path, line: int, value: Any, error: msgspec.ValidationErro
 def _wanted(field: str) -> str:
     if field in {"matches", "rejects"}:
         return "a list of texts, or of mappings of a post's fields"
-    if field in {"languages", "target"}:
+    if field == "sensitivity":
+        return "low, normal or high"
+    if field in {"languages", "target", "rules"}:
         return "a list of texts, each in quotes"
     if field in _SWITCHES:
         return "true or false"

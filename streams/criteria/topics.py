@@ -20,7 +20,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `stem: true` finds every form of the words, `elision: true` the parts beside an apostrophe.
     `queries` are the sub-queries that the query names as `@name`; in a file they stand beside
     the topics. `matches` and `rejects` are samples that `veille topics check` tries: a text, or
-    the fields of a post. `target` lists the names sentiment is measured towards. `line` is where
+    the fields of a post. `target` lists the names sentiment is measured towards. `sensitivity`
+    is that of its alerts (empty: the settings'), `urgent: true` has every mention of it alert, and
+    `rules` are alerts of your own (`docs/alerts.md`). `line` is where
     the topic stands in its file (0: not from a file); it can't be set there.
     """
 
@@ -35,4 +37,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     matches: list[str | dict[str, Any]] = []
     rejects: list[str | dict[str, Any]] = []
     target: list[str] = []
+    sensitivity: Literal["", "low", "normal", "high"] = ""
+    urgent: bool = False
+    rules: list[str] = []
     line: int = 0

@@ -6,7 +6,7 @@ Why it is built like this: `docs/decisions/0002-elasticsearch-monthly-indices.md
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -17,13 +17,14 @@ from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record
 from streams.settings import Store as StoreSettings
+from streams.store import es_counts, es_setup, paging
 from streams.store import es_queries as queries
-from streams.store import es_setup, paging
 from streams.store.erasures import Erased, Erasure
 from streams.store.es_bulk import Bulk, Item
 from streams.store.es_ledger import EsLedger, state_body, state_id
 from streams.store.es_letters import EsLetters
 from streams.store.es_writes import Body, Writer
+from streams.store.folding import Part, folded
 from streams.store.port import (
     Bucket,
     Count,
@@ -32,6 +33,8 @@ from streams.store.port import (
     LetterFilter,
     Page,
     RejectedLabel,
+    StoryCount,
+    TopicCounts,
     WriteReport,
 )
 from streams.store.rules import MAX_ID_BYTES, millis
@@ -135,6 +138,48 @@ class ElasticsearchStore:
             if not found.get("doc_count_error_upper_bound"):
                 break
         return [queries.count(bucket) for bucket in found.get("buckets", [])]
+
+    async def counts(
+        self,
+        topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        step: timedelta = timedelta(minutes=5),
+        people: bool = True,
+    ) -> list[TopicCounts]:
+        width = paging.step_millis(step)
+        found: list[Part] = []
+        for some in es_counts.slices(topics):
+            where = Filter(topics=some, since=since, until=until)
+            body = es_counts.counting(where, width, people=people)
+            async for bucket in self._composites(body):
+                found += es_counts.parts(bucket, people=people)
+        return folded(found)
+
+    async def stories(
+        self, topics: Sequence[str], since: datetime, until: datetime, *, least: int
+    ) -> list[StoryCount]:
+        found: list[StoryCount] = []
+        for some in es_counts.slices(topics):
+            where = Filter(topics=some, since=since, until=until, sentiments=("neg",))
+            found += [
+                es_counts.story(bucket)
+                async for bucket in self._composites(es_counts.telling(where))
+                if bucket["doc_count"] >= least
+            ]
+        return sorted(found, key=lambda one: (-one.total, one.topic, one.story))[: paging.MAX_PAGE]
+
+    async def _composites(self, body: Body) -> AsyncIterator[Body]:
+        """Every bucket of a composite aggregation, page after page."""
+        asked = body["aggs"]["parts"]["composite"]
+        while True:
+            told = (await self._search(body)).get("aggregations", {}).get("parts", {})
+            for bucket in told.get("buckets", []):
+                yield bucket
+            if len(told.get("buckets", [])) < es_counts.AT_ONCE or "after_key" not in told:
+                return
+            asked["after"] = told["after_key"]
 
     async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
         ids, rejected = await self._ledger.add_labels(labels)

@@ -57,6 +57,35 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int = 0
 
 
+class TopicCounts(msgspec.Struct, frozen=True, gc=False):
+    """One topic's mentions of one bucket, `start` in milliseconds. `authors` are distinct and
+    `reach` adds up the followers of each once; `loudest` (`source:handle`) has the most
+    `followers`. `rating_sum` adds up value / best of the `rated` posts. Authors, reach and ratings
+    are 0 where they were not asked for."""
+
+    topic: str
+    start: int
+    total: int = 0
+    pos: int = 0
+    neg: int = 0
+    neu: int = 0
+    unscored: int = 0
+    authors: int = 0
+    reach: int = 0
+    rated: int = 0
+    rating_sum: float = 0.0
+    loudest: str = ""
+    followers: int = 0
+
+
+class StoryCount(msgspec.Struct, frozen=True, gc=False):
+    """How many negative mentions of a topic tell the same story."""
+
+    topic: str
+    story: str
+    total: int
+
+
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """A value of a dimension with its number of mentions, split by sentiment."""
 
@@ -161,6 +190,27 @@ class Store(Protocol):
         `source:handle` (or `source:id` where there is no handle)."""
         ...
 
+    async def counts(
+        self,
+        topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        step: timedelta = timedelta(minutes=5),
+        people: bool = True,
+    ) -> list[TopicCounts]:
+        """Of each of these topics, the buckets that hold something, aligned to the epoch, by topic
+        and start: one question for all of them. Without `people` nothing is said of authors, reach
+        and ratings, which makes long times cheap."""
+        ...
+
+    async def stories(
+        self, topics: Sequence[str], since: datetime, until: datetime, *, least: int
+    ) -> list[StoryCount]:
+        """The stories told by `least` negative mentions of a topic or more, the largest first; at
+        most 1,000."""
+        ...
+
     async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
         """Into the ledger, the latest of a mention winning, and into their mentions: those stored
         already, and those that come later. Order of `labeled_at`, not of arrival, decides. A label
@@ -206,8 +256,9 @@ class Store(Protocol):
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
-        `missed`, `alert`, `erasure`, `audit`, `broker`, `rebuild`. With `version`, which is not
-        told again, a lower one never replaces a higher one."""
+        `missed`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`, `erasure`,
+        `audit`, `broker`, `rebuild`. With `version`, which is not told again, a lower one never
+        replaces a higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ import msgspec
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record
+from streams.store import sqlite_counts as grouped
 from streams.store import sqlite_letters as dead
 from streams.store import sqlite_queries as queries
 from streams.store import sqlite_schema as schema
@@ -35,6 +36,8 @@ from streams.store.port import (
     LetterFilter,
     Page,
     RejectedLabel,
+    StoryCount,
+    TopicCounts,
     WriteReport,
 )
 from streams.store.rules import millis
@@ -95,6 +98,24 @@ class SqliteStore:
 
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
         return await self._read(lambda db: queries.top(db, where, by, limit))
+
+    async def counts(
+        self,
+        topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        step: timedelta = timedelta(minutes=5),
+        people: bool = True,
+    ) -> list[TopicCounts]:
+        where = Filter(topics=tuple(topics), since=since, until=until)
+        return await self._read(lambda db: grouped.counts(db, where, step, people=people))
+
+    async def stories(
+        self, topics: Sequence[str], since: datetime, until: datetime, *, least: int
+    ) -> list[StoryCount]:
+        where = Filter(topics=tuple(topics), since=since, until=until, sentiments=("neg",))
+        return await self._read(lambda db: grouped.stories(db, where, least))
 
     async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:
         batch = LabelBatch(labels)

@@ -1,0 +1,69 @@
+"""Incidents as the store keeps them: one state each, with what happened last beside it."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from streams.alerts.incidents import INCIDENT, Change, Event
+from streams.alerts.records import Incident
+from streams.store.port import Store
+
+TOLD: Final = "incident-told"
+"""States that say up to which version an incident was published and handed on."""
+_EVENT: Final = "event"
+
+
+async def changes(store: Store) -> dict[str, Change]:
+    """Every incident and what happened to it last, by id. Raises `StoreError`."""
+    found = {}
+    for key, state in (await store.states(INCIDENT)).items():
+        if change := _read(state):
+            found[key] = change
+    return found
+
+
+def _read(state: dict[str, Any]) -> Change | None:
+    """`None` for one that was taken away, or that nobody can read."""
+    try:
+        incident = msgspec.convert({k: v for k, v in state.items() if k != _EVENT}, Incident)
+        event = msgspec.convert(state.get(_EVENT, "updated"), Event)
+    except msgspec.ValidationError:
+        return None
+    return Change(incident, event)
+
+
+async def incidents(store: Store) -> list[Incident]:
+    """All of them, by the time they opened, oldest first."""
+    found = [change.incident for change in (await changes(store)).values()]
+    return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+
+async def keep(store: Store, change: Change) -> None:
+    """Write it, unless a later version is there. Raises `StoreError`."""
+    one = change.incident
+    state: dict[str, Any] = {**msgspec.to_builtins(one), _EVENT: change.event}
+    await store.put_state(INCIDENT, one.id, state, version=one.version)
+
+
+async def told(store: Store) -> dict[str, int]:
+    """The versions that were handed on."""
+    return {
+        key: state["version"]
+        for key, state in (await store.states(TOLD)).items()
+        if isinstance(state.get("version"), int)
+    }
+
+
+async def note_told(store: Store, one: Incident) -> None:
+    await store.put_state(TOLD, one.id, {"version": one.version}, version=one.version)
+
+
+async def drop_old(store: Store, known: Iterable[Incident], wall: datetime, days: int) -> None:
+    """Take away what was found longer ago and is over."""
+    for one in known:
+        found = one.found_at or wall
+        if one.status in ("resolved", "withdrawn") and wall - found > timedelta(days=days):
+            await store.put_state(INCIDENT, one.id, {}, version=one.version + 1)
+            await store.put_state(TOLD, one.id, {}, version=one.version + 1)

@@ -1,0 +1,72 @@
+"""One worker at a time: a lease in the store's states, renewed while its holder lives."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from streams.store.port import Store
+
+LEASE: Final = "lease"
+HOLDS: Final = timedelta(seconds=15)
+_SETTLES: Final = 1.5
+"""Seconds after which two that took it at once both see who was the last."""
+
+
+class Lease:
+    """The right to do `name`. Two may believe for a moment that they have it: what they do must
+    bear that."""
+
+    def __init__(self, store: Store, name: str, holder: str) -> None:
+        self._store = store
+        self._name = name
+        self._holder = holder
+        self.term = 0
+        self.held = False
+        self.value: dict[str, Any] = {}
+        """What the holder before wrote, and what we write."""
+
+    async def hold(self, now: datetime) -> bool:
+        """Take or renew it. Raises `StoreError`."""
+        told = (await self._store.states(LEASE)).get(self._name) or {}
+        mine = told.get("holder") == self._holder
+        if not mine and not _over(told, now):
+            self.held = False
+            return False
+        if self.held and mine:
+            return True
+        self.term = _whole(told.get("term")) + 1
+        self.value = {name: told[name] for name in told if name not in ("holder", "at", "term")}
+        await self.renew(now)
+        if not mine and told:
+            await asyncio.sleep(_SETTLES)
+            told = (await self._store.states(LEASE)).get(self._name) or {}
+            self.held = told.get("holder") == self._holder
+        else:
+            self.held = True
+        return self.held
+
+    async def renew(self, now: datetime) -> None:
+        """Write `value` and that we live."""
+        state = {**self.value, "holder": self._holder, "at": now.isoformat(), "term": self.term}
+        await self._store.put_state(LEASE, self._name, state, version=self.term)
+
+
+async def judged_through(store: Store) -> datetime:
+    """Wall: all that was stored before has been judged. Long ago while nobody watches."""
+    told = (await store.states(LEASE)).get("alerts") or {}
+    try:
+        return datetime.fromisoformat(str(told.get("through")))
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _over(told: dict[str, Any], now: datetime) -> bool:
+    try:
+        at = datetime.fromisoformat(str(told.get("at")))
+        return not now - 2 * HOLDS < at < now + HOLDS or now - at > HOLDS
+    except (ValueError, TypeError):
+        return True
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0

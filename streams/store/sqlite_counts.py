@@ -1,0 +1,53 @@
+"""Counts of many topics at once, from the SQLite store."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from streams.store import paging
+from streams.store.folding import Part, folded
+from streams.store.port import Filter, StoryCount, TopicCounts
+from streams.store.sqlite_queries import Where
+
+_PEOPLE: Final = """author, max(coalesce(json_extract(CAST(body AS TEXT),
+    '$.post.author.followers'), 0)), count(json_extract(CAST(body AS TEXT), '$.post.rating.value')),
+    coalesce(sum(json_extract(CAST(body AS TEXT), '$.post.rating.value')), 0.0),
+    json_extract(CAST(body AS TEXT), '$.post.rating.best') AS best"""
+
+
+def counts(
+    db: sqlite3.Connection, where: Filter, step: timedelta, *, people: bool
+) -> list[TopicCounts]:
+    """The buckets that hold something, by topic and start. Without `people` an index tells."""
+    if not where.topics:
+        return []
+    asked, width = Where(where), paging.step_millis(step)
+    start = f"created - ((created % {width}) + {width}) % {width} AS start"
+    more, groups = (f", {_PEOPLE}", ", author, best") if people else ("", "")
+    sql = (
+        f"SELECT topic, {start}, tone, count(*){more} FROM mentions {asked.sql} "  # noqa: S608 # bound
+        f"GROUP BY topic, start, tone{groups}"
+    )
+    return folded(_part(row) for row in db.execute(sql, asked.values))
+
+
+def _part(row: Sequence[Any]) -> Part:
+    """A grade without a best is one of five, as a post's is."""
+    part = Part(*row)
+    part.best = 5.0 if len(row) > 8 and row[8] is None else part.best
+    return part
+
+
+def stories(db: sqlite3.Connection, where: Filter, least: int) -> list[StoryCount]:
+    """The stories that so many mentions tell, largest first."""
+    if not where.topics:
+        return []
+    asked = Where(where)
+    asked.add("coalesce(json_extract(CAST(body AS TEXT), '$.story'), '') <> ''")
+    sql = (
+        "SELECT topic, json_extract(CAST(body AS TEXT), '$.story') AS story, count(*) AS total "  # noqa: S608 # bound
+        f"FROM mentions {asked.sql} GROUP BY topic, story HAVING total >= ? "
+        f"ORDER BY total DESC, topic, story LIMIT {paging.MAX_PAGE}"
+    )
+    return [StoryCount(*row) for row in db.execute(sql, [*asked.values, least])]

@@ -1,0 +1,129 @@
+"""What every store promises of counts by topic and bucket."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from connectors.post import Author, Rating
+from streams.records import Label, Mention, Retraction, SentimentLabel
+from streams.store import es_counts
+from streams.store.port import Filter, TopicCounts
+from tests.support.mentions import Case, at, mention
+
+TONES: tuple[SentimentLabel, ...] = ("pos", "neg", "neu", "unscored")
+
+
+async def test_counts_by_topic_and_bucket(case: Case) -> None:
+    await case.store.write(
+        [
+            mention(1, tone="neg", author=Author(handle="ada", followers=7)),
+            mention(2, tone="neg", author=Author(handle="@ada", followers=9)),
+            mention(3, tone="pos", author=Author(id="bob", followers=4)),
+            mention(4, tone="unscored"),
+            mention(301, tone="neu", author=Author(handle="ada")),
+            mention(5, topic="rival", tone="pos"),
+            mention(6, topic="other"),
+            mention(7, created=at(-3600)),
+        ]
+    )
+    store = await case.seen()
+    found = await store.counts(["rival", "brand", "none"], at(0), at(600))
+    start = int(at(0).timestamp() * 1000)
+    assert found == [
+        TopicCounts(
+            "brand", start, 4, pos=1, neg=2, unscored=1, authors=2, reach=13,
+            loudest="test:ada", followers=9,
+        ),
+        TopicCounts("brand", start + 300_000, 1, neu=1, authors=1),
+        TopicCounts("rival", start, 1, pos=1),
+    ]  # fmt: skip
+    bare = await store.counts(["brand"], at(0), at(600), people=False)
+    assert bare == [
+        TopicCounts("brand", start, 4, pos=1, neg=2, unscored=1),
+        TopicCounts("brand", start + 300_000, 1, neu=1),
+    ]
+    assert await store.counts([], at(0), at(600)) == []
+    hourly = await store.counts(["brand"], at(-7200), at(600), step=timedelta(hours=1))
+    assert [(one.start, one.total) for one in hourly] == [(start - 3_600_000, 1), (start, 5)]
+
+
+async def test_ratings_of_any_scale_come_to_one(case: Case) -> None:
+    grades = [Rating(4, 5), Rating(5), Rating(3, 10), None]
+    await case.store.write([mention(n, post={"rating": one}) for n, one in enumerate(grades)])
+    (found,) = await (await case.seen()).counts(["brand"], at(0), at(300))
+    assert (found.total, found.rated) == (4, 3)
+    assert found.rating_sum == pytest.approx(0.8 + 1.0 + 0.3, abs=1e-6)
+
+
+async def test_labels_edits_and_deletions_count_once(case: Case) -> None:
+    stamp = Label(mention_id=mention(1).id, labeled_at=at(60), sentiment="pos")
+    await case.store.write(
+        [mention(1, tone="neg", label=stamp), mention(2, tone="neg", version=3), mention(3)]
+    )
+    await case.store.write([mention(2, tone="pos", version=5), mention(2, tone="neg", version=4)])
+    await case.store.write([Retraction(post_id="test:3", version=9)])
+    (found,) = await (await case.seen()).counts(["brand"], at(0), at(300))
+    assert (found.total, found.pos, found.neg) == (2, 2, 0)
+
+
+async def test_counts_are_those_of_a_plain_loop(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(es_counts, "AT_ONCE", 7)  # many pages
+    rng = Random(5)
+    made = [
+        mention(
+            n,
+            topic=rng.choice(["a", "b", "c"]),
+            tone=rng.choice(TONES),
+            created=at(rng.randrange(3600)),
+            author=Author(handle=rng.choice(["", "x", "y", "z"]), followers=rng.choice([None, 5])),
+        )
+        for n in range(200)
+    ]
+    await case.store.write(made)
+    found = await (await case.seen()).counts(["a", "b"], at(300), at(3000))
+    assert [
+        (one.topic, one.start, one.total, one.neg, one.authors, one.reach) for one in found
+    ] == [
+        _plain(topic, start, made)
+        for topic in ("a", "b")
+        for start in range(300, 3000, 300)
+        if any(_in(topic, start, one) for one in made)
+    ]
+
+
+def _in(topic: str, start: int, one: Mention) -> bool:
+    return one.topic == topic and at(start) <= one.post.created_at < at(start + 300)
+
+
+def _plain(topic: str, start: int, made: list[Mention]) -> tuple[str, int, int, int, int, int]:
+    mine = [one for one in made if _in(topic, start, one)]
+    authors: dict[str, int] = {}
+    for one in mine:
+        if name := one.post.author.handle:
+            authors[name] = max(authors.get(name, 0), one.post.author.followers or 0)
+    negative = sum(one.sentiment.label == "neg" for one in mine)
+    reach = sum(authors.values())
+    millis = int(at(start).timestamp() * 1000)
+    return topic, millis, len(mine), negative, len(authors), reach
+
+
+async def test_stories_told_by_many(case: Case) -> None:
+    made = [mention(n, tone="neg", story="late") for n in range(4)]
+    made += [mention(n, tone="pos", story="late") for n in range(4, 9)]
+    made += [mention(n, tone="neg", story="lost") for n in range(9, 11)]
+    made += [mention(n, tone="neg") for n in range(11, 20)]
+    await case.store.write(made)
+    store = await case.seen()
+    found = await store.stories(["brand"], at(0), at(600), least=2)
+    assert [(one.topic, one.story, one.total) for one in found] == [
+        ("brand", "late", 4),
+        ("brand", "lost", 2),
+    ]
+    assert [one.story for one in await store.stories(["brand"], at(0), at(600), least=3)] == [
+        "late"
+    ]
+    assert await store.stories([], at(0), at(600), least=1) == []
+    assert (await store.count(Filter(topics=("brand",)))).total == 20
