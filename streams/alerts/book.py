@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.alerts.incidents import INCIDENT, Change, Event
+from streams.alerts.incidents import Change, Event
+from streams.alerts.kept import INCIDENT
 from streams.alerts.records import Incident
 from streams.store.port import Store
 

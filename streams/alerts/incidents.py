@@ -15,8 +15,6 @@ import msgspec
 from streams.alerts.readings import Reading
 from streams.alerts.records import BUCKET_SECONDS, SEVERITIES, Incident, Kind, Severity
 
-INCIDENT: Final = "incident"
-"""The kind of the states they are kept as; the key is the incident's id."""
 HOUR: Final = 3600
 CALM: Final[Mapping[Kind, int]] = {
     "negative-spike": 3 * HOUR,

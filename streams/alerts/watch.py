@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -123,6 +123,7 @@ class AlertWatch:
         self._came = self._walked = self._refreshed = time.monotonic()
         self._retractions = 0
         self._sequence = 0
+        self._sweep_at = datetime.min.replace(tzinfo=UTC)
 
     @property
     def holds(self) -> bool:
@@ -339,6 +340,10 @@ class AlertWatch:
         gone = [one for one in self._engine.all() if one.id not in found]
         for one in gone:
             self._engine.incidents[one.topic].pop(one.id)
+        if wall >= self._sweep_at:
+            self._sweep_at = wall + timedelta(days=1)
+            incidents = [change.incident for change in found.values()]
+            await book.drop_old(self._store, incidents, wall, self._settings.retention_days)
 
     # Judging
 
