@@ -12,6 +12,8 @@ from streams.store.port import Store
 
 TOLD: Final = "incident-told"
 """States that say up to which version an incident was published and handed on."""
+DEEDS: Final = "incident-deeds"
+"""States that say what people did to an incident."""
 _EVENT: Final = "event"
 
 
@@ -67,3 +69,4 @@ async def drop_old(store: Store, known: Iterable[Incident], wall: datetime, days
         if one.status in ("resolved", "withdrawn") and wall - found > timedelta(days=days):
             await store.put_state(INCIDENT, one.id, {}, version=one.version + 1)
             await store.put_state(TOLD, one.id, {}, version=one.version + 1)
+            await store.put_state(DEEDS, one.id, {}, version=one.version + 1)
