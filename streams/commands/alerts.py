@@ -11,6 +11,7 @@ from rich.table import Table
 from connectors.post import utc_now
 from streams.alerts import book, incidents
 from streams.alerts.records import Incident
+from streams.commands.alerts_backtest import backtest
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
@@ -25,6 +26,7 @@ from streams.store import open_store
 from streams.store.port import Store
 
 app = typer.Typer(help="Incidents: what rang, why, and who looks after it.", no_args_is_help=True)
+app.command()(backtest)
 
 _FIELDS: Final = (
     "id", "topic", "kind", "severity", "opened_at", "resolved_at", "observed", "expected",

@@ -58,7 +58,10 @@ class Backtests:
 
     async def of(self, topic: str, days: int) -> Tested:
         """Raises `StoreError`."""
-        return await self._kept.get((topic, days), lambda: self._test(topic, days))
+        found = await self._kept.get((topic, days), lambda: self._test(topic, days))
+        if found.known is None or not found.known.weeks:
+            self._kept.forget((topic, days))  # the first posts are not waited for
+        return found
 
     async def _test(self, topic: str, days: int) -> Tested:
         async with self._turn:

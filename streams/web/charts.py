@@ -153,17 +153,16 @@ def _styles(theme: Theme) -> dict[str, Any]:
     """Of marks whose colour no field decides."""
     colours, (ink, rule) = COLOURS[theme], _INK[theme]
     return {
-        "neg-bar": {"fill": colours["neg"]},
-        "all-bar": {"fill": colours["unscored"]},
-        "window": {"fill": rule, "opacity": 0.75},
-        "band": {"fill": colours["pos"], "opacity": 0.22},
-        "expected": {"stroke": colours["pos"], "strokeWidth": 1.5},
-        "opened": {"stroke": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
-        "alarm": {"stroke": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
+        "neg-bar": {"color": colours["neg"]},
+        "all-bar": {"color": colours["unscored"]},
+        "window": {"color": rule, "opacity": 0.75},
+        "band": {"color": colours["pos"], "opacity": 0.22},
+        "expected": {"color": colours["pos"], "strokeWidth": 1.5},
+        "opened": {"color": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
+        "alarm": {"color": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
         "alarm-head": {
             "shape": "triangle-down",
-            "fill": ink,
-            "stroke": ink,
+            "color": ink,
             "filled": True,
             "size": 70,
             "opacity": 1,

@@ -53,10 +53,13 @@ def what(one: Incident) -> str:
 
 
 def _of(one: Incident, mood: str) -> str:
-    usual = (
-        "where none are usual" if one.expected < 0.05 else f"where {few(one.expected)} are usual"
-    )
+    none = one.expected < 0.05
+    usual = "where none are usual" if none else f"where {_usual(one.expected)} usual"
     return f"{few(one.observed)} {mood}mention{'' if one.observed == 1 else 's'} {usual}"
+
+
+def _usual(n: float) -> str:
+    return f"{few(n)} {'is' if few(n) == '1' else 'are'}"
 
 
 def _rule(one: Incident) -> str:

@@ -135,7 +135,7 @@ class IncidentPages:
         told = deed.what if incident_words.active(known) else "past"
         if incident_words.active(known):
             await handle(self._store, incident_id, act, deed)
-        self._stories = Recent(STORY_SECONDS, most=32)
+        self._stories.forget(incident_id)
         path = PATH if given.get("back") == "list" else f"{PATH}/{incident_id}"
         return RedirectResponse(f"{path}?{urlencode({'told': told})}", 303)
 
