@@ -15,7 +15,7 @@ from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
 from streams.alerts.records import Incident
 from streams.alerts.touched import Touched
-from streams.alerts.watch import AlertWatch
+from streams.alerts.watch import AGAIN_SECONDS, AlertWatch
 from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
@@ -203,7 +203,13 @@ class _Parts:
         """What looks after incidents, over all that the agents write."""
         alerts = self._settings.alerts
         return AlertWatch(
-            self._store, alerts, topics, self._touched, holder=holder, publish=self._publish
+            self._store,
+            alerts,
+            topics,
+            self._touched,
+            holder=holder,
+            publish=self._publish,
+            again=max(AGAIN_SECONDS, self._settings.store.refresh_seconds + 1.5),
         )
 
     async def _publish(self, incidents: Sequence[Incident]) -> None:

@@ -66,7 +66,10 @@ class History:
         hour = start // HOUR * HOUR
         for later in [one for one in self._usual if one > hour]:
             del self._usual[later]
-        usual, longest = self._usual[hour], max((rule.buckets for rule in watching.rules), default=1)
+        usual, longest = (
+            self._usual[hour],
+            max((rule.buckets for rule in watching.rules), default=1),
+        )
         self._expect(hour, usual)
         for at in range(start, end + 1, BUCKET_SECONDS):
             if at % HOUR == 0 and at > hour:
@@ -100,9 +103,7 @@ class History:
 
     def _recent(self, at: int, buckets: int) -> list[Counts]:
         first = at - (buckets - 1) * BUCKET_SECONDS
-        return [
-            self.buckets.get(one, _EMPTY) for one in range(first, at + 1, BUCKET_SECONDS)
-        ]
+        return [self.buckets.get(one, _EMPTY) for one in range(first, at + 1, BUCKET_SECONDS)]
 
     def _expect(self, hour: int, usual: Usual) -> None:
         row = usual.expected(hour // HOUR)

@@ -94,9 +94,7 @@ def episodes(readings: Iterable[Reading]) -> list[Episode]:
     for one in readings:
         key = _family(one)
         known = running.get(key)
-        if known and one.start <= known.last + BUCKET_SECONDS + CALM[known.kind]:
-            _extend(known, one)
-        elif known and one.rings and one.start <= known.last + AGAIN:
+        if known and one.start <= known.last + _waits(known, one):
             _extend(known, one)
         elif one.rings:
             began = one.start - (one.buckets - 1) * BUCKET_SECONDS
@@ -106,6 +104,11 @@ def episodes(readings: Iterable[Reading]) -> list[Episode]:
             )  # fmt: skip
             found.append(running[key])
     return found
+
+
+def _waits(known: Episode, one: Reading) -> int:
+    """Seconds after its last reading in which this one goes on with it."""
+    return AGAIN if one.rings else BUCKET_SECONDS + CALM[known.kind]
 
 
 def _family(one: Reading) -> tuple[str, str]:
@@ -168,9 +171,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     ring_at: float
 
 
-def reconcile(
-    judged: Judged, known: Iterable[Incident], wall: datetime
-) -> Iterator[Change]:
+def reconcile(judged: Judged, known: Iterable[Incident], wall: datetime) -> Iterator[Change]:
     """What changes of the incidents of the topic. The same judgement again changes nothing."""
     left = {one.id: one for one in known if one.topic == judged.topic and not is_part(one)}
     for crisis in judged.crises:
@@ -273,9 +274,7 @@ def _kept(drawn: Incident, known: Incident) -> Incident:
         version=known.version,
     )
     if known.note.startswith(_BY_HAND):
-        return _replace(
-            drawn, status="resolved", resolved_at=known.resolved_at, note=known.note
-        )
+        return _replace(drawn, status="resolved", resolved_at=known.resolved_at, note=known.note)
     if drawn.status == "open" and known.status in ("acknowledged", "snoozed"):
         return _replace(drawn, status=known.status, note=known.note)
     return drawn
@@ -362,5 +361,3 @@ def merged(lead: Incident, part: Incident) -> tuple[Change, Change]:
     """Two topics that tell one crisis: the lead has the part in it, and the part rings no more."""
     whole = _replace(lead, merged=sorted({*lead.merged, part.id}), version=lead.version + 1)
     return Change(whole, "updated"), _end_as_part(part, whole)
-
-

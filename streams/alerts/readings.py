@@ -101,7 +101,7 @@ def negative(look: Look) -> Reading | None:
 
 def _negative(look: Look, window: int, sums: Sums) -> float:
     """Ways to be sure: negatives alone are too many; of all that came too many are negative; both
-    are unusual; or all are too many, and negatives have kept their share of twice as many."""
+    are unusual; or, for an hour or more, all are too many and negatives have kept their share."""
     few, usual = max(sums.neg_expected, 0.1), sums.usual_share
     if sums.neg <= few or sums.neg < _KEEPS * usual * sums.total:
         return 0.0
@@ -111,7 +111,7 @@ def _negative(look: Look, window: int, sums: Sums) -> float:
     by_count = surprise(sums.neg, few, dispersion)
     by_share = share_surprise(sums.neg, sums.total, usual, _COPIES)
     best = max(by_count, by_share, min(by_count, by_share) + _BOTH)
-    if sums.neg >= _TWICE * few:
+    if window and sums.neg >= _TWICE * few:
         best = max(best, min(2 * by_count, _volume(look, window, sums)))
     return best
 

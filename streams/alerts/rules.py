@@ -1,9 +1,9 @@
 """Rules that people write: `negative >= 20 in 15m`, `any mention by followers >= 100000`.
 
-    rule    = measure ">=" number "in" span
-            | "share" tone ">=" percent "in" span
-            | "any mention" [ "by followers" ">=" number ]
-    measure = "mentions" | "negative" | "positive" | "neutral" | "unscored" | "authors" | "reach"
+rule    = measure ">=" number "in" span
+        | "share" tone ">=" percent "in" span
+        | "any mention" [ "by followers" ">=" number ]
+measure = "mentions" | "negative" | "positive" | "neutral" | "unscored" | "authors" | "reach"
 """
 
 import re

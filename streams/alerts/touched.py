@@ -29,8 +29,7 @@ class Touched:
             if type(record) is Mention:
                 created = record.post.created_at.timestamp()
                 pairs.add((record.topic, int(created // BUCKET_SECONDS)))
-                if created > newest:
-                    newest = created
+                newest = max(newest, created)
             else:
                 self.retractions += 1
         self.newest = newest

@@ -17,7 +17,7 @@ WINDOWS: Final = (3, 12, 36, 72)
 DAYS: Final = 14
 """Days that an hour of the day is remembered for: two of each day of the week."""
 KNOWS_AFTER: Final = 60
-"""Hours until a topic's usual is known: each hour of the day was seen twice, its neighbours more."""
+"""Hours until a topic's usual is known: each hour of the day was seen twice, or thrice."""
 _FIRST: Final = (0.15, 0.12, 0.10, 0.08)
 """The first guess of the dispersion in each window."""
 _HOURLY: Final = 1
@@ -33,7 +33,7 @@ Row = tuple[float, float, float]
 Strayed = tuple[float, float]
 """What came and what was expected."""
 Spread = tuple[float, float]
-"""Squares beyond Poisson's, and the squares of what was expected, added up: busy hours tell most."""
+"""Squares beyond Poisson's, and squares of what was expected, added up: busy hours tell most."""
 LOUD: Final = 10_000
 """Followers below which no author is news."""
 NOTHING: Final[Row] = (0.0, 0.0, 0.0)
@@ -124,9 +124,7 @@ class Usual(msgspec.Struct, frozen=True):
             )  # fmt: skip
         known, given = self.grades
         known, given = known * _MEMORY + rated, given * _MEMORY + grades
-        return Usual(
-            self.hours, self.spreads, self.known, (known, given), (weight, total, squares)
-        )
+        return Usual(self.hours, self.spreads, self.known, (known, given), (weight, total, squares))
 
     @property
     def loud(self) -> float:

@@ -43,14 +43,16 @@ from streams.store.port import Filter, Store, TopicCounts
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 2.0
-AGAIN_SECONDS: Final = 4.0
+AGAIN_SECONDS: Final = 2.5
 """What was touched is asked for a second time so much later: a search engine shows what was written
-after a moment only."""
-QUIET_SECONDS: Final = AGAIN_SECONDS
-"""Nothing came for so long: the last bucket is judged as if it were over."""
+after a moment only. When nothing came for so long, the last bucket is judged as if it were over."""
+CATCH_UP_SECONDS: Final = 6.0
 LIVE: Final = timedelta(minutes=15)
 """Posts this young are news, and time passes by the wall clock; older ones are a replay, and it
 passes by theirs."""
+REPLAY_SECONDS: Final = 20.0
+"""A replay is judged when it pauses, or so long after: its partitions are read one before the
+other, and what is not read yet is no silence."""
 WALK_SECONDS: Final = 300.0
 """Between looks at all topics, for what stops without a word."""
 REFRESH_SECONDS: Final = 60.0
@@ -73,7 +75,7 @@ class Explain(Protocol):
     async def __call__(self, incident: Incident) -> Evidence: ...
 
 
-async def _unheard(_incident: Incident, _event: Event) -> None:
+async def _unheard(incident: Incident, event: Event) -> None:
     """For installations that tell nobody."""
 
 
@@ -95,7 +97,9 @@ class AlertWatch:
         publish: Publish = _unpublished,
         on_change: OnChange = _unheard,
         explain: Explain | None = None,
+        again: float | None = None,
     ) -> None:
+        """`again` stands in for `AGAIN_SECONDS`."""
         self._store = store
         self._settings = settings
         self._topics = topics
@@ -104,6 +108,7 @@ class AlertWatch:
         self._publish = publish
         self._on_change = on_change
         self._explain = explain
+        self._again = AGAIN_SECONDS if again is None else again
         self._lease = Lease(store, "alerts", holder)
         self._engine = Engine(windows=_windows(settings))
         self._watched: Mapping[str, Topic] = {}
@@ -112,6 +117,7 @@ class AlertWatch:
         self._heard: dict[str, Any] = {}
         self._pending: list[tuple[float, Spans]] = []
         self._cursors: list[tuple[float, str]] = []
+        self._catch_up = (0.0, "")
         self._newest = 0.0
         self._live = False
         self._came = self._walked = self._refreshed = time.monotonic()
@@ -138,11 +144,13 @@ class AlertWatch:
             await self._pass_on(wall)
             return
         if not held:
-            await self._begin(wall)
+            await self._begin(began, wall)
         self._cursors.append((began, (await self._store.arrivals("", where=Filter())).cursor))
         self._adopt_topics()
         await self._adopt_incidents(wall)
-        self._collect(await self._others(), began)
+        spans = await self._others()
+        joined(spans, await self._caught_up(began))
+        self._collect(spans, began)
         await self._judge(self._due(began), wall)
         if began - self._walked >= WALK_SECONDS or self._must_refresh(began):
             await self._walk(began, wall)
@@ -203,7 +211,7 @@ class AlertWatch:
             return
         self._came = began
         self._note_newest(max(max(some) for some in spans.values()))
-        self._pending.append((began - AGAIN_SECONDS, spans))
+        self._pending.append((began - self._again, spans))
         self._pending.append((began, spans))
 
     def _note_newest(self, latest: float) -> None:
@@ -218,23 +226,27 @@ class AlertWatch:
 
     def _due(self, began: float) -> Spans:
         due: Spans = {}
+        oldest = min((at for at, _ in self._pending), default=began)
+        busy = began - self._came < self._again
+        if busy and not self._live and began - oldest < REPLAY_SECONDS:
+            return due
         for at, spans in self._pending:
-            if at + AGAIN_SECONDS <= began:
+            if at + self._again <= began:
                 joined(due, spans)
-        self._pending = [one for one in self._pending if one[0] + AGAIN_SECONDS > began]
+        self._pending = [one for one in self._pending if one[0] + self._again > began]
         return due
 
     def _now(self) -> float:
         """By the posts' own clock."""
         if self._live:
             return time.time()
-        if time.monotonic() - self._came >= QUIET_SECONDS:  # the stream has ended
+        if time.monotonic() - self._came >= self._again:  # the stream has ended
             return bucket(self._newest) + BUCKET_SECONDS
         return self._newest
 
     # What is known
 
-    async def _begin(self, wall: datetime) -> None:
+    async def _begin(self, began: float, wall: datetime) -> None:
         """Take over: what was told, what was written since the last round of whoever watched, and
         the past of topics that are alive."""
         self._engine = Engine(windows=_windows(self._settings))
@@ -244,6 +256,7 @@ class AlertWatch:
         self._cursors = []
         cursor = str(self._lease.value.get("cursor") or "")
         spans = await self._since(cursor) if cursor else {}
+        self._catch_up = (began + CATCH_UP_SECONDS, cursor)
         week = Filter(since=wall - timedelta(days=7))
         for found in await self._store.top(week, "topic", limit=AT_START):
             spans.setdefault(found.value, set()).add(bucket(wall.timestamp()))
@@ -252,7 +265,7 @@ class AlertWatch:
         if spans:
             past = {at for some in spans.values() for at in some}
             self._note_newest(max(at for at in past))
-            self._pending.append((time.monotonic() - AGAIN_SECONDS, spans))
+            self._pending.append((began - self._again, spans))
 
     async def _all_of(self, spans: Spans) -> None:
         """Nobody watched before: the last two days of every topic that has any mention."""
@@ -261,6 +274,14 @@ class AlertWatch:
             for one in page.mentions:
                 last = bucket(one.post.created_at.timestamp())
                 spans.setdefault(found.value, set()).update((last - 48 * HOUR, last))
+
+    async def _caught_up(self, began: float) -> Spans:
+        """A search engine shows what was written just before we began a moment later only."""
+        due, cursor = self._catch_up
+        if not cursor or began < due:
+            return {}
+        self._catch_up = (0.0, "")
+        return await self._since(cursor)
 
     async def _since(self, cursor: str) -> Spans:
         """What was stored after that round. Deletions don't show; the walk sees them."""
@@ -520,4 +541,3 @@ def _counts(one: TopicCounts) -> Counts:
         one.total, one.pos, one.neg, one.neu, one.unscored, one.authors, one.reach, one.rated,
         one.rating_sum, one.loudest, one.followers,
     )  # fmt: skip
-

@@ -17,6 +17,7 @@ from rich.text import Text
 from connectors.mapping import Mapper, Rules
 from connectors.post import Post
 from streams import settings as settings_module
+from streams.alerts.watching import check as check_rules
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -83,6 +84,7 @@ def check(
     """
     path = _path(_one(named, file), config)
     loaded = load_topics(path)
+    check_rules(loaded, path)
     measured = Sample(_in_their_language(_sample_posts(sample), loaded)) if sample else None
     findings = check_topics(loaded, measured, advice=True)
     for finding in findings:

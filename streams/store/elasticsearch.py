@@ -24,7 +24,7 @@ from streams.store.es_bulk import Bulk, Item
 from streams.store.es_ledger import EsLedger, state_body, state_id
 from streams.store.es_letters import EsLetters
 from streams.store.es_writes import Body, Writer
-from streams.store.folding import folded
+from streams.store.folding import Part, folded
 from streams.store.port import (
     Bucket,
     Count,
@@ -148,7 +148,8 @@ class ElasticsearchStore:
         step: timedelta = timedelta(minutes=5),
         people: bool = True,
     ) -> list[TopicCounts]:
-        width, found = paging.step_millis(step), []
+        width = paging.step_millis(step)
+        found: list[Part] = []
         for some in es_counts.slices(topics):
             where = Filter(topics=some, since=since, until=until)
             body = es_counts.counting(where, width, people=people)
@@ -162,9 +163,11 @@ class ElasticsearchStore:
         found: list[StoryCount] = []
         for some in es_counts.slices(topics):
             where = Filter(topics=some, since=since, until=until, sentiments=("neg",))
-            async for bucket in self._composites(es_counts.telling(where)):
-                if bucket["doc_count"] >= least:
-                    found.append(es_counts.story(bucket))
+            found += [
+                es_counts.story(bucket)
+                async for bucket in self._composites(es_counts.telling(where))
+                if bucket["doc_count"] >= least
+            ]
         return sorted(found, key=lambda one: (-one.total, one.topic, one.story))[: paging.MAX_PAGE]
 
     async def _composites(self, body: Body) -> AsyncIterator[Body]:

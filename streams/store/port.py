@@ -256,8 +256,9 @@ class Store(Protocol):
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
-        `missed`, `alert`, `incident`, `notice`, `lease`, `erasure`, `audit`, `broker`, `rebuild`. With `version`, which is not
-        told again, a lower one never replaces a higher one."""
+        `missed`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`, `erasure`,
+        `audit`, `broker`, `rebuild`. With `version`, which is not told again, a lower one never
+        replaces a higher one."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

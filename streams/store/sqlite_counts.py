@@ -1,8 +1,9 @@
 """Counts of many topics at once, from the SQLite store."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from streams.store import paging
 from streams.store.folding import Part, folded
@@ -28,23 +29,14 @@ def counts(
         f"SELECT topic, {start}, tone, count(*){more} FROM mentions {asked.sql} "  # noqa: S608 # bound
         f"GROUP BY topic, start, tone{groups}"
     )
-    return folded(_part(*row) for row in db.execute(sql, asked.values))
+    return folded(_part(row) for row in db.execute(sql, asked.values))
 
 
-def _part(
-    topic: str,
-    start: int,
-    tone: str,
-    count: int,
-    author: str = "",
-    followers: int = 0,
-    rated: int = 0,
-    ratings: float = 0.0,
-    best: float | None = None,
-) -> Part:
+def _part(row: Sequence[Any]) -> Part:
     """A grade without a best is one of five, as a post's is."""
-    top = 5.0 if best is None else best
-    return Part(topic, start, tone, count, author, followers, rated, ratings, top)  # type: ignore[arg-type]  # as stored
+    part = Part(*row)
+    part.best = 5.0 if len(row) > 8 and row[8] is None else part.best
+    return part
 
 
 def stories(db: sqlite3.Connection, where: Filter, least: int) -> list[StoryCount]:

@@ -84,7 +84,9 @@ async def test_counts_are_those_of_a_plain_loop(
     ]
     await case.store.write(made)
     found = await (await case.seen()).counts(["a", "b"], at(300), at(3000))
-    assert [(one.topic, one.start, one.total, one.neg, one.authors, one.reach) for one in found] == [
+    assert [
+        (one.topic, one.start, one.total, one.neg, one.authors, one.reach) for one in found
+    ] == [
         _plain(topic, start, made)
         for topic in ("a", "b")
         for start in range(300, 3000, 300)
@@ -120,6 +122,8 @@ async def test_stories_told_by_many(case: Case) -> None:
         ("brand", "late", 4),
         ("brand", "lost", 2),
     ]
-    assert [one.story for one in await store.stories(["brand"], at(0), at(600), least=3)] == ["late"]
+    assert [one.story for one in await store.stories(["brand"], at(0), at(600), least=3)] == [
+        "late"
+    ]
     assert await store.stories([], at(0), at(600), least=1) == []
     assert (await store.count(Filter(topics=("brand",)))).total == 20

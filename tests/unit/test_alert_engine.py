@@ -105,9 +105,7 @@ def test_worse_grades() -> None:
     found = {}
     for start, one in counts(days=6, rate=3).items():
         grade = 0.9 if start - START < 5 * DAY else 0.5
-        found[start] = msgspec.structs.replace(
-            one, rated=one.total, rating_sum=grade * one.total
-        )
+        found[start] = msgspec.structs.replace(one, rated=one.total, rating_sum=grade * one.total)
     (incident,) = judged(found)
     assert incident.kind == "rating-drop"
     assert incident.expected == pytest.approx(0.9, abs=0.1)

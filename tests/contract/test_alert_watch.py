@@ -1,0 +1,235 @@
+"""The watch over a store: what is told, once, whatever is killed. On both stores."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from connectors.post import Post, utc_now
+from streams.alerts import book, incidents
+from streams.alerts import watch as watching
+from streams.alerts.incidents import Event
+from streams.alerts.lease import Lease, judged_through
+from streams.alerts.records import Evidence, Incident
+from streams.alerts.touched import Touched
+from streams.alerts.watch import AlertWatch
+from streams.criteria.topics import Topic
+from streams.records import Mention, Retraction, Sentiment, SentimentLabel, mention_id
+from streams.settings import Alerts
+from tests.support.crisis import counts, posts
+from tests.support.mentions import Case
+
+TOPICS = {"brand": Topic(id="brand", query="acmeron")}
+CRISIS = (4.5, 1.0, 10.0)
+
+
+class Told:
+    """What was published and handed on; `broken` fails as a worker that is killed there."""
+
+    def __init__(self) -> None:
+        self.published: list[Incident] = []
+        self.handed: list[tuple[str, Event]] = []
+        self.broken = False
+
+    async def publish(self, some: Sequence[Incident]) -> None:
+        if self.broken:
+            raise RuntimeError("killed")
+        self.published += some
+
+    async def on_change(self, incident: Incident, event: Event) -> None:
+        self.handed.append((incident.id, event))
+
+
+class Installation:
+    """A store with what a worker notes of it."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.touched = Touched()
+        self.told = Told()
+
+    def watch(self, holder: str = "one", **options: object) -> AlertWatch:
+        return AlertWatch(
+            self.case.store,
+            Alerts(),
+            lambda: TOPICS,
+            self.touched,
+            holder=holder,
+            publish=self.told.publish,
+            on_change=self.told.on_change,
+            **options,  # type: ignore[arg-type]
+        )
+
+    async def write(self, some: Sequence[Mention | Retraction]) -> None:
+        for start in range(0, len(some), 1000):
+            await self.case.store.write(some[start : start + 1000])
+        self.touched.note(some)
+        await self.case.seen()
+
+
+@pytest.fixture
+def home(case: Case, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    monkeypatch.setattr(watching, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "CATCH_UP_SECONDS", 2.0)
+    return Installation(case)
+
+
+def mentions(crisis: tuple[float, float, float] | None = CRISIS) -> list[Mention]:
+    made = posts(counts(days=5, rate=2, crisis=crisis))
+    return [_mention(post) for post in made]
+
+
+def _mention(post: Post) -> Mention:
+    tone: SentimentLabel = "neu"
+    if "awful" in post.text:
+        tone = "neg"
+    elif "lovely" in post.text:
+        tone = "pos"
+    return Mention(
+        id=mention_id("brand", post.id),
+        topic="brand",
+        post=post,
+        lang="en",
+        sentiment=Sentiment(label=tone),
+        processed_at=post.created_at,
+        version=1,
+    )
+
+
+async def stored(case: Case) -> list[Incident]:
+    return await book.incidents(await case.seen())
+
+
+async def test_a_crisis_is_stored_published_and_handed_on_once(home: Installation) -> None:
+    await home.write(mentions())
+    watch = home.watch()
+    for _ in range(3):
+        await watch.round()
+    (found,) = await stored(home.case)
+    assert found.kind == "negative-spike"
+    assert home.told.published == [found]
+    assert home.told.handed == [(found.id, "opened")]
+    assert await judged_through(home.case.store) > utc_now() - timedelta(seconds=20)
+
+
+async def test_killed_between_detection_and_delivery(home: Installation) -> None:
+    await home.write(mentions())
+    home.told.broken = True
+    with pytest.raises(RuntimeError):
+        await home.watch().round()
+    assert len(await stored(home.case)) == 1
+    home.told.broken, home.touched = False, Touched()
+    watch = home.watch()
+    await watch.round()
+    await watch.round()
+    (found,) = await stored(home.case)
+    assert home.told.handed == [(found.id, "opened")]
+    assert [one.id for one in home.told.published] == [found.id]
+
+
+@pytest.mark.parametrize("rounds", [1, 4])
+async def test_killed_before_detection(home: Installation, rounds: int) -> None:
+    some = mentions()
+    half = len(some) // 2
+    await home.write(some[:half])
+    watch = home.watch()
+    for _ in range(rounds):
+        await watch.round()
+    await home.write(some[half:])
+    home.touched = Touched()  # what was noted is gone with the worker
+    watch = home.watch()
+    await watch.round()
+    if home.case.client is not None:
+        await asyncio.sleep(2.5)  # until a search engine's feed shows what was just written
+        await watch.round()
+    assert len(await stored(home.case)) == 1
+
+
+async def test_posts_in_any_order_and_again(home: Installation) -> None:
+    some = mentions()
+    watch = home.watch()
+    for n in (2, 0, 3, 1):
+        await home.write(some[n::4])
+        await watch.round()
+    await home.write(some)
+    await watch.round()
+    live = [one for one in await stored(home.case) if one.status != "withdrawn"]
+    assert len(live) == 1
+    other = Installation(home.case)
+    fresh = await _fresh(home.case, other)
+    assert len(fresh) == 1
+    assert (fresh[0].opened_at, fresh[0].observed) == (live[0].opened_at, live[0].observed)
+
+
+async def _fresh(case: Case, other: Installation) -> list[Incident]:
+    await case.store.put_state("lease", "alerts", {})
+    await other.watch("two").round()
+    return [one for one in await stored(case) if one.status != "withdrawn"]
+
+
+async def test_retractions_withdraw(home: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "REFRESH_SECONDS", 0.0)
+    some = mentions()
+    await home.write(some)
+    watch = home.watch()
+    await watch.round()
+    (found,) = await stored(home.case)
+    gone = [
+        Retraction(post_id=one.post.id, version=9)
+        for one in some
+        if one.post.created_at >= found.began_at and one.sentiment.label == "neg"
+    ]
+    await home.write(gone)
+    await watch.round()
+    (after,) = await stored(home.case)
+    assert after.status == "withdrawn"
+    assert home.told.handed[-1] == (found.id, "withdrawn")
+
+
+async def test_one_works_and_the_others_pass_on(home: Installation) -> None:
+    one, touched = home.watch("one"), Touched()
+    await one.round()
+    home.touched = touched
+    other = home.watch("two")
+    await home.write(mentions())
+    await other.round()
+    assert await stored(home.case) == []
+    await home.case.seen()
+    await one.round()
+    assert len(await stored(home.case)) == 1
+
+
+async def test_a_lease_is_taken_over_when_its_holder_is_silent(case: Case) -> None:
+    now = utc_now()
+    first, second = Lease(case.store, "x", "a"), Lease(case.store, "x", "b")
+    assert await first.hold(now)
+    assert not await second.hold(now)
+    assert await second.hold(now + timedelta(seconds=20))
+    await first.renew(now + timedelta(seconds=21))
+    assert not await first.hold(now + timedelta(seconds=21))
+    assert await second.hold(now + timedelta(seconds=21))
+
+
+async def test_what_people_do_is_told_and_kept(home: Installation) -> None:
+    await home.write(mentions())
+    watch = home.watch()
+    await watch.round()
+    (found,) = await stored(home.case)
+    await book.keep(home.case.store, incidents.acknowledged(found, "ada"))
+    await home.case.seen()
+    await watch.round()
+    assert home.told.handed[-1] == (found.id, "handled")
+    (after,) = await stored(home.case)
+    assert after.acknowledged_by == "ada"
+
+
+async def test_evidence_comes_with_the_opening(home: Installation) -> None:
+    async def explain(incident: Incident) -> Evidence:
+        await asyncio.sleep(0)
+        return Evidence(authors=int(incident.observed))
+
+    await home.write(mentions())
+    await home.watch(explain=explain).round()
+    (found,) = await stored(home.case)
+    assert found.evidence.authors == found.observed
