@@ -59,12 +59,13 @@ async def past(
     first = until - since.total_seconds() if isinstance(since, timedelta) else since.timestamp()
     first = max(min(first, until), until - LONGEST.total_seconds())
     counts = await _counts(store, topic, first, until)
-    known = min(counts, default=until) // HOUR * HOUR + KNOWS_AFTER * HOUR
+    oldest = min(counts, default=until)
+    start = max(bucket(first), oldest)
     return Past(
         topic=topic,
-        since=bucket(first),
+        since=start,
         until=until,
-        judged_from=min(until, max(bucket(first), known)),
+        judged_from=min(until, max(start, oldest // HOUR * HOUR + KNOWS_AFTER * HOUR)),
         counts=counts,
     )
 

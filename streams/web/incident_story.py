@@ -118,7 +118,7 @@ def timeline(
     lines += map(_act, known)
     if one.acknowledged_by and not any(each.what == "acknowledged" for each in known):
         at = one.found_at or one.until
-        lines.append(Line(at=at, shape="◐", text="acknowledged later", who=one.acknowledged_by))
+        lines.append(Line(at=at, shape="◐", text="acknowledged later by", who=one.acknowledged_by))
     lines += map(_sent, notices)
     return sorted(lines, key=lambda line: line.at)
 
@@ -129,7 +129,8 @@ _SHAPES: Final = {"acknowledged": "◐", "snoozed": "◔", "resolved": "✓"}
 def _act(deed: Deed) -> Line:
     until = f" until {deed.until:%Y-%m-%d %H:%M} UTC" if deed.until else ""
     word = "declared over" if deed.what == "resolved" else deed.what
-    return Line(at=deed.at, shape=_SHAPES[deed.what], text=word + until, who=deed.by)
+    by = " by" if deed.by else ""
+    return Line(at=deed.at, shape=_SHAPES[deed.what], text=word + until + by, who=deed.by)
 
 
 def _sent(notice: _Notice) -> Line:

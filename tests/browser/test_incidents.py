@@ -83,7 +83,7 @@ def test_acknowledge_by_keyboard(crisis: Site, open_page: Open) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".said")).to_have_text("Acknowledged: nobody else is called.")
     expect(page.locator(".title .state")).to_contain_text("acknowledged")
-    expect(page.locator(".timeline")).to_contain_text("acknowledged Ada")
+    expect(page.locator(".timeline")).to_contain_text("acknowledged by Ada")
     expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
     assert status(crisis) == "acknowledged"
 

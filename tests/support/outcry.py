@@ -10,7 +10,7 @@ import msgspec
 from streams.alerts import book
 from streams.alerts.incidents import Change
 from streams.alerts.records import Evidence, Incident, KeyPost, Term
-from streams.records import Mention, SentimentLabel
+from streams.records import LABELS, Mention, SentimentLabel
 from streams.store.port import Store
 from tests.browser.site import mention
 from tests.support.crisis import poisson
@@ -38,7 +38,7 @@ def mentions(
         swing = 1 + 0.5 * math.sin(2 * math.pi * (start.hour - 8) / 24)
         bad = number >= hours - CRISIS_HOURS
         for _ in range(poisson(rng, an_hour * swing)):
-            mood = rng.choices(("neg", "neu", "pos"), (0.2, 0.5, 0.3))[0]
+            mood = rng.choices(LABELS, (0.3, 0.2, 0.5, 0))[0]
             made.append(_one(len(made), rng, start, mood, _CALM))
         for _ in range(poisson(rng, angry) if bad else 0):
             made.append(_one(len(made), rng, start, "neg", _ANGRY))
