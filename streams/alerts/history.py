@@ -6,9 +6,9 @@ What is read depends on the counts alone, not on the order in which they came.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from streams.alerts.hours import BUCKETS_AN_HOUR, HOUR, NOTHING, WINDOWS, Row, Strayed, Usual
 from streams.alerts.readings import GRADE_BUCKETS, Look, Reading, Sums, asked_for, statistical
 from streams.alerts.records import BUCKET_SECONDS, Counts
-from streams.alerts.usual import BUCKETS_AN_HOUR, HOUR, NOTHING, WINDOWS, Row, Strayed, Usual
 from streams.alerts.watching import Watching
 
 LATE: Final = 48 * HOUR

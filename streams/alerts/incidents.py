@@ -35,7 +35,6 @@ AGAIN: Final = 12 * HOUR
 """What rings again so soon after its end is the same crisis, which opens again."""
 _STATISTICAL: Final[tuple[Kind, ...]] = (
     "negative-spike", "story", "rating-drop", "volume-spike", "positive-spike", "new-author",
-    "silence", "volume-drop",
 )  # fmt: skip
 """Kinds that may tell of one crisis, what matters most first."""
 _STEPS: Final = (2.0, 5.0)
@@ -221,6 +220,8 @@ def _same(one: Incident, crisis: Episode) -> bool:
 
 
 def _group(kind: Kind, rule: str) -> tuple[str, str]:
+    if kind in ("silence", "volume-drop"):
+        return "drop", ""
     return (kind, rule) if kind in ("rule", "urgent") else ("", "")
 
 

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from streams.alerts.chances import lack, normal_tail, share_surprise
+from streams.alerts.hours import WINDOWS, Usual
 from streams.alerts.records import Counts, Kind
 from streams.alerts.tails import surprise
-from streams.alerts.usual import WINDOWS, Usual
 from streams.alerts.watching import LEAST_MORE, TIMES_AS_MANY, Watching
 
 HOLDS: Final = 0.5

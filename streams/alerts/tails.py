@@ -34,33 +34,28 @@ def surprise(count: float, mean: float, dispersion: float = 0.0) -> float:
 
 
 def share_surprise(count: float, among: float, share: float, spread: float = 0.0) -> float:
-    """Of `count` among `among`, usually a part `share` (between 0 and 1, neither reached).
+    """Of `count` among `among`, usually a part `share` (between 0 and 1, neither reached): the
+    binomial tail by the root of its deviance, within a tenth of the surprise.
 
     `spread` is the correlation of two members of a group (that of the beta-binomial law): `among`
     members tell as much as `among / (1 + (among - 1) * spread)` independent ones.
     """
-    if among <= 0.0 or count <= among * share:
+    if among <= 0.0 or count - 0.5 <= among * share:
         return 0.0
-    if among > 1.0:
-        fewer = 1.0 / (1.0 + (among - 1.0) * spread)
-        count, among = count * fewer, among * fewer
-    first = lgamma(among + 1.0) - lgamma(count + 1.0) - lgamma(max(0.0, among - count) + 1.0)
-    first += count * log(share) + (among - count) * log1p(-share)
-    odds = share / (1.0 - share)
-    term = total = 1.0
-    for _ in range(_TERMS):
-        if count + 1.0 > among or term < 1e-6 * total:
-            break
-        term *= odds * (among - count) / (count + 1.0)
-        total += term
-        count += 1.0
-    return min(max(0.0, -(first + log(total)) / _LN10), MOST)
+    part = (count - 0.5) / among
+    deviance = part * log(part / share)
+    if part < 1.0:
+        deviance += (1.0 - part) * log((1.0 - part) / (1.0 - share))
+    root = sqrt(2.0 * max(deviance, 0.0) * among / (1.0 + max(among - 1.0, 0.0) * spread))
+    if root > 8.0:
+        return min((0.5 * root * root + _HALF_LOG_TWO_PI + log(root)) / _LN10, MOST)
+    return -log(0.5 * erfc(root / sqrt(2.0))) / _LN10
 
 
 def joined(first: float, second: float) -> float:
-    """Two independent surprises as one, by Fisher's method for two."""
-    both = first + second
-    return both - log1p(_LN10 * both) / _LN10
+    """A surprise and another one that is independent of it: their sum, less what Fisher's method
+    takes for having looked twice (as much as the second alone would cost)."""
+    return first + second - log1p(_LN10 * second) / _LN10
 
 
 def _summed(count: float, mean: float, dispersion: float) -> float:

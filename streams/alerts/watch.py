@@ -18,6 +18,7 @@ from connectors.errors import Retriable
 from connectors.post import utc_now
 from streams.alerts import book
 from streams.alerts.engine import MEMORY, Engine, bucket
+from streams.alerts.hours import LOUD
 from streams.alerts.incidents import (
     HOUR,
     Change,
@@ -33,7 +34,6 @@ from streams.alerts.lease import Lease
 from streams.alerts.readings import Reading
 from streams.alerts.records import BUCKET_SECONDS, Counts, Evidence, Incident
 from streams.alerts.touched import Spans, Touched, heard, joined, told
-from streams.alerts.usual import LOUD
 from streams.alerts.watching import Budget, Watching, watching
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, StoreError
@@ -210,16 +210,17 @@ class AlertWatch:
         if not spans:
             return
         self._came = began
-        self._note_newest(max(max(some) for some in spans.values()))
+        self._note_newest({at for some in spans.values() for at in some})
         self._pending.append((began - self._again, spans))
         self._pending.append((began, spans))
 
-    def _note_newest(self, latest: float) -> None:
+    def _note_newest(self, starts: Iterable[int]) -> None:
         """A post from the future moves no clock."""
         wall = time.time()
-        newest = max(self._touched.newest, float(latest))
-        if newest > wall + LIVE.total_seconds():
-            newest = min(float(latest), wall)
+        limit = wall + LIVE.total_seconds()
+        if self._touched.newest > limit:
+            self._touched.newest = 0.0
+        newest = max(self._touched.newest, *(at for at in (0, *starts) if at <= limit))
         self._newest = max(self._newest, newest)
         if wall - self._newest < LIVE.total_seconds():
             self._live = True
@@ -257,20 +258,21 @@ class AlertWatch:
         cursor = str(self._lease.value.get("cursor") or "")
         spans = await self._since(cursor) if cursor else {}
         self._catch_up = (began + CATCH_UP_SECONDS, cursor)
-        week = Filter(since=wall - timedelta(days=7))
+        week = Filter(since=wall - timedelta(days=7), until=wall + LIVE)
         for found in await self._store.top(week, "topic", limit=AT_START):
             spans.setdefault(found.value, set()).add(bucket(wall.timestamp()))
         if not cursor:
-            await self._all_of(spans)
+            await self._all_of(spans, wall)
         if spans:
-            past = {at for some in spans.values() for at in some}
-            self._note_newest(max(at for at in past))
+            self._note_newest({at for some in spans.values() for at in some})
             self._pending.append((began - self._again, spans))
 
-    async def _all_of(self, spans: Spans) -> None:
+    async def _all_of(self, spans: Spans, wall: datetime) -> None:
         """Nobody watched before: the last two days of every topic that has any mention."""
-        for found in await self._store.top(Filter(), "topic", limit=AT_START):
-            page = await self._store.search(Filter(topics=(found.value,)), limit=1)
+        until = wall + LIVE
+        for found in await self._store.top(Filter(until=until), "topic", limit=AT_START):
+            where = Filter(topics=(found.value,), until=until)
+            page = await self._store.search(where, limit=1)
             for one in page.mentions:
                 last = bucket(one.post.created_at.timestamp())
                 spans.setdefault(found.value, set()).update((last - 48 * HOUR, last))

@@ -1,10 +1,12 @@
 """The watch over a store: what is told, once, whatever is killed. On both stores."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from connectors.post import Post, utc_now
 from streams.alerts import book, incidents
@@ -95,6 +97,14 @@ def _mention(post: Post) -> Mention:
         processed_at=post.created_at,
         version=1,
     )
+
+
+def now_ending(some: Sequence[Mention], back: timedelta) -> list[Mention]:
+    """The same posts, the last of them so long ago."""
+    shift = utc_now() - back - max(one.post.created_at for one in some)
+    return [
+        replace(one, post=replace(one.post, created_at=one.post.created_at + shift)) for one in some
+    ]
 
 
 async def stored(case: Case) -> list[Incident]:
@@ -233,3 +243,34 @@ async def test_evidence_comes_with_the_opening(home: Installation) -> None:
     await home.watch(explain=explain).round()
     (found,) = await stored(home.case)
     assert found.evidence.authors == found.observed
+
+
+async def test_live_posts_ring_at_once_and_time_passes_by_the_wall_clock(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WALK_SECONDS", 0.0)
+    made = posts(counts(days=4.6, rate=2, crisis=(4.5, 3.0, 10.0)))
+    some = now_ending([_mention(one) for one in made], timedelta(seconds=5))
+    await home.write(some)
+    watch = home.watch()
+    began = utc_now()
+    await watch.round()
+    assert utc_now() - began < timedelta(seconds=20)
+    (found,) = await stored(home.case)
+    assert (found.kind, found.status) == ("negative-spike", "open")
+    assert began - timedelta(hours=3) < found.opened_at <= utc_now() + timedelta(minutes=5)
+    later = (utc_now() + timedelta(hours=14)).timestamp()
+    monkeypatch.setattr(time, "time", lambda: later)
+    await watch.round()
+    kinds = {one.kind: one.status for one in await stored(home.case)}
+    assert kinds == {"negative-spike": "resolved", "silence": "open"}
+
+
+async def test_a_post_from_the_future_moves_no_clock(home: Installation) -> None:
+    some = mentions()
+    odd = replace(some[0], id="odd", post=replace(some[0].post, id="file:odd",
+                  created_at=utc_now() + timedelta(days=400)))  # fmt: skip
+    await home.write([*some, odd])
+    watch = home.watch()
+    await watch.round()
+    assert len(await stored(home.case)) == 1
