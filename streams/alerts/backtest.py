@@ -11,9 +11,9 @@ from typing import Final, get_args
 import msgspec
 
 from streams.alerts.engine import MEMORY, Engine, bucket
+from streams.alerts.hours import KNOWS_AFTER, LOUD
 from streams.alerts.incidents import HOUR, Window, moment
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident, Sensitivity
-from streams.alerts.usual import KNOWS_AFTER, LOUD
 from streams.alerts.watching import Budget, Watching
 from streams.store.port import Filter, Store, TopicCounts
 
