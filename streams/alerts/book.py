@@ -42,6 +42,14 @@ async def incidents(store: Store) -> list[Incident]:
     return sorted(found, key=lambda one: (one.opened_at, one.id))
 
 
+async def running(store: Store) -> list[Incident]:
+    """Those not over: the others, which are many, are not even decoded. Raises `StoreError`."""
+    states = await store.states(INCIDENT)
+    over = ("resolved", "withdrawn")
+    found = [_read(state) for state in states.values() if state.get("status") not in over]
+    return [change.incident for change in found if change]
+
+
 async def keep(store: Store, change: Change) -> None:
     """Write it, unless a later version is there. Raises `StoreError`."""
     one = change.incident

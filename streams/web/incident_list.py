@@ -126,5 +126,4 @@ def tally(found: Sequence[Incident]) -> Mapping[str, int]:
 
 async def open_now(store: Store) -> list[Incident]:
     """All that are not over, the gravest first. Raises `StoreError`."""
-    known = await book.incidents(store)
-    return ordered(one for one in known if active(one) and not hidden(one))
+    return ordered(one for one in await book.running(store) if active(one) and not hidden(one))

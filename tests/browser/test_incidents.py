@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from streams.alerts import book
-from tests.browser.site import Site
+from streams.alerts.records import Evidence, KeyPost, Term
+from tests.browser.site import HOSTILE, Site
 from tests.support import outcry
 
 pytestmark = pytest.mark.browser
@@ -142,6 +143,30 @@ def test_it_works_without_scripts(crisis: Site, open_page: Open) -> None:
     expect(page.locator("[data-answer]:visible")).to_have_attribute("data-answer", "high")
     expect(page.locator("img.drawn:visible")).to_have_count(1)
     expect(page.get_by_role("slider")).to_have_count(0)
+
+
+def test_hostile_words_stay_words(site: Site, open_page: Open) -> None:
+    post = KeyPost(
+        mention_id="m", author=HOSTILE, text=f"{HOSTILE} {'W' * 5000}", created_at=NOW,
+        url="javascript:alert(3)", source='"><script>alert(4)</script>', tone="neg",
+    )  # fmt: skip
+    told = Evidence(
+        posts=[post], terms=[Term(text=HOSTILE, count=3, before=0, score=5)], sources=[(HOSTILE, 3)]
+    )
+    one = outcry.changed(
+        KIT, topic=HOSTILE, kind="rule", rule=HOSTILE, note=HOSTILE, acknowledged_by=HOSTILE,
+        evidence=told,
+    )  # fmt: skip
+    site.run(lambda: outcry.tell(site.store, one))
+    page = open_page("/")
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    for path in ("/", "/incidents", f"/incidents/{KIT.id}"):
+        page.goto(site.url + path)
+        expect(page.locator("main")).to_be_visible()
+        assert page.title() != "owned"
+        assert page.locator("main script, main img[onerror]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    expect(page.locator("a.original")).to_have_count(0)
 
 
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE], ids=str)
