@@ -13,6 +13,8 @@ from streams.store.port import Store
 
 TOLD: Final = "incident-told"
 """States that say up to which version an incident was published and handed on."""
+DEEDS: Final = "incident-deeds"
+"""States that say what people did to an incident."""
 _EVENT: Final = "event"
 
 
@@ -39,6 +41,14 @@ async def incidents(store: Store) -> list[Incident]:
     """All of them, by the time they opened, oldest first."""
     found = [change.incident for change in (await changes(store)).values()]
     return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+
+async def running(store: Store) -> list[Incident]:
+    """Those not over: the others, which are many, are not even decoded. Raises `StoreError`."""
+    states = await store.states(INCIDENT)
+    over = ("resolved", "withdrawn")
+    found = [_read(state) for state in states.values() if state.get("status") not in over]
+    return [change.incident for change in found if change]
 
 
 async def keep(store: Store, change: Change) -> None:
@@ -68,3 +78,4 @@ async def drop_old(store: Store, known: Iterable[Incident], wall: datetime, days
         if one.status in ("resolved", "withdrawn") and wall - found > timedelta(days=days):
             await store.put_state(INCIDENT, one.id, {}, version=one.version + 1)
             await store.put_state(TOLD, one.id, {}, version=one.version + 1)
+            await store.put_state(DEEDS, one.id, {}, version=one.version + 1)

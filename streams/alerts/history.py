@@ -113,6 +113,10 @@ class History:
         """Of a bucket."""
         return self._expected.get(start // HOUR * HOUR, NOTHING)
 
+    def usual(self, start: int) -> Usual | None:
+        """What was known before that hour; `None` where that is kept no more."""
+        return self._usual.get(start // HOUR * HOUR)
+
     def _learn(self, at: int, usual: Usual, windows: "_Windows") -> Usual:
         """With the hour that ends at `at`."""
         some = [self.buckets.get(at - (n + 1) * BUCKET_SECONDS, _EMPTY) for n in range(12)]

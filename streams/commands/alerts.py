@@ -10,8 +10,10 @@ from rich.table import Table
 
 from connectors.post import utc_now
 from streams.alerts import book, incidents
+from streams.alerts.deeds import Deed, handle
 from streams.alerts.records import Incident
 from streams.commands import alerts_channels, alerts_replay
+from streams.commands.alerts_backtest import backtest
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
@@ -28,6 +30,7 @@ from streams.store.port import Store
 app = typer.Typer(help="Incidents: what rang, why, and who looks after it.", no_args_is_help=True)
 app.command("replay")(alerts_replay.replay)
 alerts_channels.register(app)
+app.command()(backtest)
 
 _FIELDS: Final = (
     "id", "topic", "kind", "severity", "opened_at", "resolved_at", "observed", "expected",
@@ -92,7 +95,8 @@ def show(incident_id: Id, *, as_json: JsonOption = False, config: ConfigOption =
 @app.command()
 def ack(incident_id: Id, *, by: By, config: ConfigOption = None) -> None:
     """Say that you look after it: nobody else is called."""
-    _handle(config, incident_id, lambda one: incidents.acknowledged(one, by))
+    deed = Deed(at=utc_now(), what="acknowledged", by=by)
+    _handle(config, incident_id, lambda one: incidents.acknowledged(one, by), deed)
 
 
 @app.command()
@@ -104,13 +108,15 @@ def snooze(
 ) -> None:
     """Silence it for a while."""
     until = _after(for_)
-    _handle(config, incident_id, lambda one: incidents.snoozed(one, until))
+    deed = Deed(at=utc_now(), what="snoozed", until=until)
+    _handle(config, incident_id, lambda one: incidents.snoozed(one, until), deed)
 
 
 @app.command()
 def resolve(incident_id: Id, *, by: By = "", config: ConfigOption = None) -> None:
     """Say that it is over."""
-    _handle(config, incident_id, lambda one: incidents.resolved(one, by))
+    deed = Deed(at=utc_now(), what="resolved", by=by)
+    _handle(config, incident_id, lambda one: incidents.resolved(one, by), deed)
 
 
 def hidden(one: Incident) -> bool:
@@ -142,11 +148,12 @@ def _after(text: str) -> datetime:
     return now + (now - before)
 
 
-def _handle(config: Any, incident_id: str, act: Callable[[Incident], incidents.Change]) -> None:
+def _handle(
+    config: Any, incident_id: str, act: Callable[[Incident], incidents.Change], deed: Deed
+) -> None:
     async def work(store: Store) -> Incident:
-        change = act(await _find(store, incident_id))
-        await book.keep(store, change)
-        return change.incident
+        found = await _find(store, incident_id)
+        return await handle(store, found.id, act, deed) or found
 
     done: Incident = _with_store(config, work)
     out.print(f"{done.id} {done.topic}: {done.status}", markup=False, highlight=False)

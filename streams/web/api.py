@@ -67,7 +67,7 @@ def reply(body: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-def _described(answer: type, *parameters: Parameter) -> dict[str, Any]:
+def described(answer: type, *parameters: Parameter) -> dict[str, Any]:
     """What OpenAPI says of a route that reads its query string itself."""
     return {
         "parameters": [_parameter(p) for p in parameters],
@@ -96,14 +96,14 @@ def _answer(answer: type) -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI) -> None:
-    """Add the records' schemas to the app's OpenAPI document."""
+def describe(app: FastAPI, *records: type) -> None:
+    """Add the records' schemas, and those of other routes, to the app's OpenAPI document."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = make()
         _, schemas = msgspec.json.schema_components(
-            (Page, Count, OverTime, Top, Sources, DeadLetters, Refusal),
+            (Page, Count, OverTime, Top, Sources, DeadLetters, Refusal, *records),
             ref_template="#/components/schemas/{name}",
         )
         document.setdefault("components", {}).setdefault("schemas", {}).update(schemas)
@@ -112,7 +112,7 @@ def describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
 
-def _store(request: Request) -> Store:
+def store_of(request: Request) -> Store:
     store: Store = request.app.state.store
     return store
 
@@ -121,14 +121,14 @@ def _query(request: Request, *also: str) -> Query:
     return read(request.query_params.multi_items(), also=also)
 
 
-def _bad(name: str, value: str, problem: str, remedy: str) -> BadFilter:
+def bad(name: str, value: str, problem: str, remedy: str) -> BadFilter:
     return BadFilter([Problem(name, value[:80], problem, remedy)], ())
 
 
 def limit_of(given: Mapping[str, str]) -> int:
     value = given.get("limit", "50")
     if not re.fullmatch(r"\d{1,4}", value) or not 1 <= int(value) <= 200:
-        raise _bad("limit", value, "not a number from 1 to 200", "Page on with the cursor.")
+        raise bad("limit", value, "not a number from 1 to 200", "Page on with the cursor.")
     return int(value)
 
 
@@ -138,35 +138,33 @@ def step_of(given: Mapping[str, str], span: timedelta) -> timedelta:
         return charts.step_for(span)
     found = re.fullmatch(r"(\d{1,6})([smhd])", value)
     if not found or not int(found[1]):
-        raise _bad("step", value, "not a width of time", "Write 30s, 5m, 1h or 1d.")
+        raise bad("step", value, "not a width of time", "Write 30s, 5m, 1h or 1d.")
     step = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
     if span / step > 10_000:
-        raise _bad(
-            "step", value, "makes more than 10,000 buckets", "Widen it or narrow the period."
-        )
+        raise bad("step", value, "makes more than 10,000 buckets", "Widen it or narrow the period.")
     return step
 
 
-@router.get("/mentions", openapi_extra=_described(Page, *PARAMETERS, _LIMIT))
+@router.get("/mentions", openapi_extra=described(Page, *PARAMETERS, _LIMIT))
 async def mentions(request: Request) -> Response:
     """Mentions, newest first. `cursor` of the answer asks for the next page; empty at the end."""
     query = _query(request, "limit")
     limit = limit_of(request.query_params)
     now = utc_now()
-    found = await _store(request).search(query.at(now), limit=limit, cursor=query.cursor)
+    found = await store_of(request).search(query.at(now), limit=limit, cursor=query.cursor)
     return reply(Page(found.mentions, query.next_cursor(found.cursor, now)))
 
 
-@router.get("/counts", openapi_extra=_described(Count, *_FILTERS))
+@router.get("/counts", openapi_extra=described(Count, *_FILTERS))
 async def counts(request: Request) -> Response:
     """How many mentions, split by sentiment."""
-    return reply(await _store(request).count(_query(request).at(utc_now())))
+    return reply(await store_of(request).count(_query(request).at(utc_now())))
 
 
-@router.get("/over-time", openapi_extra=_described(OverTime, *_FILTERS, _STEP))
+@router.get("/over-time", openapi_extra=described(OverTime, *_FILTERS, _STEP))
 async def over_time(request: Request) -> Response:
     """Mentions over time, split by sentiment; buckets are aligned to 1970 in UTC."""
-    store, now = _store(request), utc_now()
+    store, now = store_of(request), utc_now()
     where = _query(request, "step").at(now)
     since, until = await window(store, where, now=now)
     step = step_of(request.query_params, until - since)
@@ -181,31 +179,31 @@ async def over_time(request: Request) -> Response:
     )
 
 
-@router.get("/top", openapi_extra=_described(Top, *_FILTERS, _BY, _LIMIT))
+@router.get("/top", openapi_extra=described(Top, *_FILTERS, _BY, _LIMIT))
 async def top(request: Request) -> Response:
     """The most frequent topics, sources, languages, authors, hashtags and so on."""
     query = _query(request, "by", "limit")
     by = request.query_params.get("by", "")
     if by not in get_args(Dimension):
-        raise _bad("by", by, "no such dimension", _BY.help)
+        raise bad("by", by, "no such dimension", _BY.help)
     limit = limit_of(request.query_params)
-    found = await _store(request).top(query.at(utc_now()), by, limit=limit)  # type: ignore[arg-type]  # just checked
+    found = await store_of(request).top(query.at(utc_now()), by, limit=limit)  # type: ignore[arg-type]  # just checked
     return reply(Top(by=by, values=found))  # type: ignore[arg-type]  # just checked
 
 
-@router.get("/sources", openapi_extra=_described(Sources))
+@router.get("/sources", openapi_extra=described(Sources))
 async def sources(request: Request) -> Response:
     """The state of every source and worker, as they last told it."""
-    store = _store(request)
+    store = store_of(request)
     read(request.query_params.multi_items())
     return reply(
         Sources(sources=await store.states("source"), workers=await store.states("worker"))
     )
 
 
-@router.get("/dead-letters", openapi_extra=_described(DeadLetters, _LIMIT))
+@router.get("/dead-letters", openapi_extra=described(DeadLetters, _LIMIT))
 async def dead_letters(request: Request) -> Response:
     """What could not be processed, newest first, with reason, place and original bytes."""
     read(request.query_params.multi_items(), also=("limit",))
-    total, letters = await _store(request).dead_letters(limit=limit_of(request.query_params))
+    total, letters = await store_of(request).dead_letters(limit=limit_of(request.query_params))
     return reply(DeadLetters(total=total, letters=letters))

@@ -14,10 +14,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from connectors.post import utc_now
 from streams.criteria.topics import Topic
 from streams.errors import StoreError, StoreUnavailable, VeilleError
+from streams.settings import Alerts
 from streams.store.port import Store
-from streams.web import api, assets, charts, metrics
+from streams.web import api, api_incidents, assets, charts, metrics
+from streams.web.backtest import BacktestPages, Backtests
 from streams.web.filters import BadFilter, Query, read
 from streams.web.guard import Guard
+from streams.web.incidents import IncidentPages
 from streams.web.letters import LetterPages, Replay
 from streams.web.live import EventStream, Full, Hub
 from streams.web.pages import Body, Pages
@@ -35,11 +38,13 @@ def create_app(
     sample: bool = False,
     hosts: Sequence[str] = (),
     replay: Replay | None = None,
+    alerts: Alerts = Alerts(),
 ) -> FastAPI:
     """The app over an open store, which stays the caller's to close.
 
     `topics` give display names; `sample` says that the sample source runs; `hosts` are names
-    besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again.
+    besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again;
+    `alerts` are the settings that back-tests go by.
     """
     app = FastAPI(
         title="Veille",
@@ -56,8 +61,13 @@ def create_app(
     app.state.drawings = charts.Drawings()
     _add_routes(app)
     LetterPages(store, pages, replay).add_to(app)
+    IncidentPages(store, pages, topics).add_to(app)
+    tests = Backtests(store, topics, alerts)
+    app.state.backtests = tests
+    BacktestPages(tests, pages).add_to(app)
     app.include_router(api.router)
-    api.describe(app)
+    app.include_router(api_incidents.router)
+    api.describe(app, *api_incidents.RECORDS)
     _add_errors(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, hosts=hosts)

@@ -81,7 +81,7 @@ def _stack(bucket: Bucket, step: timedelta) -> list[dict[str, Any]]:
     return rows
 
 
-_TIMES: Final = {
+TIMES: Final = {
     "milliseconds": "%H:%M:%S",
     "seconds": "%H:%M:%S",
     "minutes": "%H:%M",
@@ -103,7 +103,7 @@ def _encoding(*, has_data: bool) -> dict[str, Any]:
             "field": "t",
             "type": "temporal",
             "scale": {"nice": False},
-            "axis": {"title": None, "labelOverlap": True, "format": _TIMES, "tickCount": 10},
+            "axis": {"title": None, "labelOverlap": True, "format": TIMES, "tickCount": 10},
         },
         "x2": {"field": "e"},
         "y": {
@@ -145,6 +145,28 @@ def config(theme: Theme) -> dict[str, Any]:
         "axisX": {"grid": False},
         "axisY": {"domain": False, "ticks": False},
         "range": {"category": [COLOURS[theme][key] for key, _ in SERIES]},
+        "style": _styles(theme),
+    }
+
+
+def _styles(theme: Theme) -> dict[str, Any]:
+    """Of marks whose colour no field decides."""
+    colours, (ink, rule) = COLOURS[theme], _INK[theme]
+    return {
+        "neg-bar": {"color": colours["neg"]},
+        "all-bar": {"color": colours["unscored"]},
+        "window": {"color": rule, "opacity": 0.75},
+        "band": {"color": colours["pos"], "opacity": 0.22},
+        "expected": {"color": colours["pos"], "strokeWidth": 1.5},
+        "opened": {"color": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
+        "alarm": {"color": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
+        "alarm-head": {
+            "shape": "triangle-down",
+            "color": ink,
+            "filled": True,
+            "size": 70,
+            "opacity": 1,
+        },
     }
 
 

@@ -4,12 +4,10 @@ A form carries a token of this process, which a page elsewhere can't read; and t
 request through that another site's page sent.
 """
 
-import hmac
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, get_args
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -20,10 +18,10 @@ from connectors.post import utc_now
 from streams.dead_letters import Outcome
 from streams.store.port import LetterFilter, Store
 from streams.web.filters import BadFilter, Problem
+from streams.web.forms import Forms
 from streams.web.pages import Pages
 
 SHOWN: Final = 100
-MOST_FORM_BYTES: Final = 64 * 1024
 PATH: Final = "/dead-letters"
 
 Replay = Callable[[Sequence[DeadLetter]], Awaitable[list[Outcome]]]
@@ -37,7 +35,7 @@ class LetterPages:
         self._store = store
         self._pages = pages
         self._replay = replay
-        self._token = secrets.token_urlsafe(24)
+        self._forms = Forms()
 
     def add_to(self, app: FastAPI) -> None:
         for path, endpoint, method in (
@@ -83,10 +81,7 @@ class LetterPages:
         return _back({"dropped": await self._store.drop_dead_letters([one.id for one in chosen])})
 
     async def _chosen(self, request: Request) -> Sequence[DeadLetter]:
-        given = parse_qsl((await _body(request)).decode("utf-8", "replace"))
-        token = next((value for name, value in given if name == "token"), "")
-        if not hmac.compare_digest(token.encode(), self._token.encode()):
-            raise HTTPException(403, "This form is out of date. Remedy: reload the page")
+        given = await self._forms.read(request)
         ids = tuple(value for name, value in given if name == "id")
         if not ids:
             raise HTTPException(400, "Nothing was ticked")
@@ -95,7 +90,11 @@ class LetterPages:
 
     def _page(self, template: str, **given: Any) -> Response:
         body = self._pages.render(
-            template, token=self._token, can_replay=self._replay is not None, now=utc_now(), **given
+            template,
+            token=self._forms.token,
+            can_replay=self._replay is not None,
+            now=utc_now(),
+            **given,
         )
         headers = {"Cache-Control": "no-store"}
         return Response(body.encode("utf-8", "replace"), media_type="text/html", headers=headers)
@@ -133,12 +132,3 @@ def _filter(given: Sequence[tuple[str, str]]) -> LetterFilter:
         stages=tuple(stages),  # type: ignore[arg-type]  # just checked
         reason=next((value for name, value in given if name == "reason"), ""),
     )
-
-
-async def _body(request: Request) -> bytes:
-    found = b""
-    async for piece in request.stream():
-        found += piece
-        if len(found) > MOST_FORM_BYTES:
-            raise HTTPException(413, "Too much was ticked at once")
-    return found

@@ -13,7 +13,7 @@ from connectors.post import utc_now
 from streams.criteria.topics import Topic
 from streams.records import LABELS, Mention
 from streams.store.port import Store
-from streams.web import assets, cards, charts
+from streams.web import assets, cards, charts, incident_story, incident_words
 from streams.web.filters import BY_NAME, BadFilter, Pair, Query, link
 from streams.web.recent import Recent
 from streams.web.views import PANELS, Choices, View, choices, names_of, view
@@ -182,6 +182,14 @@ def _environment() -> jinja2.Environment:
         share=_share,
         panel_pairs=_panel_pairs,
         panel_word=_panel_word,
+        kinds=incident_words.KINDS,
+        severities=incident_words.SEVERITIES,
+        states=incident_words.STATES,
+        is_active=incident_words.active,
+        about=incident_story.measured,
+        of_term=incident_story.of_term,
+        of_author=incident_story.of_author,
+        original=incident_story.original,
     )
     environment.filters.update(
         ago=cards.ago,
@@ -191,6 +199,10 @@ def _environment() -> jinja2.Environment:
         moment=_moment,
         number=_number,
         tojson_text=_json_text,
+        what=incident_words.what,
+        few=incident_words.few,
+        rate=incident_words.rate,
+        lasting=incident_words.lasting,
     )
     return environment
 

@@ -27,6 +27,10 @@ class Recent(Generic[T]):
             self._keep(key, answer)
         return await asyncio.shield(answer)  # one impatient reader must not cancel the others'
 
+    def forget(self, key: Hashable) -> None:
+        """Ask anew the next time."""
+        self._kept.pop(key, None)
+
     def _stale(self, asked: float, answer: asyncio.Future[T]) -> bool:
         if not answer.done():
             return False

@@ -72,7 +72,12 @@ async def _serve(
     try:
         sample = any(one.connector == "sample" and one.enabled for one in settings.sources)
         app = create_app(
-            store, topics=topics, sample=sample, hosts=[host], replay=_replay(settings, store)
+            store,
+            topics=topics,
+            sample=sample,
+            hosts=[host],
+            replay=_replay(settings, store),
+            alerts=settings.alerts,
         )
         await build_server(app).serve(sockets=[listener])
     finally:

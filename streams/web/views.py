@@ -8,12 +8,14 @@ from typing import Any, Final
 import msgspec
 
 from connectors.post import utc_now
+from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
 from streams.store.port import Bucket, Count, Dimension, Filter, Store
 from streams.web import charts
 from streams.web.cards import SAMPLE, Card, card
 from streams.web.filters import AHEAD, Query, link
 from streams.web.health import Health, health
+from streams.web.incident_list import open_now
 
 PAGE: Final = 50
 PANEL: Final = 8
@@ -47,6 +49,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     older: str
     panels: dict[str, list[Count]]
     health: Health
+    incidents: list[Incident]
     arrivals: str
     now: datetime
 
@@ -75,10 +78,11 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
         found = await store.search(where, limit=PAGE)
     since, until = await window(store, where, now=now)
     step = charts.step_for(until - since)
-    buckets, panels, health_now = await asyncio.gather(
+    buckets, panels, health_now, incidents = await asyncio.gather(
         store.over_time(within(where, since, until), step=step),
         _panels(store, where),
         health(store, now=utc_now()),
+        open_now(store),
     )
     drawn_until = _drawn_until(buckets, until, step, now=now, ahead=where.until == now + AHEAD)
     return View(
@@ -94,6 +98,7 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
         older=_older(query, query.next_cursor(found.cursor, now), fell_back=fell_back),
         panels=panels,
         health=health_now,
+        incidents=incidents,
         arrivals=at.cursor,
         now=now,
     )

@@ -1,0 +1,182 @@
+"""An incident's whole story on one page, all of it from what is stored."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from connectors.post import Moment
+from streams.alerts import book
+from streams.alerts.around import NEGATIVE, around
+from streams.alerts.deeds import Deed, deeds
+from streams.alerts.incidents import is_part
+from streams.alerts.records import BUCKET_SECONDS, Incident, KeyPost
+from streams.store.port import Store
+from streams.web import incident_charts
+from streams.web.cards import safe_url
+from streams.web.filters import Pair, link
+from streams.web.incident_words import active
+
+NOTICE: Final = "notice"
+"""The kind of states that say which message went to which channel."""
+_PART_OF: Final = re.compile(r"^Part of (\w+)\.")
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the story's timeline. `posts` says whose clock it is: the posts' or ours."""
+
+    at: datetime
+    shape: str
+    text: str
+    who: str = ""
+    posts: bool = False
+
+
+class _Of(msgspec.Struct, frozen=True):
+    id: str = ""
+
+
+class _Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page needs of a notice."""
+
+    channel: str
+    event: str
+    created_at: Moment
+    status: str = "waiting"
+    incident: _Of | None = None
+    delivered_at: Moment | None = None
+    last_error: str = ""
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the page shows."""
+
+    incident: Incident
+    chart: dict[str, Any]
+    negative: bool
+    timeline: list[Line]
+    merged: list[tuple[str, Incident | None]]
+    part_of: str
+    links: dict[str, str]
+
+    @property
+    def active(self) -> bool:
+        return active(self.incident)
+
+
+async def story(store: Store, incident_id: str, *, now: datetime) -> Story | None:
+    """`None` where there is no such incident. Raises `StoreError`."""
+    known = {one.id: one for one in await book.incidents(store)}
+    one = known.get(incident_id)
+    if one is None:
+        return None
+    found, acts, notices = await asyncio.gather(
+        around(store, one, now=now), deeds(store, one.id), _notices(store, one.id)
+    )
+    part = _PART_OF.match(one.note) if is_part(one) else None
+    return Story(
+        incident=one,
+        chart=incident_charts.incident(found, one),
+        negative=found.negative,
+        timeline=timeline(one, acts, notices),
+        merged=[(each, known.get(each)) for each in one.merged],
+        part_of=part[1] if part else "",
+        links={"all": feed(one), "measured": measured(one)},
+    )
+
+
+async def _notices(store: Store, incident_id: str) -> list[_Notice]:
+    found = []
+    for state in (await store.states(NOTICE)).values():
+        try:
+            notice = msgspec.convert(state, _Notice)
+        except msgspec.ValidationError:
+            continue  # emptied, or of a version to come
+        if notice.incident and notice.incident.id == incident_id:
+            found.append(notice)
+    return found
+
+
+def timeline(
+    one: Incident, acts: Iterable[Deed] = (), notices: Iterable[_Notice] = ()
+) -> list[Line]:
+    """What happened, in the order of time."""
+    lines = [
+        Line(at=one.began_at, shape="◇", text="began", posts=True),
+        Line(at=one.opened_at, shape="●", text="opened", posts=True),
+    ]
+    if one.found_at:
+        lines.append(Line(at=one.found_at, shape="○", text="found by Veille"))
+    if one.resolved_at:
+        lines.append(Line(at=one.resolved_at, shape="✓", text="over", posts=True))
+    else:
+        lines.append(Line(at=one.until, shape="…", text="updated", posts=True))
+    known = list(acts)
+    lines += map(_act, known)
+    if one.acknowledged_by and not any(each.what == "acknowledged" for each in known):
+        at = one.found_at or one.until
+        lines.append(Line(at=at, shape="◐", text="acknowledged later by", who=one.acknowledged_by))
+    lines += map(_sent, notices)
+    return sorted(lines, key=lambda line: line.at)
+
+
+_SHAPES: Final = {"acknowledged": "◐", "snoozed": "◔", "resolved": "✓"}
+
+
+def _act(deed: Deed) -> Line:
+    until = f" until {deed.until:%Y-%m-%d %H:%M} UTC" if deed.until else ""
+    word = "declared over" if deed.what == "resolved" else deed.what
+    by = " by" if deed.by else ""
+    return Line(at=deed.at, shape=_SHAPES[deed.what], text=word + until + by, who=deed.by)
+
+
+def _sent(notice: _Notice) -> Line:
+    if notice.delivered_at:
+        return Line(at=notice.delivered_at, shape="✉", text="told to", who=notice.channel)
+    word = {"waiting": "to be told to", "failed": "could not be told to"}.get(
+        notice.status, f"{notice.status}: to"
+    )
+    why = f"{notice.channel}: {notice.last_error}" if notice.last_error else notice.channel
+    return Line(at=notice.created_at, shape="✉", text=word, who=why)
+
+
+def feed(one: Incident, *more: Pair) -> str:
+    """The mentions of its topic from its beginning to its last look."""
+    until = max(one.until, one.began_at + timedelta(seconds=BUCKET_SECONDS))
+    pairs = [("topic", one.topic), ("since", _iso(one.began_at)), ("until", _iso(until))]
+    author = [("author", one.author)] if one.author else []
+    if any(name == "author" for name, _ in more):
+        author = []
+    return link([*pairs, *author, *more])
+
+
+def measured(one: Incident, *more: Pair) -> str:
+    """Of these the ones that it is about."""
+    mood: list[Pair] = []
+    if one.kind in NEGATIVE:
+        mood = [("sentiment", "neg")]
+    elif one.kind == "positive-spike":
+        mood = [("sentiment", "pos")]
+    return feed(one, *mood, *more)
+
+
+def of_term(one: Incident, term: str) -> str:
+    """Of these the ones with that word in them."""
+    plain = term.replace('"', " ").strip()
+    return feed(one, ("q", f'"{plain}"'))
+
+
+def of_author(one: Incident, post: KeyPost) -> str:
+    return feed(one, ("author", post.author.removeprefix("@")))
+
+
+def original(post: KeyPost) -> str:
+    """Its address, where that is harmless."""
+    return safe_url(post.url)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,193 @@
+"""The incidents' pages: the list, one incident's whole story, and the forms that act on them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from connectors.post import utc_now
+from streams.alerts import book, incidents
+from streams.alerts.deeds import Deed, find, handle
+from streams.alerts.incidents import Change
+from streams.alerts.records import Incident
+from streams.criteria.topics import Topic
+from streams.store.port import Store
+from streams.web import charts, incident_words
+from streams.web.cards import clip
+from streams.web.forms import Forms
+from streams.web.incident_list import Which, ordered, read, tally
+from streams.web.incident_story import Story, story
+from streams.web.pages import PERIODS, Pages
+from streams.web.recent import Recent
+
+PATH: Final = "/incidents"
+SHOWN: Final = 200
+STORY_SECONDS: Final = 2.0
+WIDTHS: Final = {"wide": 860, "narrow": 340}
+SNOOZES: Final = {"1h": "1 hour", "8h": "8 hours", "tomorrow": "until tomorrow 8:00"}
+_TOLD: Final = {
+    "acknowledged": "Acknowledged: nobody else is called",
+    "snoozed": "Snoozed",
+    "resolved": "Declared over",
+    "past": "It was over already",
+}
+_MOST_NAME: Final = 60
+
+
+class IncidentPages:
+    """The routes over one store."""
+
+    def __init__(self, store: Store, pages: Pages, topics: Sequence[Topic]) -> None:
+        self._store = store
+        self._pages = pages
+        self._topics = topics
+        self._forms = Forms()
+        self._stories: Recent[Story | None] = Recent(STORY_SECONDS, most=32)
+        self._drawings = charts.Drawings()
+
+    def add_to(self, app: FastAPI) -> None:
+        for path, endpoint, method in (
+            (PATH, self.list, "GET"),
+            (PATH + "/{incident_id}", self.show, "GET"),
+            (PATH + "/{incident_id}/chart.svg", self.chart, "GET"),
+            (PATH + "/{incident_id}/acknowledge", self.acknowledge, "POST"),
+            (PATH + "/{incident_id}/snooze", self.snooze, "POST"),
+            (PATH + "/{incident_id}/resolve", self.resolve, "POST"),
+        ):
+            app.add_api_route(
+                path, endpoint, methods=[method], include_in_schema=False, response_class=Response
+            )
+
+    async def list(self, request: Request) -> Response:
+        """Those not over first, by topic, kind, severity, state and time."""
+        which, now = read(request.query_params.multi_items(), also=("told",)), utc_now()
+        known = await book.incidents(self._store)
+        fitting = ordered(one for one in known if which.matches(one, now))
+        return self._page(
+            "incidents.html",
+            which=which,
+            shown=fitting[:SHOWN],
+            total=len(fitting),
+            tally=tally(fitting),
+            known=len(known),
+            topics=self._known_topics(known, which),
+            periods=PERIODS,
+            filtered=which != Which(),
+            told=_TOLD.get(request.query_params.get("told", ""), ""),
+        )
+
+    def _known_topics(self, known: Sequence[Incident], which: Which) -> Sequence[str]:
+        ids = [topic.id for topic in self._topics] + sorted({one.topic for one in known})
+        return tuple(dict.fromkeys([*ids, *which.topics]))
+
+    async def show(self, request: Request, incident_id: str) -> Response:
+        """One whole."""
+        found = await self._story(incident_id)
+        return self._page(
+            "incident.html",
+            story=found,
+            one=found.incident,
+            told=_TOLD.get(request.query_params.get("told", ""), ""),
+            themes=charts.themes_json(),
+        )
+
+    async def chart(self, request: Request, incident_id: str) -> Response:
+        """Its chart drawn by the server, for browsers that run no script."""
+        found = await self._story(incident_id)
+        return await drawn(self._drawings, found.chart, request)
+
+    async def _story(self, incident_id: str) -> Story:
+        found = await self._stories.get(
+            incident_id, lambda: story(self._store, incident_id, now=utc_now())
+        )
+        if found is None:
+            raise HTTPException(404, "There is no such incident")
+        return found
+
+    async def acknowledge(self, request: Request, incident_id: str) -> Response:
+        """Someone looks after it."""
+        given = dict(await self._forms.read(request))
+        return await self._act(incident_id, given, *acknowledging(given.get("by", "")))
+
+    async def snooze(self, request: Request, incident_id: str) -> Response:
+        """Silent for a while."""
+        given = dict(await self._forms.read(request))
+        until = snoozed_until(given.get("for", ""), utc_now())
+        if until is None:
+            raise HTTPException(400, "Snooze it for 1h, 8h or until tomorrow")
+        return await self._act(incident_id, given, *snoozing(until, given.get("by", "")))
+
+    async def resolve(self, request: Request, incident_id: str) -> Response:
+        """Over, because someone says so."""
+        given = dict(await self._forms.read(request))
+        return await self._act(incident_id, given, *resolving(given.get("by", "")))
+
+    async def _act(
+        self, incident_id: str, given: dict[str, str], act: "Act", deed: Deed
+    ) -> Response:
+        known = await find(self._store, incident_id)
+        if known is None:
+            raise HTTPException(404, "There is no such incident")
+        told = deed.what if incident_words.active(known) else "past"
+        if incident_words.active(known):
+            await handle(self._store, incident_id, act, deed)
+        self._stories.forget(incident_id)
+        path = PATH if given.get("back") == "list" else f"{PATH}/{incident_id}"
+        return RedirectResponse(f"{path}?{urlencode({'told': told})}", 303)
+
+    def _page(self, template: str, **given: Any) -> Response:
+        page = self._pages.render(
+            template, token=self._forms.token, now=utc_now(), snoozes=SNOOZES, **given
+        )
+        headers = {"Cache-Control": "no-store"}
+        return Response(page.encode("utf-8", "replace"), media_type="text/html", headers=headers)
+
+
+Act = Callable[[Incident], Change]
+
+
+def acknowledging(by: str) -> tuple[Act, Deed]:
+    """What it does, and how it is noted."""
+    who = name_of(by)
+    deed = Deed(at=utc_now(), what="acknowledged", by=who)
+    return lambda one: incidents.acknowledged(one, who), deed
+
+
+def snoozing(until: datetime, by: str) -> tuple[Act, Deed]:
+    """What it does, and how it is noted."""
+    deed = Deed(at=utc_now(), what="snoozed", by=name_of(by), until=until)
+    return lambda one: incidents.snoozed(one, until), deed
+
+
+def resolving(by: str) -> tuple[Act, Deed]:
+    """What it does, and how it is noted."""
+    who = name_of(by)
+    return lambda one: incidents.resolved(one, who), Deed(at=utc_now(), what="resolved", by=who)
+
+
+def name_of(by: str) -> str:
+    """Who acted, on one line; someone of the staff where no name is given."""
+    return clip("".join(letter for letter in by if letter.isprintable()), _MOST_NAME) or "staff"
+
+
+def snoozed_until(span: str, now: datetime) -> datetime | None:
+    """`1h`, `8h`, or `tomorrow`: the next day at 8 by this machine's zone."""
+    if span in ("1h", "8h"):
+        return now + timedelta(hours=int(span[0]))
+    if span == "tomorrow":
+        day = (now.astimezone() + timedelta(days=1)).replace(hour=8, minute=0, second=0)
+        return day.replace(microsecond=0).astimezone(now.tzinfo)
+    return None
+
+
+async def drawn(drawings: charts.Drawings, chart: dict[str, Any], request: Request) -> Response:
+    """A chart as SVG: `theme` and `size` as the page asks."""
+    given = request.query_params
+    theme: charts.Theme = "dark" if given.get("theme") == "dark" else "light"
+    width = WIDTHS.get(given.get("size", ""), WIDTHS["wide"])
+    found = await drawings.svg(chart, theme=theme, width=width)
+    return Response(found, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
