@@ -110,7 +110,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `id` is made of topic, kind and the first bucket that rang, so that a replay opens none twice.
     `began_at` is where what is unusual starts, `opened_at` the bucket's end (or, within a bucket,
     the post) by which it was known, `until` the latest look: all by the posts' own clock.
-    `observed`, `expected` and `high` are mentions from `began_at` to `until`.
+    `observed`, `expected` and `high` are mentions of the window that told most, not of the whole
+    incident.
     """
 
     id: str
