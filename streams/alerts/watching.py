@@ -16,7 +16,7 @@ LEAST_SCORE: Final[dict[Sensitivity, float]] = {"low": 5.0, "normal": 4.0, "high
 """Surprise at which a topic of its own rings, in powers of ten."""
 TESTS_A_WEEK: Final = 2_000
 """Independent looks that a week of four windows, which overlap, amounts to: fitted on simulated
-topics of 0.5 to 500 mentions a bucket, where a topic rings falsely about once a month at `normal`."""
+topics of 0.5 to 500 mentions a bucket, which ring falsely about once a month at `normal`."""
 LEAST_MORE: Final[dict[Sensitivity, tuple[float, ...]]] = {
     "low": (9, 12, 15, 22),
     "normal": (6, 8, 10, 15),
