@@ -134,14 +134,20 @@ class Book:
         return bool(self._pending)
 
     def covered(self) -> Account:
-        """The account with all that is settled, to be saved with the cursor after it."""
+        """An account with all that is settled, to be saved with the cursor after it. It counts
+        once `saved` is told of it: what can't be saved is read, and counted, again."""
+        account = decode(encode(self.account))
         for number, rows in self._pending:
-            self.account.batch = number
+            account.batch = number
             for hour, row in rows.items():
-                self.account.hours.setdefault(hour, Row()).add(row)
-        self._pending = []
-        self.account.fold(self._clock())
-        return self.account
+                account.hours.setdefault(hour, Row()).add(row)
+        account.fold(self._clock())
+        return account
+
+    def saved(self, account: Account) -> None:
+        """This account, as `covered` gave it, is safe."""
+        self.account = account
+        self._pending = [one for one in self._pending if one[0] > account.batch]
 
 
 @runtime_checkable

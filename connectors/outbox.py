@@ -221,7 +221,9 @@ class Outbox:
 
     async def _save(self, cursor: Cursor) -> None:
         if self._book and isinstance(self._cursors, AccountKeeper):
-            await self._cursors.save_account(self._source, cursor, self._book.covered())
+            covered = self._book.covered()
+            await self._cursors.save_account(self._source, cursor, covered)
+            self._book.saved(covered)
         else:
             await self._cursors.save(self._source, cursor)
 
