@@ -71,7 +71,7 @@ async def test_topics_as_we_make_them_are_taken_and_a_topic_made_anew_has_anothe
     await ensure_topics(ours)
     lives = await check_topics(ours)
     assert set(lives) == set(dataclasses.astuple(Topics.of(ours.prefix)))
-    assert len(set(lives.values())) == 5
+    assert len(set(lives.values())) == 6
     posts = Topics.of(ours.prefix).posts
     admin = AdminClient({"bootstrap.servers": ours.bootstrap_servers})
     await asyncio.to_thread(admin.delete_topics([posts])[posts].result, 30)
