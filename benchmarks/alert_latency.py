@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import random
 import statistics
 import sys
 import tempfile
@@ -59,7 +60,10 @@ def settings(feed: Path, hook: int) -> str:
 
 def line(topic: int, number: int) -> str:
     """A negative post about a topic, written now."""
-    text = f"acmeron{topic}x is awful, I hate it: number {number}"
+    words = " ".join(
+        "".join(random.choices("abcdefghij", k=6)) for _ in range(3)
+    )  # else they'd be one story
+    text = f"acmeron{topic}x is awful, I hate it: {words}"
     now = datetime.now(UTC).isoformat()
     return json.dumps({"id": f"{topic}-{number}", "created_at": now, "text": text}) + "\n"
 

@@ -27,8 +27,13 @@ POLLED = ("rss", "mastodon", "hackernews")
 
 
 def pairs() -> list[Any]:
-    """Every fault at every source."""
-    return [pytest.param(fault, name) for fault in names() for name in POLLED]
+    """Every fault at every source; in turn, one of the sources is among the quick tests."""
+    marks: tuple[Any, ...] = (pytest.mark.long,)
+    return [
+        pytest.param(fault, name, marks=() if turn % len(POLLED) == place else marks)
+        for turn, fault in enumerate(names())
+        for place, name in enumerate(POLLED)
+    ]
 
 
 @pytest.mark.parametrize(("fault", "name"), pairs())
