@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from connectors.post import utc_now
@@ -131,11 +132,19 @@ def _line(one: Incident) -> dict[str, Any]:
 
 
 def _table(found: list[Incident]) -> Table:
-    table = Table("id", "topic", "kind", "severity", "status", "opened", "observed", "expected")
+    """Ids as far as they tell incidents apart at a glance; `show` and the others take a part."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("id", no_wrap=True)
+    table.add_column("topic", overflow="fold")
+    table.add_column("what", overflow="fold")
+    for name in ("severity", "status", "opened"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("seen", justify="right")
+    table.add_column("usual", justify="right")
     for one in found:
         opened = f"{one.opened_at:%Y-%m-%d %H:%M}"
-        row = (one.id, one.topic, one.rule or one.kind, one.severity, one.status, opened)
-        table.add_row(*row, f"{one.observed:g}", f"{one.expected:.1f}")
+        row = (one.id[:8], one.topic, one.rule or one.kind, one.severity, one.status, opened)
+        table.add_row(*map(escape, row), f"{one.observed:g}", f"{one.expected:.1f}")
     return table
 
 
