@@ -329,6 +329,7 @@ def _letters(arena: Arena) -> int:
     return found
 
 
+@pytest.mark.long
 def test_the_group_s_offsets_are_gone(kafka_arena: Arena, broker: Broker) -> None:
     posts = make_posts(3000)
     with kafka_arena.worker() as worker, kafka_arena.replay(posts) as replay:

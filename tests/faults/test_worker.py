@@ -59,6 +59,7 @@ def test_sigterm_while_it_writes(arena: Arena, seed: int) -> None:
     )
 
 
+@pytest.mark.long
 def test_stop_while_the_store_hangs(arena: Arena, elasticsearch: Elasticsearch) -> None:
     code, took, account = _stopped_while(arena, elasticsearch)
     assert (code, took < 10) == (0, True)
@@ -144,6 +145,7 @@ def test_rebalances_in_mid_batch(arena: Arena, seed: int) -> None:
     )
 
 
+@pytest.mark.long
 def test_started_before_the_broker(tmp_path: Path, elasticsearch: Elasticsearch) -> None:
     kafka = Kafka()
     arena = Arena.make(tmp_path, kafka=kafka.address, elasticsearch=elasticsearch.url)
@@ -166,6 +168,7 @@ def test_started_before_the_broker(tmp_path: Path, elasticsearch: Elasticsearch)
     )
 
 
+@pytest.mark.long
 def test_recovery_after_a_death(arena: Arena) -> None:
     """Started again at once, as every supervisor does: seconds until it commits again."""
     posts = make_posts(6000)
