@@ -1,30 +1,33 @@
 """Incidents as the store keeps them: one state each, with what happened last beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from streams.alerts.incidents import Change, Event
-from streams.alerts.kept import INCIDENT
 from streams.alerts.records import Incident
 from streams.store.port import Store
 
+INCIDENT: Final = "incident"
+"""The kind of these states; the key is the incident's id."""
 TOLD: Final = "incident-told"
 """States that say up to which version an incident was published and handed on."""
 DEEDS: Final = "incident-deeds"
 """States that say what people did to an incident."""
 _EVENT: Final = "event"
 
+States = Mapping[str, dict[str, Any]]
+
 
 async def changes(store: Store) -> dict[str, Change]:
     """Every incident and what happened to it last, by id. Raises `StoreError`."""
-    found = {}
-    for key, state in (await store.states(INCIDENT)).items():
-        if change := _read(state):
-            found[key] = change
-    return found
+    return _changes(await store.states(INCIDENT))
+
+
+def _changes(states: States) -> dict[str, Change]:
+    return {key: change for key, state in states.items() if (change := _read(state))}
 
 
 def _read(state: dict[str, Any]) -> Change | None:
@@ -38,8 +41,13 @@ def _read(state: dict[str, Any]) -> Change | None:
 
 
 async def incidents(store: Store) -> list[Incident]:
-    """All of them, by the time they opened, oldest first."""
-    found = [change.incident for change in (await changes(store)).values()]
+    """All of them, by the time they opened, oldest first. Raises `StoreError`."""
+    return read(await store.states(INCIDENT))
+
+
+def read(states: States) -> list[Incident]:
+    """The incidents of these states, by the time they opened, oldest first."""
+    found = [change.incident for change in _changes(states).values()]
     return sorted(found, key=lambda one: (one.opened_at, one.id))
 
 

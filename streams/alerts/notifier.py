@@ -18,8 +18,8 @@ from connectors.errors import ConnectorError, WaitUntil
 from connectors.post import utc_now
 from connectors.text import line
 from streams.alert_settings import Delivery as DeliverySettings
+from streams.alerts import book
 from streams.alerts.channel import Channel
-from streams.alerts.kept import INCIDENT, read_incidents
 from streams.alerts.notices import EXPIRES, RINGING, Notice, Outbox, first_rings, key_of
 from streams.alerts.records import Incident
 from streams.alerts.schedule import escalates, last_slot, quiet_until, receivers, rest
@@ -199,8 +199,7 @@ class Notifier:
                 await self.on_change(incident, incident.status)
 
     async def _incidents(self) -> list[Incident]:
-        states = await states_in_time(self._store, INCIDENT)
-        return list(read_incidents(states.values()))
+        return book.read(await states_in_time(self._store, book.INCIDENT))
 
     async def _deliver(self, channel: Channel) -> None:
         """Send what is due, for as long as we live. No failure ends it."""

@@ -501,6 +501,8 @@ class AlertWatch:
 
     async def _tell(self) -> None:
         """Publish and hand on what was stored and not yet told, in order of their opening."""
+        if not self._untold:
+            return
         untold = [
             change
             for change in (await book.changes(self._store)).values()

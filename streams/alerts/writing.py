@@ -7,8 +7,8 @@ from typing import Any, Final, cast
 import msgspec
 
 from streams.alert_settings import Delivery as DeliverySettings
+from streams.alerts import book
 from streams.alerts.channel import Channel, Delivery
-from streams.alerts.kept import INCIDENT, read_incidents
 from streams.alerts.messages.brief import Brief, Event
 from streams.alerts.messages.compose import compose
 from streams.alerts.messages.digest import DigestBrief, Period, TopicLine, compose_digest
@@ -146,10 +146,9 @@ class Writer:
             for each in now
             if topic_fits(each.value, patterns)
         ]
-        incidents = read_incidents((await self._store.states(INCIDENT)).values())
         return topics, [
             each
-            for each in incidents
+            for each in await book.incidents(self._store)
             if each.began_at < until
             and (each.resolved_at or each.until) >= since
             and topic_fits(each.topic, patterns)

@@ -17,10 +17,10 @@ import pytest
 from connectors.errors import Fatal, Retriable, WaitUntil
 from connectors.post import utc_now
 from streams.alert_settings import Delivery
+from streams.alerts.book import INCIDENT
 from streams.alerts.channel import Channel, MemoryChannel
 from streams.alerts.channel import Delivery as Sent
 from streams.alerts.deaths import standing
-from streams.alerts.kept import INCIDENT
 from streams.alerts.messages.language import Language
 from streams.alerts.notices import KEPT, NOTICE, Notice
 from streams.alerts.notifier import Notifier
