@@ -11,7 +11,7 @@ Three questions are put to each bucket, and all must be answered yes (docs/detec
 Time and memory are constant: docs/detector.md has the figures.
 """
 
-from math import isfinite, log10, sqrt
+from math import ceil, isfinite, log10, sqrt
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,7 @@ from streams.alerts.share import Share
 from streams.alerts.sums import WINDOWS, Sums
 from streams.alerts.usual import DAY, Usual
 
-RINGS_AT: Final[dict[Sensitivity, float]] = {"low": 6.5, "normal": 4.5, "high": 3.8}
+RINGS_AT: Final[dict[Sensitivity, float]] = {"low": 6.5, "normal": 4.55, "high": 3.8}
 """The score from which a bucket rings; docs/detector.md says what each costs in alarms a week."""
 MOST_COUNT: Final = 1e12
 
@@ -122,7 +122,7 @@ class Detector:
         verdict, surprise = self._judge(count, total, expected)
         self._age += 1
         self._remember(surprise, verdict.severity is not None)
-        self._learn(count, total, expected, verdict.high)
+        self._learn(count, total, expected)
         return verdict
 
     def peek(self, bucket: Bucket, elapsed: float = 1.0) -> Verdict:
@@ -145,25 +145,56 @@ class Detector:
         )
 
     def _judge(self, count: float, total: float | None, expected: float) -> tuple[Verdict, float]:
+        score, surprise, longest = self._score(count, total, expected)
+        severity: Severity | None = None
+        if self._rings(score):
+            severity = next((name for least, name in _SEVERITIES if score >= least), "low")
+        far = self._far(expected)
+        low = expected - far if expected > far else 0.0
+        high = expected + far + 1.0
+        if severity is not None:
+            high = min(high, self._calm(count, total, expected))
+            low = min(low, high)
+        return Verdict(expected, low, high, score, severity, longest), surprise
+
+    def _score(
+        self, count: float, total: float | None, expected: float
+    ) -> tuple[float, float, int]:
+        """Score, surprise, and the length of the sum that is most surprising."""
         share = None
         if total is not None and total >= 0.0:
             share = self._share
             share.total = max(min(total, MOST_COUNT), count)
-        unsure = 1.0 / (self._usual.seen + 1.0)
-        surprise, longest = self._sums.surprise(count, expected, unsure, self._age + 1, share)
+        unsure, age = self._usual.unsure, self._age + 1
+        surprise, longest = self._sums.surprise(count, expected, unsure, age, share)
         if self._quick:
             surprise = max(0.0, surprise - self._quick)
         record = self._numbers[0] * (_IN_EVENT if self._held else 1.0)
         over = record - _BY_CHANCE
         score = surprise / (1.0 + _EXCESS * over) if over > 0.0 else surprise
-        severity: Severity | None = None
-        if score >= self._rings_at and score >= self._rings_at + self._youth() and self.ready:
-            severity = next((name for least, name in _SEVERITIES if score >= least), "low")
-        spread = (self._sums.dispersions[0] + unsure) * expected
-        far = _BOUND * sqrt(expected * (1.0 + spread))
-        low = expected - far if expected > far else 0.0
-        high = expected + far + 1.0
-        return Verdict(expected, low, high, score, severity, longest), surprise
+        return score, surprise, longest
+
+    def _rings(self, score: float) -> bool:
+        return score >= self._rings_at and score >= self._rings_at + self._youth() and self.ready
+
+    def _calm(self, count: float, total: float | None, expected: float) -> float:
+        """The most, of a bucket that rings, that would not have rung beside the same other posts: 0
+        where the buckets before it would have been enough."""
+        calm, loud = 0, ceil(count)
+        while loud - calm > 1:
+            tried = (calm + loud) // 2
+            beside = None if total is None else total - count + tried
+            if self._rings(self._score(tried, beside, expected)[0]):
+                loud = tried
+            else:
+                calm = tried
+        self._score(count, total, expected)  # the share holds the bucket's own total again
+        return float(calm)
+
+    def _far(self, expected: float) -> float:
+        """How far above the expectation a count is learnt, less one."""
+        spread = (self._sums.dispersions[0] + self._usual.unsure) * expected
+        return _BOUND * sqrt(expected * (1.0 + spread))
 
     def _youth(self) -> float:
         """How much the bar is raised while the spread of long sums rests on a few days."""
@@ -186,17 +217,17 @@ class Detector:
             numbers[0] = max(numbers[0], numbers[2])
             numbers[2], numbers[1] = numbers[1], 0.0
 
-    def _learn(self, count: float, total: float | None, expected: float, high: float) -> None:
+    def _learn(self, count: float, total: float | None, expected: float) -> None:
         weight = _RINGING_LEARNS if self._held else 1.0
+        most = expected + self._far(expected) + 1.0
         share = None
         if total is not None and total >= 0.0:
             share = self._share
             share.learn(count, weight)
         self._sums.add(count, expected, share.total if share else 0.0)
         if self._age > _SPREAD_AFTER_DAYS * self._day:
-            unsure = 1.0 / (self._usual.seen + 1.0)
-            self._sums.learn(self._age, unsure, weight, share)
-        bounded = count if count < high or self._age < 12 else high
+            self._sums.learn(self._age, self._usual.unsure, weight, share)
+        bounded = count if count < most or self._age < 12 else most
         self._usual.learn(bounded, self._age, weight)
 
     def _skip(self, missing: int) -> None:

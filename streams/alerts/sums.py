@@ -52,8 +52,8 @@ class Sums:
         self, count: float, expected: float, unsure: float, age: int, share: Share | None = None
     ) -> tuple[float, int]:
         """How surprising the sums are that end with a bucket of `count`, and the length of the most
-        surprising one. `unsure` is the dispersion that comes from knowing the level badly, `age`
-        the buckets seen. Changes nothing."""
+        surprising one. `unsure` is the dispersion that comes from knowing badly what to expect,
+        `age` the buckets seen. Changes nothing."""
         at, came, expectations = self._at, self._came, self._expected
         total, total_expected = came[at] + count, expectations[at] + expected
         dispersions = self.dispersions
@@ -95,7 +95,8 @@ class Sums:
             self._rebase()
 
     def learn(self, age: int, unsure: float, weight: float, share: Share | None = None) -> None:
-        """Takes the deviations of the sums that end here, bounded, into their dispersions."""
+        """Takes the deviations of the sums that end here, bounded, into their dispersions, less
+        what comes from knowing badly what to expect (`unsure`)."""
         at, squares, dispersions = self._at, self._squares, self.dispersions
         came, expectations, fades = self._came, self._expected, self._fades
         last, last_expected = came[at], expectations[at]
@@ -109,7 +110,8 @@ class Sums:
                 square = most
             fade = fades[k]
             looks = here * here
-            sum_ = squares[k] = squares[k] * fade + weight * (square * _MADE_UP - here)
+            spread = square * _MADE_UP - here - unsure * looks
+            sum_ = squares[k] = squares[k] * fade + weight * spread
             base = squares[k + 6] = squares[k + 6] * fade + weight * looks
             prior = _PRIOR_LOOKS * (looks + 0.05)
             guess = dispersions[k - 1] * _KEPT if k else _PRIOR

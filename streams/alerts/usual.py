@@ -5,46 +5,63 @@ what came over what the other factors made expected, drawn to 1 while little is 
 """
 
 from math import exp, log
-from typing import Final
+from typing import Any, Final
+
+from streams.alerts.factors import Factors
 
 DAY: Final = 86_400
 
 _LEVEL_DAYS: Final = 10.0
 _HOUR_DAYS: Final = 16.0
-_WEEKDAY_DAYS: Final = 56.0
-_HOUR_PRIOR: Final = 10.0  # buckets of an hour that its factor is drawn to 1 by
-_WEEKDAY_PRIOR: Final = 1.3  # the same in days
+_WEEKS: Final = 8.0
+# Variances of logarithms that hours and weekdays start from: between them, and from visit to visit.
+_HOUR_EFFECT: Final = 0.09
+_HOUR_CHANCE: Final = 0.075
+_DAY_EFFECT: Final = 0.09
+_DAY_CHANCE: Final = 0.12
+_HOUR_FEW: Final = 0.5
+_HOUR_LEAST: Final = 2.0
 _FEW: Final = 0.02  # as many a bucket as nobody need tell from none
 _MOVED: Final = 0.6  # a day that is 1.8 times the expectation, or less than its inverse
 _SLOPE: Final = 0.03  # most that the level is carried on a day, as a logarithm
 
 
 class Usual:
-    """Learns from counts that are already bounded (`learn`); tells what to expect (`expected`)."""
+    """Learns from counts that are already bounded (`learn`); tells what to expect (`expected`).
 
-    __slots__ = (
-        "_at",
-        "_day",
-        "_days",
-        "_factors",
-        "_hour_fade",
-        "_hours",
-        "_level_fade",
-        "_sums",
-        "_weekday_fade",
-    )
+    `unsure` is the dispersion that comes from knowing level and weekday badly, of the bucket asked
+    for last."""
+
+    __slots__ = ("_at", "_day", "_factors", "_hours", "_level_fade", "_sums", "_weekdays", "unsure")
 
     def __init__(self, seconds: float) -> None:
         day = self._day = DAY / seconds
         self._level_fade = min(1.0 / (_LEVEL_DAYS * day), 0.1)
-        self._hour_fade = min(24.0 / (_HOUR_DAYS * day), 0.1)
-        self._weekday_fade = min(7.0 / (_WEEKDAY_DAYS * day), 0.1)
-        self._hours = [0.0] * 48  # came, expected
-        self._days = [0.0] * 14
+        self._hours = Factors(
+            24,
+            day / 24.0,
+            memory=_HOUR_DAYS,
+            effect=_HOUR_EFFECT,
+            chance=_HOUR_CHANCE,
+            known=24.0,
+            few=_HOUR_FEW,
+            least=_HOUR_LEAST,
+        )
+        self._weekdays = Factors(
+            7,
+            day,
+            memory=_WEEKS,
+            effect=_DAY_EFFECT,
+            chance=_DAY_CHANCE,
+            known=1.0,
+            few=_FEW,
+            least=_FEW * day + 10.0,
+        )
         # level: came and expected; the day so far: came, expected, buckets; trend; last move; moves
         self._sums = [0.0] * 8
         self._factors = (0.0, 1.0, 1.0)
         self._at = (0, 0)
+        self.unsure = 1.0
 
     @property
     def seen(self) -> float:
@@ -53,7 +70,7 @@ class Usual:
 
     def expected(self, start: float) -> float:
         """In the bucket that begins at `start`; `learn` then takes what came in it."""
-        sums, hours, days = self._sums, self._hours, self._days
+        sums, hours, weekdays = self._sums, self._hours, self._weekdays
         level = (sums[0] + _FEW) / (sums[1] + 1.0) if sums[1] else 0.0
         at = start % DAY / 3600.0
         hour = min(int(at), 23)  # the remainder of a tiny negative number is a whole day
@@ -64,12 +81,10 @@ class Usual:
         elif other < 0:
             other = 23
         far = abs(far)
-        prior = _HOUR_PRIOR * (level + 0.5)
-        of_hour = (1.0 - far) * (hours[hour] + prior) / (hours[hour + 24] + prior)
-        of_hour += far * (hours[other] + prior) / (hours[other + 24] + prior)
+        of_hour = (1.0 - far) * hours.factor(hour, level) + far * hours.factor(other, level)
         weekday = int(start // DAY + 3) % 7
-        prior = _WEEKDAY_PRIOR * self._day * (level + _FEW)
-        of_day = (days[weekday] + prior) / (days[weekday + 7] + prior)
+        of_day = weekdays.factor(weekday, level)
+        self.unsure = weekdays.unsure(weekday, level) + 1.0 / (sums[0] + 1.0)
         self._factors = (level, of_hour, of_day)
         self._at = (hour, weekday)
         return level * of_hour * of_day
@@ -78,17 +93,13 @@ class Usual:
         """`count` came in the bucket asked for last, the `age`th of the topic."""
         level, of_hour, of_day = self._factors
         hour, weekday = self._at
-        sums, hours, days = self._sums, self._hours, self._days
+        sums = self._sums
         sums[0] += weight * (count - sums[0] * self._level_fade)
         sums[1] += weight * (of_hour * of_day - sums[1] * self._level_fade)
         if age > 0.25 * self._day:
-            fade = self._hour_fade
-            hours[hour] += weight * (count - hours[hour] * fade)
-            hours[hour + 24] += weight * (level * of_day - hours[hour + 24] * fade)
+            self._hours.learn(hour, count, level * of_day, weight)
         if age > 2.0 * self._day:
-            fade = self._weekday_fade
-            days[weekday] += weight * (count - days[weekday] * fade)
-            days[weekday + 7] += weight * (level * of_hour - days[weekday + 7] * fade)
+            self._weekdays.learn(weekday, count, level * of_hour, weight)
             sums[2] += count
             sums[3] += level * of_hour * of_day
             sums[4] += 1.0
@@ -112,10 +123,12 @@ class Usual:
             sums[5] = min(max(0.9 * sums[5] + 0.02 * move, -_SLOPE), _SLOPE)
             sums[0] *= exp(sums[5])
 
-    def state(self) -> list[list[float]]:
-        """Plain numbers; `restore` takes them back."""
-        return [list(self._sums), list(self._hours), list(self._days)]
+    def state(self) -> list[Any]:
+        """Plain values; `restore` takes them back."""
+        return [list(self._sums), self._hours.state(), self._weekdays.state()]
 
-    def restore(self, state: list[list[float]]) -> None:
+    def restore(self, state: list[Any]) -> None:
         """Go on where `state()` was taken."""
-        self._sums, self._hours, self._days = (list(part) for part in state)
+        self._sums = list(state[0])
+        self._hours.restore(state[1])
+        self._weekdays.restore(state[2])

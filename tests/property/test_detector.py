@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.alerts.detector import Bucket, Detector
+from streams.alerts.detector import MOST_COUNT, Bucket, Detector
 from streams.alerts.tails import share_surprise, surprise
 from tests.support.counts import MIDNIGHT, buckets, counts
 
@@ -41,6 +41,8 @@ def test_never_raises_and_stays_finite(series: list[Bucket]) -> None:
         for verdict in (detector.peek(bucket), detector.update(bucket)):
             assert all(map(math.isfinite, (verdict.expected, verdict.low, verdict.high)))
             assert 0.0 <= verdict.score < 1000.0
+            assert verdict.low <= verdict.high
+            assert verdict.severity is None or verdict.high <= min(bucket.count, MOST_COUNT)
     assert size(detector.state()) == size(TRAINED)
     json.dumps(detector.state(), allow_nan=False)
 

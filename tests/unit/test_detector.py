@@ -10,7 +10,7 @@ from streams.alerts.detector import RINGS_AT, Bucket, Detector
 from streams.alerts.records import Sensitivity, Verdict
 from streams.alerts.share import Share, share_test
 from streams.alerts.tails import share_surprise, surprise
-from tests.support.counts import DAY, MIDNIGHT, buckets, counts
+from tests.support.counts import DAY, MIDNIGHT, buckets, counts, season
 
 
 def run(detector: Detector, series: list[Bucket]) -> list[Verdict]:
@@ -209,3 +209,46 @@ def test_sensitivities_ring_in_their_order() -> None:
     series = list(buckets(counts(3, 30, 10, dispersion=0.8)))
     found: dict[Sensitivity, int] = {one: len(rang(run(Detector(one), series))) for one in RINGS_AT}
     assert found["low"] <= found["normal"] <= found["high"]
+
+
+def test_weekdays_are_believed_where_they_repeat_and_only_there() -> None:
+    saturday = MIDNIGHT + 300 * 26 * DAY + 43_200
+
+    def expected(seasonal: bool) -> float:
+        detector = Detector()
+        run(detector, list(buckets(counts(50, 26, 11, dispersion=0.2, seasonal=seasonal))))
+        return detector.peek(Bucket(saturday, 0)).expected
+
+    assert expected(True) == pytest.approx(50 * season(26 * DAY + DAY // 2), rel=0.15)
+    assert expected(False) == pytest.approx(50, rel=0.1)
+
+
+def test_a_spike_of_a_lively_weekend_is_found_in_the_fourth_week() -> None:
+    start = int(26.4 * DAY)
+    found = 0
+    for seed in range(4):
+        spiky = counts(100, 27, seed, dispersion=0.2, seasonal=True, spikes=[start])
+        rung = rang(run(Detector(), list(buckets(spiky))))
+        found += any(start <= index < start + 8 for index in rung)
+    assert found >= 3
+
+
+@pytest.mark.parametrize(("count", "total"), [(150, None), (75, None), (60, 62.0)])
+def test_the_band_told_with_a_ring_does_not_contradict_it(
+    count: float, total: float | None
+) -> None:
+    detector = Detector()
+    for index, usual in enumerate(counts(20, 9, 2, dispersion=0.2)):
+        others = None if total is None else 4.0 * usual + 20.0
+        detector.update(Bucket(MIDNIGHT + 300 * index, usual, others))
+    at = MIDNIGHT + 300 * 9 * DAY
+    for step in range(6):
+        verdict = detector.peek(Bucket(at + 300 * step, count, total))
+        if verdict.severity:
+            break
+        detector.update(Bucket(at + 300 * step, count, total))
+    assert verdict.severity
+    assert verdict.low <= verdict.high < count
+    beside = None if total is None else total - count + verdict.high
+    fewer = detector.peek(Bucket(at + 300 * step, verdict.high, beside))
+    assert fewer.severity is None, "what is told as usual does not ring"
