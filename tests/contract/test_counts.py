@@ -8,7 +8,7 @@ import pytest
 from connectors.post import Author, Rating
 from streams.records import Label, Mention, Retraction, SentimentLabel
 from streams.store import es_counts
-from streams.store.port import Filter, TopicCounts
+from streams.store.port import Counts, Filter, TopicCounts
 from tests.support.mentions import Case, at, mention
 
 TONES: tuple[SentimentLabel, ...] = ("pos", "neg", "neu", "unscored")
@@ -30,30 +30,30 @@ async def test_counts_by_topic_and_bucket(case: Case) -> None:
     store = await case.seen()
     found = await store.counts(["rival", "brand", "none"], at(0), at(600))
     start = int(at(0).timestamp() * 1000)
+    ada_and_bob = Counts(
+        4, pos=1, neg=2, unscored=1, authors=2, reach=13, loudest="test:ada", followers=9
+    )
     assert found == [
-        TopicCounts(
-            "brand", start, 4, pos=1, neg=2, unscored=1, authors=2, reach=13,
-            loudest="test:ada", followers=9,
-        ),
-        TopicCounts("brand", start + 300_000, 1, neu=1, authors=1),
-        TopicCounts("rival", start, 1, pos=1),
-    ]  # fmt: skip
+        TopicCounts("brand", start, ada_and_bob),
+        TopicCounts("brand", start + 300_000, Counts(1, neu=1, authors=1)),
+        TopicCounts("rival", start, Counts(1, pos=1)),
+    ]
     bare = await store.counts(["brand"], at(0), at(600), people=False)
     assert bare == [
-        TopicCounts("brand", start, 4, pos=1, neg=2, unscored=1),
-        TopicCounts("brand", start + 300_000, 1, neu=1),
+        TopicCounts("brand", start, Counts(4, pos=1, neg=2, unscored=1)),
+        TopicCounts("brand", start + 300_000, Counts(1, neu=1)),
     ]
     assert await store.counts([], at(0), at(600)) == []
     hourly = await store.counts(["brand"], at(-7200), at(600), step=timedelta(hours=1))
-    assert [(one.start, one.total) for one in hourly] == [(start - 3_600_000, 1), (start, 5)]
+    assert [(one.start, one.counts.total) for one in hourly] == [(start - 3_600_000, 1), (start, 5)]
 
 
 async def test_ratings_of_any_scale_come_to_one(case: Case) -> None:
     grades = [Rating(4, 5), Rating(5), Rating(3, 10), None]
     await case.store.write([mention(n, post={"rating": one}) for n, one in enumerate(grades)])
     (found,) = await (await case.seen()).counts(["brand"], at(0), at(300))
-    assert (found.total, found.rated) == (4, 3)
-    assert found.rating_sum == pytest.approx(0.8 + 1.0 + 0.3, abs=1e-6)
+    assert (found.counts.total, found.counts.rated) == (4, 3)
+    assert found.counts.rating_sum == pytest.approx(0.8 + 1.0 + 0.3, abs=1e-6)
 
 
 async def test_labels_edits_and_deletions_count_once(case: Case) -> None:
@@ -64,7 +64,7 @@ async def test_labels_edits_and_deletions_count_once(case: Case) -> None:
     await case.store.write([mention(2, tone="pos", version=5), mention(2, tone="neg", version=4)])
     await case.store.write([Retraction(post_id="test:3", version=9)])
     (found,) = await (await case.seen()).counts(["brand"], at(0), at(300))
-    assert (found.total, found.pos, found.neg) == (2, 2, 0)
+    assert found.counts == Counts(2, pos=2)
 
 
 async def test_counts_are_those_of_a_plain_loop(
@@ -84,14 +84,17 @@ async def test_counts_are_those_of_a_plain_loop(
     ]
     await case.store.write(made)
     found = await (await case.seen()).counts(["a", "b"], at(300), at(3000))
-    assert [
-        (one.topic, one.start, one.total, one.neg, one.authors, one.reach) for one in found
-    ] == [
+    assert [_told(one) for one in found] == [
         _plain(topic, start, made)
         for topic in ("a", "b")
         for start in range(300, 3000, 300)
         if any(_in(topic, start, one) for one in made)
     ]
+
+
+def _told(one: TopicCounts) -> tuple[str, int, int, int, int, int]:
+    seen = one.counts
+    return one.topic, one.start, seen.total, seen.neg, seen.authors, seen.reach
 
 
 def _in(topic: str, start: int, one: Mention) -> bool:
