@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from connectors.post import utc_now
+from streams.alerts.allowance import budget_of, windows_of
 from streams.alerts.backtest import SENSITIVITIES, Answer, Past, past, replayed
 from streams.alerts.incidents import moment
 from streams.alerts.records import Sensitivity
@@ -26,7 +27,6 @@ from streams.criteria.topics import Topic
 from streams.errors import ConfigError, VeilleError
 from streams.settings import Settings
 from streams.store import opened_store
-from streams.web.backtest import budget_of, windows_of
 from streams.web.incident_words import KINDS, few, rate, what
 
 
