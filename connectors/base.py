@@ -67,6 +67,19 @@ class Spec:
     """Rest between two passes of a polling source; streams reconnect at once."""
 
 
+class Source(Protocol):
+    """One source as it is set: `streams.settings.Source` is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def connector(self) -> str: ...
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+
 @dataclass(slots=True)
 class Context:
     """What the runner hands a connector: its settings and the outside world, injectable.

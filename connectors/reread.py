@@ -1,12 +1,12 @@
 """Dead letters of the collecting stage, parsed again by the connector that could not read them."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from connectors import post
-from connectors.base import Context
+from connectors.base import Context, Source
 from connectors.errors import ConnectorError
 from connectors.letters import DeadLetter
 from connectors.post import Post
@@ -26,17 +26,6 @@ class Rereads(Protocol):
     """A connector whose dead letters hold one whole item each."""
 
     def reread(self, raw: bytes) -> Post: ...
-
-
-class Source(Protocol):
-    """One source as it is set: `streams.settings.Source` is one."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def connector(self) -> str: ...
-    @property
-    def options(self) -> Mapping[str, Any]: ...
 
 
 def reread(letter: DeadLetter, sources: Iterable[Source]) -> Post:

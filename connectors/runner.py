@@ -10,14 +10,14 @@ import dataclasses
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from connectors.account import AccountKeeper, Book
-from connectors.base import Connector, Context, Cursor, Step
+from connectors.base import Connector, Context, Cursor, Source, Step
 from connectors.errors import BadSettings, ConnectorError, Fatal, SkipItem, WaitUntil
 from connectors.outbox import FLUSH_SECONDS, Batch, Outbox
 from connectors.post import utc_now
@@ -38,19 +38,6 @@ Sleep = Callable[[float], Awaitable[None]]
 Build = Callable[[str, Context], Connector]
 
 _log = logging.getLogger(__name__)
-
-
-class Source(Protocol):
-    """One source as it is set: `streams.settings.Source` is one."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def connector(self) -> str: ...
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def options(self) -> Mapping[str, Any]: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

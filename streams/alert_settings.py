@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 Severity = Literal["low", "medium", "high", "critical"]
+Sensitivity = Literal["low", "normal", "high"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = (
     *("monday", "tuesday", "wednesday", "thursday"),

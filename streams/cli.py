@@ -14,6 +14,7 @@ import typer
 from connectors.errors import BadSettings, ConnectorError
 from streams.commands import (
     alerts,
+    counts,
     dead_letters,
     erase,
     find,
@@ -52,6 +53,7 @@ app.command()(score.score)
 app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(find.export)
+app.command()(counts.counts)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(store.store, name="store")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")

@@ -28,7 +28,7 @@ from streams.errors import StoreError
 from streams.offsets import LagGate, Progress
 from streams.settings import Settings
 from streams.stopping import stop_on_signals
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Store
 from streams.tally import ACCOUNT
 
@@ -38,9 +38,7 @@ STATE_SECONDS: Final = 1.0
 async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Run all sources until `stop` (or SIGTERM, Ctrl-C). Raises `VeilleError` at the start."""
     stop = stop or stop_on_signals()
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         if not settings.embedded_broker:
             await ensure_topics(settings.kafka)
             await check_topics(settings.kafka)
@@ -65,8 +63,6 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
                 await states.flush()
-    finally:
-        await store.close()
 
 
 @contextlib.asynccontextmanager

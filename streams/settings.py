@@ -28,7 +28,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from streams.alert_settings import Delivery
+from streams.alert_settings import Delivery, Sensitivity
 from streams.errors import ConfigError
 
 
@@ -185,7 +185,7 @@ class Alerts(Delivery):
     """What staff is alerted of, and how (`docs/alerts.md`)."""
 
     enabled: bool = Field(True, description="Whether workers watch for incidents.")
-    sensitivity: Literal["low", "normal", "high"] = Field(
+    sensitivity: Sensitivity = Field(
         "normal", description="Of topics that have none of their own in `topics.yaml`."
     )
     weekly_budget: float = Field(

@@ -75,7 +75,7 @@ def _width(seconds: float) -> int:
 def _steps(
     found: list[TopicCounts], since: int, until: int, buckets: int, *, negative: bool
 ) -> list[Step]:
-    counts = {one.start // 1000: Counts(total=one.total, pos=one.pos, neg=one.neg) for one in found}
+    counts = {one.start // 1000: one.counts for one in found}
     first = min((at for at, one in counts.items() if one.total), default=since)
     history = History(first, until + _LONGEST)  # it only learns
     width = buckets * BUCKET_SECONDS

@@ -85,7 +85,7 @@ async def _without_known_authors(
     began: dict[str, float] = {}
     counts = {}
     for row in found:
-        start, one = row.start // 1000, _read(row)
+        start, one = row.start // 1000, row.counts
         if one.loudest and one.followers >= LOUD:
             if one.loudest not in began:
                 where = Filter(topics=(topic,), author=one.loudest)
@@ -96,12 +96,6 @@ async def _without_known_authors(
                 one = msgspec.structs.replace(one, loudest="")
         counts[start] = one
     return counts
-
-
-def _read(row: TopicCounts) -> Counts:
-    names = ("total", "pos", "neg", "neu", "unscored", "authors", "reach", "rated", "rating_sum")
-    fields = {name: getattr(row, name) for name in (*names, "loudest", "followers")}
-    return Counts(**fields)
 
 
 def replayed(

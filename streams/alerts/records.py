@@ -8,14 +8,19 @@ from typing import Final, Literal
 import msgspec
 
 from connectors.post import Moment
+from streams.alert_settings import Sensitivity, Severity
+from streams.store.port import Counts
+
+__all__ = [
+    "BUCKET_SECONDS", "SEVERITIES", "Counts", "Evidence", "Incident", "KeyPost", "Kind",
+    "Sensitivity", "Severity", "Status", "Term", "Verdict",
+]  # fmt: skip
 
 BUCKET_SECONDS: Final = 300
 """Detection works in buckets of five minutes, aligned to the epoch; the last one is looked at
 while it fills."""
 
-Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
-Sensitivity = Literal["low", "normal", "high"]
 Kind = Literal[
     "negative-spike",
     "volume-spike",
@@ -29,24 +34,6 @@ Kind = Literal[
     "urgent",
 ]
 Status = Literal["open", "acknowledged", "snoozed", "resolved", "withdrawn"]
-
-
-class Counts(msgspec.Struct, frozen=True, gc=False):
-    """One topic's mentions of one bucket. `authors` are distinct; `reach` adds up the followers of
-    each author once; ratings are those of posts that carry one, on a scale of 0 to 1. `loudest` has
-    the most `followers` of the authors."""
-
-    total: int = 0
-    pos: int = 0
-    neg: int = 0
-    neu: int = 0
-    unscored: int = 0
-    authors: int = 0
-    reach: int = 0
-    rated: int = 0
-    rating_sum: float = 0.0
-    loudest: str = ""
-    followers: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

@@ -389,7 +389,7 @@ class AlertWatch:
             topic: dict.fromkeys(some, Counts()) for topic, some in known.items()
         }
         for one in await self._store.counts(list(known), since, until):
-            found[one.topic][one.start // 1000] = _counts(one)
+            found[one.topic][one.start // 1000] = one.counts
         found = await self._known_authors(found)
         await self._stories(known)
         for topic, counts in found.items():
@@ -547,11 +547,4 @@ def _story(total: int, end: float) -> Reading:
 
 
 def _by_start(found: Iterable[TopicCounts]) -> dict[int, Counts]:
-    return {one.start // 1000: _counts(one) for one in found}
-
-
-def _counts(one: TopicCounts) -> Counts:
-    return Counts(
-        one.total, one.pos, one.neg, one.neu, one.unscored, one.authors, one.reach, one.rated,
-        one.rating_sum, one.loudest, one.followers,
-    )  # fmt: skip
+    return {one.start // 1000: one.counts for one in found}

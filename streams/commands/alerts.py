@@ -25,7 +25,7 @@ from streams.commands.common import (
     run,
 )
 from streams.errors import ConfigError, VeilleError
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Store
 
 app = typer.Typer(help="Incidents: what rang, why, and who looks after it.", no_args_is_help=True)
@@ -180,11 +180,7 @@ def _with_store(config: Any, work: Callable[[Store], Any]) -> Any:
     settings = load_settings(config)
 
     async def go() -> Any:
-        store = open_store(settings)
-        await store.open()
-        try:
+        async with opened_store(settings) as store:
             return await work(store)
-        finally:
-            await store.close()
 
     return run(go())

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from connectors.post import utc_now
+from streams.alerts.allowance import budget_of, windows_of
 from streams.alerts.backtest import SENSITIVITIES, Answer, Past, past, replayed
 from streams.alerts.incidents import moment
 from streams.alerts.records import Sensitivity
@@ -25,8 +26,7 @@ from streams.commands.common import (
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, VeilleError
 from streams.settings import Settings
-from streams.store import open_store
-from streams.web.backtest import budget_of, windows_of
+from streams.store import opened_store
 from streams.web.incident_words import KINDS, few, rate, what
 
 
@@ -73,12 +73,8 @@ def _since(text: str) -> datetime | timedelta:
 
 
 async def _past(settings: Settings, topic: str, since: datetime | timedelta) -> Past | None:
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         return await past(store, topic, now=utc_now(), since=since)
-    finally:
-        await store.close()
 
 
 def _watching(topic: str, topics: list[Topic], settings: Settings) -> Watching:

@@ -26,7 +26,7 @@ from streams.commands.common import (
 )
 from streams.errors import ConfigError, VeilleError
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 
 
 def register(app: typer.Typer) -> None:
@@ -114,14 +114,10 @@ async def _digest(
     channel: Channel = (
         await _open(settings, to) if to else MemoryChannel("-", alerts.language, alerts.zone)
     )
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         notice = _notice(channel.id, every, since, until)
         writer = Writer(store, settings.web.base_url, names)
         made = await writer.digest(notice, channel, told.topics)
-    finally:
-        await store.close()
     return made, await _send(channel, made)
 
 

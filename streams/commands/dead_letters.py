@@ -21,8 +21,8 @@ from streams.commands.common import (
 from streams.dead_letters import Outcome, replay
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.store import open_store
-from streams.store.port import LetterFilter, Store
+from streams.store import opened_store
+from streams.store.port import LetterFilter
 
 MOST: Final = 10_000
 """Letters one command works on; what is left is named."""
@@ -222,19 +222,13 @@ def _tell(told: list[Outcome]) -> None:
 async def _letters(
     settings: Settings, where: LetterFilter, limit: int
 ) -> tuple[int, list[DeadLetter]]:
-    store = await _opened(settings)
-    try:
+    async with opened_store(settings) as store:
         return await store.dead_letters(limit=limit, where=where)
-    finally:
-        await store.close()
 
 
 async def _one(settings: Settings, letter_id: str) -> DeadLetter:
-    store = await _opened(settings)
-    try:
+    async with opened_store(settings) as store:
         found = await store.dead_letter(letter_id)
-    finally:
-        await store.close()
     if found is None:
         raise ConfigError(f"{letter_id!r}: no such dead letter. Remedy: veille dead-letters list")
     return found
@@ -250,12 +244,9 @@ async def _replay(
     settings: Settings, where: LetterFilter, seconds: float, *, as_json: bool
 ) -> list[Outcome]:
     chosen = await _select(settings, where)
-    store = await _opened(settings)
-    try:
-        show_each = print_json if as_json else _quiet
+    show_each = print_json if as_json else _quiet
+    async with opened_store(settings) as store:
         return await replay(settings, store, chosen, seconds=seconds, on_outcome=show_each)
-    finally:
-        await store.close()
 
 
 def _quiet(_: object) -> None:
@@ -263,14 +254,5 @@ def _quiet(_: object) -> None:
 
 
 async def _drop(settings: Settings, ids: list[str]) -> int:
-    store = await _opened(settings)
-    try:
+    async with opened_store(settings) as store:
         return await store.drop_dead_letters(ids)
-    finally:
-        await store.close()
-
-
-async def _opened(settings: Settings) -> Store:
-    store = open_store(settings)
-    await store.open()
-    return store

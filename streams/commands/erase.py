@@ -10,7 +10,7 @@ from streams.erasing import Report, Target, parse_author
 from streams.erasing import erase as erase_target
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 
 
 def erase(
@@ -69,9 +69,5 @@ def _login() -> str:
 
 
 async def _erase(settings: Settings, target: Target, *, by: str, dry_run: bool) -> Report:
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         return await erase_target(store, target, by=by, dry_run=dry_run)
-    finally:
-        await store.close()

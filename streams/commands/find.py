@@ -23,7 +23,7 @@ from streams.commands.common import (
 from streams.errors import ConfigError
 from streams.records import LABELS, Mention, SentimentLabel
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Filter
 from streams.store.rules import tone
 
@@ -176,9 +176,7 @@ async def mentions(
     settings: Settings, where: Filter, *, limit: int | None = None, newest_first: bool = True
 ) -> AsyncIterator[Mention]:
     """All that fit, page by page, so that memory stays flat."""
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         cursor, left = "", limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
@@ -189,8 +187,6 @@ async def mentions(
             left = None if left is None else left - len(page.mentions)
             if not cursor:
                 return
-    finally:
-        await store.close()
 
 
 def flat(mention: Mention) -> list[Any]:

@@ -15,7 +15,7 @@ from streams.commands.common import ConfigOption, JsonOption, load_settings, out
 from streams.errors import ConfigError, StoreError
 from streams.records import LABELS, Label
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Store
 
 _JUST_AFTER: Final = timedelta(milliseconds=1)
@@ -60,15 +60,11 @@ def label(
 
 
 async def _label(settings: Settings, change: Label, *, keep_note: bool, clear: bool) -> Label:
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         before = (await store.labels([change.mention_id])).get(change.mention_id)
         made = merged(None if clear else before, change, keep_note=keep_note)
         await _known(store, made)
         await send(settings, store, made)
-    finally:
-        await store.close()
     return made
 
 

@@ -38,7 +38,7 @@ from streams.ledger import Ledger
 from streams.memory_broker import MemoryBroker
 from streams.offsets import Progress as GroupProgress
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Store
 from streams.supervisor import Supervisor
 
@@ -158,25 +158,23 @@ class Pace:
 async def _replay(
     settings: Settings, options: dict[str, Any], pace: Pace, config: list[str], *, quiet: bool
 ) -> Summary:
-    store = open_store(settings)
-    await store.open()
-    try:
-        async with _ready(settings, config) as (running, children):
-            work = asyncio.create_task(_through(running, store, options, pace, quiet=quiet))
-            if children is None:
+    async with (
+        opened_store(settings) as store,
+        _ready(settings, config) as (running, children),
+    ):
+        work = asyncio.create_task(_through(running, store, options, pace, quiet=quiet))
+        if children is None:
+            return await work
+        failing = asyncio.create_task(children.failed())
+        await asyncio.wait({work, failing}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if work.done():
                 return await work
-            failing = asyncio.create_task(children.failed())
-            await asyncio.wait({work, failing}, return_when=asyncio.FIRST_COMPLETED)
-            try:
-                if work.done():
-                    return await work
-                raise VeilleError("the worker can't run; its message is above")
-            finally:
-                work.cancel()
-                failing.cancel()
-                await asyncio.gather(work, failing, return_exceptions=True)
-    finally:
-        await store.close()
+            raise VeilleError("the worker can't run; its message is above")
+        finally:
+            work.cancel()
+            failing.cancel()
+            await asyncio.gather(work, failing, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

@@ -26,7 +26,7 @@ from streams.commands.common import (
 )
 from streams.gaps import MISSED, dropped
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Count, Filter, Store
 
 ALIVE = timedelta(seconds=15)
@@ -89,9 +89,7 @@ def status(
 
 async def read_status(settings: Settings) -> Status:
     """Everything from the store. A worker is `alive` when its last word is fresh."""
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         sources = await store.states("source")
         workers = await store.states("worker")
         dead, _ = await store.dead_letters(limit=1)
@@ -107,18 +105,12 @@ async def read_status(settings: Settings) -> Status:
             alerts=await standing(store),
             missed=await store.states(MISSED),
         )
-    finally:
-        await store.close()
 
 
 async def read_ledger(settings: Settings, since: datetime | None = None) -> Ledger:
     """What flows is looked at twice, unless it is in balance at once."""
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         return await _look(store, since)
-    finally:
-        await store.close()
 
 
 async def _look(store: Store, since: datetime | None) -> Ledger:

@@ -22,7 +22,7 @@ from streams.commands.common import (
 from streams.errors import ConfigError
 from streams.rebuild import Filled, Rebuild
 from streams.settings import Settings
-from streams.store import open_store, salvage, sqlite_path
+from streams.store import opened_store, salvage, sqlite_path
 
 store = typer.Typer(
     name="store",
@@ -117,12 +117,8 @@ def _salvage(settings: Settings, bars: "_Bars") -> salvage.Salvage | None:
 
 
 async def _fill(settings: Settings, bars: "_Bars", *, restart: bool) -> Filled:
-    target = open_store(settings)
-    await target.open()
-    try:
+    async with opened_store(settings) as target:
         return await Rebuild(settings.kafka, target, restart=restart, note=bars.show).run()
-    finally:
-        await target.close()
 
 
 class _Bars:

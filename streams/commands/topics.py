@@ -45,7 +45,7 @@ from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, QueryError
 from streams.sentiment.language import identify
-from streams.store import open_store
+from streams.store import opened_store
 
 _LANGUAGE = re.compile("lang:|stem:", re.IGNORECASE)
 
@@ -255,12 +255,8 @@ def _read_post(raw: bytes, place: str) -> Post:
 
 
 async def _stored(mention_id: str, config: Path | None) -> Post:
-    store = open_store(load_settings(config))
-    await store.open()
-    try:
+    async with opened_store(load_settings(config)) as store:
         mention = await store.get(mention_id)
-    finally:
-        await store.close()
     if mention is None:
         remedy = "give a JSON file, - for standard input, or an id from veille search --json"
         raise ConfigError(f"{mention_id!r}: neither a file nor a stored mention. Remedy: {remedy}")

@@ -15,7 +15,7 @@ from streams.listening import bind
 from streams.memory_broker import MemoryBroker
 from streams.settings import Settings
 from streams.stopping import stop_on_signals
-from streams.store import open_store
+from streams.store import opened_store
 from streams.supervisor import Supervisor
 
 READY_SECONDS: Final = 60.0
@@ -84,19 +84,14 @@ async def _serve(
 
 async def _prepare_store(settings: Settings) -> None:
     """Open once before the children do: a store that can't be used is said once."""
-    store = open_store(settings)
-    await store.open()
-    await store.close()
+    async with opened_store(settings):
+        pass
 
 
 async def _tell_address(settings: Settings, address: str) -> None:
     """For commands that send something to the parts, such as `veille dead-letters replay`."""
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         await store.put_state("broker", "embedded", {"address": address})
-    finally:
-        await store.close()
 
 
 async def _ready(host: str, port: int) -> None:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.alert_settings import Sensitivity
+
 
 class Subquery(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of queries that has a name; `line` is where it stands in its file."""
@@ -37,7 +39,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     matches: list[str | dict[str, Any]] = []
     rejects: list[str | dict[str, Any]] = []
     target: list[str] = []
-    sensitivity: Literal["", "low", "normal", "high"] = ""
+    sensitivity: Literal[""] | Sensitivity = ""
     urgent: bool = False
     rules: list[str] = []
     line: int = 0

@@ -1,5 +1,7 @@
 """Where mentions live: one port, two stores."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from streams.settings import Settings
@@ -18,6 +20,17 @@ def open_store(settings: Settings) -> Store:
     from streams.store.sqlite import SqliteStore  # noqa: PLC0415 # heavy import
 
     return SqliteStore(sqlite_path(settings))
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """`open_store`, connected for as long as the block runs. Raises `StoreError`."""
+    store = open_store(settings)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def sqlite_path(settings: Settings) -> Path:

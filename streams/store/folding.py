@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from streams.records import SentimentLabel
-from streams.store.port import TopicCounts
+from streams.store.port import Counts, TopicCounts
 
 
 class Part(msgspec.Struct, gc=False):
@@ -39,11 +39,9 @@ class _Sum:
             self.rated += part.rated
             self.ratings += min(max(part.ratings / part.best, 0.0), part.rated)
 
-    def told(self, topic: str, start: int) -> TopicCounts:
+    def counts(self) -> Counts:
         loudest = max(self.authors.items(), key=lambda one: (one[1], one[0]), default=("", 0))
-        return TopicCounts(
-            topic=topic,
-            start=start,
+        return Counts(
             total=sum(self.tones.values()),
             **self.tones,
             authors=len(self.authors),
@@ -63,4 +61,4 @@ def folded(parts: Iterable[Part]) -> list[TopicCounts]:
         if key not in sums:
             sums[key] = _Sum()
         sums[key].add(part)
-    return [sums[key].told(*key) for key in sorted(sums)]
+    return [TopicCounts(*key, sums[key].counts()) for key in sorted(sums)]

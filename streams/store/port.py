@@ -57,14 +57,12 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int = 0
 
 
-class TopicCounts(msgspec.Struct, frozen=True, gc=False):
-    """One topic's mentions of one bucket, `start` in milliseconds. `authors` are distinct and
-    `reach` adds up the followers of each once; `loudest` (`source:handle`) has the most
-    `followers`. `rating_sum` adds up value / best of the `rated` posts. Authors, reach and ratings
-    are 0 where they were not asked for."""
+class Counts(msgspec.Struct, frozen=True, gc=False):
+    """Mentions of one bucket. `authors` are distinct and `reach` adds up the followers of each
+    once; `loudest` (`source:handle`) has the most `followers` of them. `rating_sum` adds up
+    value / best of the `rated` posts. Authors, reach and ratings are 0 where they were not asked
+    for."""
 
-    topic: str
-    start: int
     total: int = 0
     pos: int = 0
     neg: int = 0
@@ -76,6 +74,14 @@ class TopicCounts(msgspec.Struct, frozen=True, gc=False):
     rating_sum: float = 0.0
     loudest: str = ""
     followers: int = 0
+
+
+class TopicCounts(msgspec.Struct, frozen=True):
+    """One topic's mentions of the bucket that begins at `start`, in milliseconds since 1970."""
+
+    topic: str
+    start: int
+    counts: Counts
 
 
 class StoryCount(msgspec.Struct, frozen=True, gc=False):

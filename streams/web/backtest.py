@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from connectors.post import utc_now
+from streams.alerts.allowance import budget_of, windows_of
 from streams.alerts.backtest import SENSITIVITIES, Answer, Past, answers, past
-from streams.alerts.incidents import Window, moment
+from streams.alerts.incidents import moment
 from streams.alerts.records import Sensitivity
-from streams.alerts.watching import Budget, Watching, watching
+from streams.alerts.watching import Watching, watching
 from streams.criteria.topics import Topic
 from streams.settings import Alerts
 from streams.store.port import Filter, Store
@@ -167,16 +168,3 @@ def read(given: Sequence[tuple[str, str]], *, also: Sequence[str] = ()) -> Asked
     if problems:
         raise BadFilter(problems, ())
     return Asked(values.get("topic", ""), int(days), sensitivity or None)  # type: ignore[arg-type]  # just checked
-
-
-def budget_of(settings: Alerts, topics: int) -> Budget:
-    """What false alarms may cost, as the watch reckons it."""
-    return Budget(weekly=settings.weekly_budget, topics=max(1, topics))
-
-
-def windows_of(settings: Alerts) -> list[Window]:
-    """Maintenance: what rings in it rings not."""
-    return [
-        Window(one.begins.timestamp(), one.ends.timestamp(), tuple(one.topics))
-        for one in settings.maintenance
-    ]

@@ -12,7 +12,7 @@ from streams.criteria.topics import Topic
 from streams.dead_letters import Outcome, replay
 from streams.listening import bind
 from streams.settings import Settings
-from streams.store import open_store
+from streams.store import opened_store
 from streams.store.port import Store
 from streams.web.app import create_app
 from streams.web.letters import Replay
@@ -67,9 +67,7 @@ def _replay(settings: Settings, store: Store) -> Replay | None:
 async def _serve(
     settings: Settings, topics: Sequence[Topic], host: str, listener: socket.socket
 ) -> None:
-    store = open_store(settings)
-    await store.open()
-    try:
+    async with opened_store(settings) as store:
         sample = any(one.connector == "sample" and one.enabled for one in settings.sources)
         app = create_app(
             store,
@@ -80,5 +78,3 @@ async def _serve(
             alerts=settings.alerts,
         )
         await build_server(app).serve(sockets=[listener])
-    finally:
-        await store.close()

@@ -95,6 +95,9 @@ class Running:
             table_standby_replicas=0,
             stream_wait_empty=False,
             broker_commit_interval=0.1,
+            # A broker in memory keeps the next member waiting that long; Kafka takes no less.
+            broker_session_timeout=6.0,
+            broker_heartbeat_interval=1.0,
             consumer_auto_offset_reset="earliest",
         )
         topic = self.app.topic(

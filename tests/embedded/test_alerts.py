@@ -15,7 +15,7 @@ import pytest
 from streams.alerts import book
 from tests.support.crisis import counts, posts
 from tests.support.replays import store_of, write_jsonl
-from tests.support.veille import Process, veille
+from tests.support.veille import Process, veille, veille_here
 
 TOPICS = 'topics:\n  - {id: brand, query: acmeron, rules: ["negative >= 30 in 15m"]}\n'
 
@@ -34,7 +34,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def listed(env: Mapping[str, str], *options: str) -> list[dict[str, Any]]:
-    done = veille("alerts", "list", "--json", *options, env=env)
+    done = veille_here("alerts", "list", "--json", *options, env=env)
     assert done.returncode == 0, done.stderr.decode()
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -52,16 +52,16 @@ def test_a_replay_opens_each_incident_once_and_people_handle_it(
     assert found[0]["observed"] > found[0]["expected"] > 0
     assert listed(env, "--topic", "brand", "--since", "2026-03-06") == found
     assert listed(env, "--open") == listed(env, "--topic", "other") == []
-    assert b"negative-spike" in veille("alerts", "show", first, env=env).stdout
+    assert b"negative-spike" in veille_here("alerts", "show", first, env=env).stdout
     for command in (("ack", first, "--by", "ada"), ("snooze", first, "--for", "2h"),
                     ("resolve", first, "--by", "ada")):  # fmt: skip
-        assert veille("alerts", *command, env=env).returncode == 0
-    shown = json.loads(veille("alerts", "show", first, "--json", env=env).stdout)
+        assert veille_here("alerts", *command, env=env).returncode == 0
+    shown = json.loads(veille_here("alerts", "show", first, "--json", env=env).stdout)
     assert (shown["acknowledged_by"], shown["status"]) == ("ada", "resolved")
-    wrong = veille("alerts", "snooze", first, "--for", "soon", env=env)
+    wrong = veille_here("alerts", "snooze", first, "--for", "soon", env=env)
     assert wrong.returncode == 2
     assert b"30m" in wrong.stderr
-    assert veille("alerts", "show", "nothing", env=env).returncode == 1
+    assert veille_here("alerts", "show", "nothing", env=env).returncode == 1
 
 
 def test_a_rule_that_cannot_be_read_is_refused_with_its_place(env: dict[str, str]) -> None:

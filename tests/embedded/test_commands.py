@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from streams.cli import app
 from tests.support.tiny_model import require_transformers, write_model
 from tests.support.veille import veille, veille_json
 
@@ -187,10 +189,10 @@ def test_a_store_that_is_no_database_is_told_and_left_alone(env: dict[str, str])
 
 def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
     shown = veille("--help", env=env).stdout.decode()
-    names = ["up", "init", "status", "replay", "collect", "score", "search", "export", "worker"]
-    for name in [*names, "connect", "web", "dead-letters"]:
+    names = ["up", "init", "status", "replay", "collect", "score", "search", "export", "counts"]
+    for name in [*names, "worker", "connect", "web", "dead-letters"]:
         assert name in shown
-        assert "Example" in veille(name, "--help", env=env).stdout.decode()
+        assert "Example" in CliRunner().invoke(app, [name, "--help"]).stdout
 
 
 def test_texts_are_scored_from_the_command_line(env: dict[str, str]) -> None:

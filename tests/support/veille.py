@@ -1,5 +1,7 @@
 """Veille's own processes in tests: commands run to their end, and workers that can be killed."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from unittest import mock
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +36,25 @@ def veille(
         capture_output=True,
         timeout=seconds,
         check=False,
+    )
+
+
+def veille_here(
+    *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """As `veille`, for a test that calls many short commands: in this process, which has been
+    started already. Not from within a running loop."""
+    from streams.cli import run
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with (
+        mock.patch.dict(os.environ, environment(**(env or {})), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = run(list(arguments))
+    return subprocess.CompletedProcess(
+        arguments, code, out.buffer.getvalue(), err.buffer.getvalue()
     )
 
 
