@@ -7,13 +7,12 @@ from typing import Final
 
 import msgspec
 
-from streams.alerts.chances import lack
 from streams.alerts.engine import MEMORY
 from streams.alerts.history import History
 from streams.alerts.hours import WINDOWS, Usual
 from streams.alerts.incidents import HOUR, moment
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident, Kind
-from streams.alerts.tails import surprise
+from streams.alerts.tails import lack, surprise
 from streams.alerts.watching import Watching
 from streams.store.port import Store, TopicCounts
 

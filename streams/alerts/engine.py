@@ -12,6 +12,7 @@ from streams.alerts.incidents import (
     AGAIN,
     HOUR,
     Change,
+    Episode,
     Judged,
     Window,
     crises,
@@ -24,6 +25,8 @@ from streams.alerts.watching import Budget, Watching
 
 MEMORY: Final = 60 * 86_400
 """Seconds of a topic's past that are read to know what is usual."""
+SETTLED: Final = 7 * 86_400
+"""Seconds after its end in which a crisis is judged again with what comes late."""
 _USUAL: Final = Watching()
 
 
@@ -145,6 +148,7 @@ class Engine:
     ) -> list[Change]:
         found = crises(episodes(self._readings(topic, history)))
         known = self.incidents.get(topic, {})
+        self._settle(topic, history, found)
         if not found and not known:
             return []
         judged = Judged(
@@ -154,6 +158,15 @@ class Engine:
         for change in changes:
             self.keep(change)
         return changes
+
+    def _settle(self, topic: str, history: History, found: Sequence[Episode]) -> None:
+        """Crises that are over for a week are judged no more."""
+        week = history.last - SETTLED
+        start = min([week, *(one.began for one in found if one.last > week - 2 * AGAIN)])
+        history.settle(start)
+        told = self._stories.get(topic)
+        if told and min(told) < start:
+            self._stories[topic] = {at: one for at, one in told.items() if at >= start}
 
     def _readings(self, topic: str, history: History) -> Iterable[Reading]:
         told = self._stories.get(topic, {})

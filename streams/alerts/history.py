@@ -3,6 +3,7 @@
 What is read depends on the counts alone, not on the order in which they came.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,7 +15,10 @@ from streams.alerts.watching import Watching
 LATE: Final = 48 * HOUR
 """Posts may come as late as this and are judged again from what is kept; those that come later
 make the topic be read from the store anew."""
-_KEPT: Final = LATE + 26 * HOUR
+_KEPT: Final = LATE + 38 * HOUR
+_FINE: Final = 2 * HOUR
+_COARSE: Final = 6 * HOUR
+_HOURS: Final = _KEPT // HOUR + 10
 _AFTER: Final = 14 * 24 * HOUR
 """So long after its last mention a topic is looked at no more."""
 _EMPTY: Final = Counts()
@@ -36,7 +40,7 @@ class History:
         self.readings: dict[int, tuple[Reading, ...]] = {}
         self.buckets: dict[int, Counts] = {}
         self._usual: dict[int, Usual] = {self.first: Usual()}
-        self._expected: dict[int, Row] = {}
+        self._expected = array("d", bytes(8 * 3 * _HOURS))
 
     @property
     def base(self) -> int:
@@ -51,8 +55,12 @@ class History:
         changed = [start for start, one in counts.items() if self.buckets.get(start, _EMPTY) != one]
         if any(start < self.base for start in changed):
             return False
-        self.buckets.update(counts)
-        self._newest = max([self._newest, *(at for at, one in counts.items() if one.total)])
+        for start, one in counts.items():
+            if one.total:
+                self.buckets[start] = one
+                self._newest = max(self._newest, start)
+            else:
+                self.buckets.pop(start, None)
         now = min(now, self._newest + _AFTER)
         end = int(now) // BUCKET_SECONDS * BUCKET_SECONDS
         start = min([*changed, max(self.last, self.first)])
@@ -62,19 +70,19 @@ class History:
         return True
 
     def _read(self, start: int, end: int, now: float, ring_at: float, watching: Watching) -> None:
+        hour = max(one for one in self._usual if one <= start)
+        start = start if start < hour + HOUR else hour
         windows = _Windows(self, start)
-        hour = start // HOUR * HOUR
         for later in [one for one in self._usual if one > hour]:
             del self._usual[later]
-        usual, longest = (
-            self._usual[hour],
-            max((rule.buckets for rule in watching.rules), default=1),
-        )
+        usual = self._usual[hour]
+        longest = max((rule.buckets for rule in watching.rules), default=1)
         self._expect(hour, usual)
         for at in range(start, end + 1, BUCKET_SECONDS):
             if at % HOUR == 0 and at > hour:
                 usual = self._usual[at] = self._learn(at, usual, windows)
                 hour = at
+                self._thin(at)
                 self._expect(hour, usual)
             windows.add(at)
             found: list[Reading] = []
@@ -106,16 +114,18 @@ class History:
         return [self.buckets.get(one, _EMPTY) for one in range(first, at + 1, BUCKET_SECONDS)]
 
     def _expect(self, hour: int, usual: Usual) -> None:
-        row = usual.expected(hour // HOUR)
-        self._expected[hour] = _exact(row[0]), _exact(row[1]), _exact(row[2])
+        at = hour // HOUR % _HOURS * 3
+        self._expected[at : at + 3] = array("d", map(_exact, usual.expected(hour // HOUR)))
 
     def expected(self, start: int) -> Row:
-        """Of a bucket."""
-        return self._expected.get(start // HOUR * HOUR, NOTHING)
+        """Of a bucket of the last days."""
+        at = start // HOUR % _HOURS * 3
+        every, negative, positive = self._expected[at : at + 3]
+        return every, negative, positive
 
     def usual(self, start: int) -> Usual | None:
-        """What was known before that hour; `None` where that is kept no more."""
-        return self._usual.get(start // HOUR * HOUR)
+        """What was known before that hour, or some before it; `None` where that is kept no more."""
+        return self._usual.get(max((one for one in self._usual if one <= start), default=0))
 
     def _learn(self, at: int, usual: Usual, windows: "_Windows") -> Usual:
         """With the hour that ends at `at`."""
@@ -132,15 +142,25 @@ class History:
             max(one.followers for one in some),
         )
 
+    def _thin(self, hour: int) -> None:
+        """States of the last hours are all kept, since most late posts are late by minutes; of
+        those before, and of no more than two days, one of some hours."""
+        states = self._usual
+        for old in [one for one in states if one < hour - _FINE and one % _COARSE]:
+            del states[old]
+        for old in [one for one in states if one < hour - LATE - _COARSE]:
+            del states[old]
+
+    def settle(self, start: int) -> None:
+        """What was read before is told and is judged no more."""
+        if start > self.judged_from:
+            self.judged_from = start
+            self.readings = {at: some for at, some in self.readings.items() if at >= start}
+
     def _forget(self) -> None:
-        hour = self.last // HOUR * HOUR
-        for old in [one for one in self._usual if one < hour - LATE and one < self.last]:
-            if len(self._usual) > 1:
-                del self._usual[old]
-        for old in [one for one in self.buckets if one < self.last - _KEPT]:
-            del self.buckets[old]
-        for old in [one for one in self._expected if one < self.last - _KEPT]:
-            del self._expected[old]
+        first = self.last - _KEPT
+        if next(iter(self.buckets), first) < first:
+            self.buckets = {at: one for at, one in self.buckets.items() if at >= first}
 
 
 def _strayed(usual: Usual, sums: Sequence[Sums]) -> Sequence[Sequence[Strayed]]:

@@ -4,6 +4,7 @@ Learned from whole hours. A value is never changed: learning gives another one, 
 of the last two days cost little and late posts can be learned again.
 """
 
+from array import array
 from collections.abc import Sequence
 from math import log10, sqrt
 from typing import Final
@@ -28,10 +29,24 @@ _MEMORY: Final = 0.997
 _MOST: Final = 9.0
 """A squared residual so many times the variance is no longer chance, and is learned as this."""
 
+_THURSDAY: Final = 3  # the first day of 1970
+_WEEK: Final = 8 * 24
+_FLAT: Final = (1.0,) * 7
+_WEEKDAY_PRIOR: Final = 31.0
+"""Hours that a weekday is drawn to the others by."""
+_WEEKDAY_MEMORY: Final = 0.995
+"""For one of its hours: half is forgotten in six weeks."""
+_SHARE_FIRST: Final = 0.01
+"""The first guess of how the share strays,"""
+_SHARE_FIRST_WEIGHT: Final = 300.0
+"""and what it weighs."""
+
 Row = tuple[float, float, float]
 """All, negative and positive mentions."""
 Strayed = tuple[float, float]
 """What came and what was expected."""
+Weekday = tuple[float, float, float]
+"""What came, what its hours let expect, and how many they were, fading."""
 Spread = tuple[float, float]
 """Squares beyond Poisson's, and squares of what was expected, added up: busy hours tell most."""
 LOUD: Final = 10_000
@@ -40,11 +55,16 @@ NOTHING: Final[Row] = (0.0, 0.0, 0.0)
 
 
 class Usual(msgspec.Struct, frozen=True):
-    """`hours[h]` holds the last days' counts of that hour (UTC), `spreads[series][window]` how far
-    the windows of all and of negative mentions strayed. `known` hours were learned."""
+    """`hours[h]` holds the last days' rows of that hour (UTC), one after the other,
+    `spreads[series][window]` how far the windows of all and of negative mentions strayed. `known`
+    hours were learned."""
 
-    hours: tuple[tuple[Row, ...], ...] = ((),) * 24
+    hours: tuple["array[float]", ...] = (array("d"),) * 24
+    weekdays: tuple[Weekday, ...] = ((0.0, 0.0, 0.0),) * 7
     spreads: tuple[tuple[Spread, ...], ...] = (((0.0, 0.0),) * len(WINDOWS),) * 2
+    shares: tuple[Spread, ...] = ((0.0, 0.0),) * len(WINDOWS)
+    """How far the negative share of a window strays beyond chance: squares, and what they would be
+    if all its posts were alike."""
     known: int = 0
     grades: tuple[float, float] = (0.0, 0.0)
     """How many grades there were, and their sum."""
@@ -56,17 +76,30 @@ class Usual(msgspec.Struct, frozen=True):
         return self.known >= KNOWS_AFTER
 
     def expected(self, hour: int) -> Row:
-        """Mentions in that hour of the day: of the same hour and its neighbours, over the days,
-        the mean without the highest and the lowest sixth."""
-        own = self.hours[hour % 24]
-        rows = [row for near in (hour - 1, hour, hour + 1) for row in self.hours[near % 24]]
-        if not rows:
+        """Mentions in that hour, the next to be learned: of the same hour and its neighbours, over
+        the days, the mean without the highest and the lowest sixth; times what its weekday has."""
+        today, factors = hour // 24, self._factors()
+        before, own, after = (self.hours[(hour + n) % 24] for n in (-1, 0, 1))
+        flat = _levelled(own, today - 1, factors)
+        near = flat + _levelled(before, (hour - 1) // 24, factors)
+        near += _levelled(after, (hour + 1) // 24 - 1, factors)
+        if not near:
             return NOTHING
-        return (
-            _rate([row[0] for row in own], [row[0] for row in rows]),
-            _rate([row[1] for row in own], [row[1] for row in rows]),
-            _rate([row[2] for row in own], [row[2] for row in rows]),
+        factor = factors[(today + _THURSDAY) % 7]
+        every, negative, positive = (
+            factor * _rate([row[n] for row in flat], [row[n] for row in near]) for n in range(3)
         )
+        return every, negative, positive
+
+    def _factors(self) -> Sequence[float]:
+        """What each weekday has of what its hours let expect, drawn to 1 while it is little; 1
+        while not all were seen."""
+        if self.known < _WEEK:
+            return _FLAT
+        hours = sum(one[2] for one in self.weekdays)
+        level = sum(one[1] for one in self.weekdays) / hours if hours else 0.0
+        prior = _WEEKDAY_PRIOR * (level + 0.02)
+        return [(came + prior) / (base + prior) for came, base, _ in self.weekdays]
 
     def dispersion(self, series: int, window: int, expected: float) -> float:
         """Of all (0) or negative (1) mentions in a window of `WINDOWS`: the variance of one of
@@ -75,31 +108,72 @@ class Usual(msgspec.Struct, frozen=True):
         first = _FIRST_WEIGHT * (expected * expected + 0.05)
         return max(0.0, (squares + _FIRST[window] * first) / (weight + first))
 
+    def share_spread(self, window: int) -> float:
+        """The correlation of two posts of a window in being negative, that of the beta-binomial
+        law: opinions come in waves."""
+        squares, weight = self.shares[window]
+        first = _SHARE_FIRST_WEIGHT
+        return min(max((squares + first * _SHARE_FIRST) / (weight + first), 0.0), 1.0)
+
     def learned(self, hour: int, row: Row, windows: Sequence[Sequence[Strayed]]) -> "Usual":
         """With one more hour; `windows` are the counts and expectations of those that end with
         it, of all and of negative mentions; none where it is not known what to expect."""
         at = hour % 24
-        kept = (*self.hours[at][-(DAYS - 1) :], self._believed(at, row))
+        usual = self.expected(hour)
+        believed = self._believed(usual, row)
+        kept = self.hours[at][-3 * (DAYS - 1) :] + array("d", believed)
         hours = (*self.hours[:at], kept, *self.hours[at + 1 :])
-        spreads = self.spreads
+        spreads, shares = self.spreads, self.shares
         if windows:
+            shares = tuple(
+                self._share_strayed(n, *both) for n, both in enumerate(zip(*windows, strict=True))
+            )
             spreads = tuple(
                 tuple(self._stray(series, n, *one) for n, one in enumerate(some))
                 for series, some in enumerate(windows)
             )
-        return Usual(hours, spreads, self.known + 1, self.grades, self.loudness)
+        return msgspec.structs.replace(
+            self,
+            hours=hours,
+            weekdays=self._weekday(hour, believed[0], usual[0]),
+            spreads=spreads,
+            shares=shares,
+            known=self.known + 1,
+        )
 
-    def _believed(self, at: int, row: Row) -> Row:
+    def _share_strayed(self, window: int, every: Strayed, negative: Strayed) -> Spread:
+        usual = usual_share(negative[1], every[1])
+        came = every[0]
+        variance = usual * (1.0 - usual) * came
+        alike = variance * max(0.0, came - 1.0)
+        most = _MOST * (variance + alike * self.share_spread(window))
+        squares = min((negative[0] - usual * came) ** 2, most) - variance
+        old = self.shares[window]
+        return old[0] * _MEMORY + squares, old[1] * _MEMORY + alike
+
+    def _believed(self, usual: Row, row: Row) -> Row:
         """The hour's counts, no further above what is usual than chance goes: else a crisis of an
         hour would be the usual of its days."""
         if self.known <= 24:
             return row
-        usual = self.expected(at)
         return (
             min(row[0], self._most(0, usual[0])),
             min(row[1], self._most(1, usual[1])),
             min(row[2], self._most(0, usual[2])),
         )
+
+    def _weekday(self, hour: int, came: float, usual: float) -> tuple[Weekday, ...]:
+        if self.known <= 24:
+            return self.weekdays
+        at = (hour // 24 + _THURSDAY) % 7
+        base = usual / self._factors()[at]
+        old = self.weekdays[at]
+        new = (
+            old[0] * _WEEKDAY_MEMORY + came,
+            old[1] * _WEEKDAY_MEMORY + base,
+            old[2] * _WEEKDAY_MEMORY + 1.0,
+        )
+        return (*self.weekdays[:at], new, *self.weekdays[at + 1 :])
 
     def _most(self, series: int, usual: float) -> float:
         variance = usual * (1.0 + self.dispersion(series, _HOURLY, usual) * usual)
@@ -124,7 +198,8 @@ class Usual(msgspec.Struct, frozen=True):
             )  # fmt: skip
         known, given = self.grades
         known, given = known * _MEMORY + rated, given * _MEMORY + grades
-        return Usual(self.hours, self.spreads, self.known, (known, given), (weight, total, squares))
+        loudness = (weight, total, squares)
+        return msgspec.structs.replace(self, grades=(known, given), loudness=loudness)
 
     @property
     def loud(self) -> float:
@@ -136,6 +211,21 @@ class Usual(msgspec.Struct, frozen=True):
         mean = total / weight
         deviation = max(0.0, squares / weight - mean * mean) ** 0.5
         return float(max(LOUD, 10.0 ** min(12.0, mean + max(1.0, 3 * deviation))))
+
+
+def _levelled(rows: "array[float]", last: int, factors: Sequence[float]) -> list[Row]:
+    """Rows of days up to the day `last`, as if all were an average weekday."""
+    first = last + 1 - len(rows) // 3 + _THURSDAY
+    return [
+        (rows[n] / factor, rows[n + 1] / factor, rows[n + 2] / factor)
+        for n in range(0, len(rows), 3)
+        for factor in (factors[(first + n // 3) % 7],)
+    ]
+
+
+def usual_share(negatives: float, expected: float) -> float:
+    """Of so many expected mentions so many are negative: the share, drawn to a third."""
+    return (negatives + 0.5) / (expected + 1.5)
 
 
 def _rate(own: list[float], near: list[float]) -> float:

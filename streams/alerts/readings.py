@@ -10,16 +10,18 @@ from typing import Final
 
 import msgspec
 
-from streams.alerts.chances import lack, normal_tail, share_surprise
-from streams.alerts.hours import WINDOWS, Usual
+from streams.alerts.hours import WINDOWS, Usual, usual_share
 from streams.alerts.records import Counts, Kind
-from streams.alerts.tails import surprise
+from streams.alerts.tails import lack, normal_tail, share_surprise, surprise
 from streams.alerts.watching import LEAST_MORE, TIMES_AS_MANY, Watching
 
 HOLDS: Final = 0.5
 """What rang goes on while its surprise is above this part of what rings."""
-_COPIES: Final = 1.1
-"""So many posts say one thing, in shares: some only repeat others."""
+_SHARE_MORE: Final = 2.0
+"""So much more than by their number, negative mentions may surprise by their share: where others
+fall silent, a share rises without any crisis."""
+_FEW: Final = 20.0
+"""Posts of a window that are taken as independent; beyond them, opinions come in waves."""
 _KEEPS: Final = 0.9
 """Of its usual share, what negative mentions must keep: else it is a glad story."""
 _TWICE: Final = 1.8
@@ -49,7 +51,7 @@ class Sums(msgspec.Struct, gc=False):
 
     @property
     def usual_share(self) -> float:
-        return (self.neg_expected + 0.5) / (self.all_expected + 1.5)
+        return usual_share(self.neg_expected, self.all_expected)
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -96,7 +98,25 @@ def negative(look: Look) -> Reading | None:
         rings = enough and score >= look.ring_at
         if found is None or rings >= found.rings:
             found = _reading(look, "negative-spike", window, score, rings)
+    if found and found.rings:
+        return msgspec.structs.replace(found, high=min(found.high, _most(look, found)))
     return found
+
+
+def _most(look: Look, found: Reading) -> float:
+    """As many negative mentions, beside the others that came, would not have rung."""
+    window = WINDOWS.index(found.buckets)
+    sums = look.sums[window]
+    others = sums.total - sums.neg
+    low, high = 0.0, sums.neg
+    while high - low > 1.0:
+        middle = (low + high) // 2
+        fewer = msgspec.structs.replace(sums, neg=middle, total=others + middle)
+        if _negative(look, window, fewer) >= look.ring_at:
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def _negative(look: Look, window: int, sums: Sums) -> float:
@@ -109,7 +129,9 @@ def _negative(look: Look, window: int, sums: Sums) -> float:
     if (sums.neg - few) ** 2 < few * (1 + dispersion * few):
         return 0.0
     by_count = surprise(sums.neg, few, dispersion)
-    by_share = share_surprise(sums.neg, sums.total, usual, _COPIES)
+    spread = look.usual.share_spread(window)
+    spread *= max(0.0, sums.total - _FEW) / max(sums.total - 1, 1.0)
+    by_share = min(share_surprise(sums.neg, sums.total, usual, spread), by_count + _SHARE_MORE)
     best = max(by_count, by_share, min(by_count, by_share) + _BOTH)
     if window and sums.neg >= _TWICE * few:
         best = max(best, min(2 * by_count, _volume(look, window, sums)))

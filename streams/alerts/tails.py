@@ -4,7 +4,7 @@ Surprises are powers of ten, `-log10 P(X >= count)`, rise with the count, and ta
 microseconds each.
 """
 
-from math import erfc, exp, lgamma, log, log1p, pi, sqrt
+from math import erfc, exp, lgamma, log, log1p, log10, pi, sqrt
 from typing import Final
 
 MOST: Final = 300.0
@@ -106,3 +106,34 @@ def _approached(count: float, mean: float, dispersion: float) -> float:
 
 def _sinh_half(value: float) -> float:
     return 0.5 * (exp(0.5 * value) - exp(-0.5 * value))
+
+
+def lack(count: float, expected: float, dispersion: float = 0.0) -> float:
+    """-log10 of the chance of `count` or fewer where the variance is
+    `expected + dispersion * expected**2`. Takes a step for each that came."""
+    if count >= expected or count > 10_000:
+        return 0.0
+    if dispersion < _POISSON:
+        first = count * log(expected) - expected - lgamma(count + 1)
+    else:
+        size = 1.0 / dispersion
+        first = lgamma(count + size) - lgamma(size) - lgamma(count + 1)
+        first += count * log(expected / (expected + size)) - size * log1p(expected / size)
+    total = term = 1.0
+    while count > 0 and term > 1e-9 * total:
+        more = expected if dispersion < _POISSON else _step(count, expected, 1.0 / dispersion)
+        term *= count / more
+        total += term
+        count -= 1
+    return max(0.0, -(first + log(total)) / _LN10)
+
+
+def _step(count: float, expected: float, size: float) -> float:
+    return (count - 1 + size) * expected / (expected + size)
+
+
+def normal_tail(deviations: float) -> float:
+    """-log10 of the normal tail, by its first term beyond one deviation."""
+    if deviations < 1:
+        return 0.0
+    return deviations * deviations / (2 * _LN10) + log10(deviations * 2.5066)

@@ -12,7 +12,7 @@ from streams.alerts.rules import Rule, RuleError, parse
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError
 
-LEAST_SCORE: Final[dict[Sensitivity, float]] = {"low": 5.0, "normal": 4.0, "high": 3.3}
+LEAST_SCORE: Final[dict[Sensitivity, float]] = {"low": 5.2, "normal": 4.3, "high": 3.6}
 """Surprise at which a topic of its own rings, in powers of ten."""
 TESTS_A_WEEK: Final = 2_000
 """Independent looks that a week of four windows, which overlap, amounts to: fitted on simulated

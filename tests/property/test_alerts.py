@@ -8,11 +8,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.alerts.chances import lack, share_surprise
 from streams.alerts.engine import Engine
 from streams.alerts.history import LATE
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident
 from streams.alerts.rules import RuleError, parse
+from streams.alerts.tails import lack, share_surprise
 from streams.alerts.watching import Watching
 from tests.support.crisis import DAY, START, counts
 

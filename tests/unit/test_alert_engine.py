@@ -205,7 +205,7 @@ def test_late_posts_open_it_with_its_real_time() -> None:
     engine = Engine()
     now = max(calm) + 1
     assert engine.load("brand", calm, now, WALL) == []
-    late = {k: v for k, v in crisis.items() if calm.get(k) != v}
+    late = {k: crisis.get(k, Counts()) for k in crisis | calm if calm.get(k) != crisis.get(k)}
     (change,) = engine.advance("brand", late, now, WALL) or []
     assert change.event == "opened"
     assert 4.5 < at(change.incident) < 4.55
