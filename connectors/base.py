@@ -5,7 +5,8 @@ A connector is written against this module, `connectors.http` and `connectors.te
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import httpx
 import msgspec
@@ -13,6 +14,9 @@ import msgspec
 from connectors.errors import SkipItem
 from connectors.post import Post
 
+Group = Literal["networks", "video", "thematic", "news", "reviews", "doors"]
+"""Mass networks; video, photo and live; thematic; news and co-edited; reviews; open doors."""
+Access = Literal["open", "key", "approval", "paid", "owner"]
 Cursor = Any
 """Where a source was left: an opaque JSON value. `None` means "from the start"."""
 
@@ -23,6 +27,17 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
     since: str
     until: str
     reason: str
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source has used of a budget: `what` ("calls", "posts", "US dollars") in a `period`
+    that `ends` then."""
+
+    what: str
+    used: float
+    limit: float
+    period: str
+    ends: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,10 @@ class Spec:
     limits: str
     options: tuple[Option, ...] = ()
     keyless: bool = True
+    group: Group = "thematic"
+    access: Access = "open"
+    """`open` needs nothing or a free key; `approval` and `paid` ship disabled, with the steps on
+    the source's page; `owner` shows one's own pages, shops and accounts alone."""
     poll_seconds: float = 60.0
     """Rest between two passes of a polling source; streams reconnect at once."""
 
@@ -94,6 +113,8 @@ class Context:
     clock: Callable[[], float] | None = None
     on_note: Callable[[str], None] = lambda _: None
     """Called with one sentence about the source's state ("waiting until …"), for the status."""
+    on_usage: Callable[[Usage], None] = lambda _: None
+    """Called with what was used of a budget, whenever it changes."""
 
 
 @runtime_checkable

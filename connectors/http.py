@@ -8,11 +8,13 @@ import asyncio
 import base64
 import importlib.metadata
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlencode
 
 import httpcore
 import httpx
@@ -86,6 +88,11 @@ class Client:
         self._transport = context.transport
         self._closed_until: datetime | None = None
 
+    def hide(self, secret: str) -> None:
+        """A secret that came on the way, such as a token: no message shows it."""
+        if secret and secret not in self._secrets:
+            self._secrets.append(secret)
+
     async def __aenter__(self) -> Self:
         if self._transport is None:
             self._own = CheckedTransport(self._context.allow_hosts)
@@ -114,24 +121,80 @@ class Client:
         Raises `NotAllowed`, `WaitUntil`, `Retriable` or `Fatal`, as `connectors.limits` says.
         A limit that the last answer used up raises `WaitUntil` before anything is sent.
         """
+        return await self._asked(_Ask("GET", headers or {}), url, params, accept)
+
+    async def post(
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: Collection[int] = (200,),
+    ) -> Reply:
+        """As `get`, for a POST of form fields or of a JSON value. It is not redirected; the values
+        of a form show in no message."""
+        if form is not None:
+            content = urlencode(form).encode("ascii")
+            kind, hidden = "application/x-www-form-urlencoded", _long_enough(form.values())
+        else:
+            content, kind, hidden = msgspec.json.encode(json), "application/json", []
+        ask = _Ask("POST", {"content-type": kind, **(headers or {})}, content, hidden)
+        return await self._asked(ask, url, params, accept)
+
+    async def _asked(
+        self, ask: "_Ask", url: str, params: Mapping[str, str] | None, accept: Collection[int]
+    ) -> Reply:
         now = current_time(self._context)
         if self._closed_until is not None and now < self._closed_until:
             raise WaitUntil(
                 f"{shown(url)}: the rate limit is used up until {self._closed_until:%H:%M:%S} UTC",
                 self._closed_until,
             )
+        hidden = [*self._hidden_from(url), *ask.hidden]
         try:
             async with asyncio.timeout(self._seconds):
-                reply = await self._follow(_parsed(url, params), headers or {})
+                reply = await self._follow(_parsed(url, params), ask)
         except ConnectorError as error:
-            raise _redacted(error, self._hidden_from(url)) from None
+            raise _redacted(error, hidden) from None
         except _SLOW:
             raise Retriable(f"{shown(url)} did not answer in time") from None
         except _BROKEN as error:
             detail = line(str(error), limit=160) or type(error).__name__
-            detail = _hide(detail, self._hidden_from(url))
+            detail = _hide(detail, hidden)
             raise Retriable(f"{shown(url)}: the connection failed: {detail}") from None
-        return self._judged(reply, accept, self._hidden_from(url))
+        return self._judged(reply, accept, hidden)
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, headers: Mapping[str, str] | None = None, silence: float = 60.0
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Lines (without their ends) of an answer that does not end, for server-sent events and
+        JSON streams. A line over `max_body`, or nothing for `silence` seconds, is `Retriable`.
+        Not redirected. Raises as `get` does."""
+        hidden = self._hidden_from(url)
+        ask = _Ask("GET", {"accept-encoding": "identity", **(headers or {})})
+        try:
+            async with asyncio.timeout(self._seconds):
+                response = await self._open(_parsed(url, None), ask, trusted=True)
+            try:
+                if response.status_code != 200:
+                    async with asyncio.timeout(self._seconds):
+                        body = await bodies.read(response, self._max_body, shown(url))
+                    self._judged(
+                        Reply(response.status_code, response.headers, body, url), (200,), hidden
+                    )
+                yield _lines(response, silence, self._max_body, shown(url))
+            finally:
+                await response.aclose()
+        except ConnectorError as error:
+            raise _redacted(error, hidden) from None
+        except _SLOW:
+            raise Retriable(f"{shown(url)} did not answer in time") from None
+        except _BROKEN as error:
+            detail = _hide(line(str(error), limit=160) or type(error).__name__, hidden)
+            raise Retriable(f"{shown(url)}: the connection failed: {detail}") from None
 
     async def json(self, url: str, *, params: Mapping[str, str] | None = None) -> Any:
         """The JSON value that a GET gives. HTML in its place (a login page, a captcha, a
@@ -147,15 +210,16 @@ class Client:
         error = status_error(reply.status, reply.headers, reply.body, place, now)
         raise _redacted(error, secrets)
 
-    async def _follow(self, url: httpx.URL, extra: Mapping[str, str]) -> Reply:
+    async def _follow(self, url: httpx.URL, ask: "_Ask") -> Reply:
         origin = _origin(url)
         permanent = True
         moved = False
         for _ in range(_MAX_REDIRECTS + 1):
             trusted = _origin(url) == origin
-            reply = await self._send(url, extra, trusted=trusted)
+            reply = await self._send(url, ask, trusted=trusted)
             target = reply.headers.get("location", "")
-            if reply.status not in (301, 302, 303, 307, 308) or not target:
+            redirected = reply.status in (301, 302, 303, 307, 308) and ask.method == "GET"
+            if not redirected or not target:
                 final = str(url) if moved and permanent else ""
                 return Reply(reply.status, reply.headers, reply.body, str(url), final)
             moved = True
@@ -163,32 +227,73 @@ class Client:
             url = _joined(url, target)
         raise Retriable(f"{shown(str(url))}: more than {_MAX_REDIRECTS} redirects")
 
-    async def _send(self, url: httpx.URL, extra: Mapping[str, str], *, trusted: bool) -> Reply:
-        if url.scheme not in ("http", "https") or not url.host:
-            raise NotAllowed(f"{shown(str(url))} is not a web address")
-        check_literal(url.host, _port(url), self._context.allow_hosts)
-        headers = {**self._headers, **extra, **(self._private if trusted else {})}
-        if url.userinfo:
-            headers["authorization"] = "Basic " + base64.b64encode(
-                f"{url.username}:{url.password}".encode()
-            ).decode("ascii")
-            url = url.copy_with(userinfo=b"")
-        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": _TIMEOUT})
-        transport = self._transport or self._own
-        if transport is None:
-            raise RuntimeError("the client is used outside its `async with`")
-        response = await transport.handle_async_request(request)
+    async def _send(self, url: httpx.URL, ask: "_Ask", *, trusted: bool) -> Reply:
+        response = await self._open(url, ask, trusted=trusted)
         try:
             content = await bodies.read(response, self._max_body, shown(str(url)))
         finally:
             await response.aclose()
         return Reply(response.status_code, response.headers, content, str(url))
 
+    async def _open(self, url: httpx.URL, ask: "_Ask", *, trusted: bool) -> httpx.Response:
+        if url.scheme not in ("http", "https") or not url.host:
+            raise NotAllowed(f"{shown(str(url))} is not a web address")
+        check_literal(url.host, _port(url), self._context.allow_hosts)
+        headers = {**self._headers, **ask.headers, **(self._private if trusted else {})}
+        if url.userinfo:
+            headers["authorization"] = basic(url.username, url.password)
+            url = url.copy_with(userinfo=b"")
+        request = httpx.Request(
+            ask.method,
+            url,
+            headers=headers,
+            content=ask.content,
+            extensions={"timeout": _TIMEOUT},
+        )
+        transport = self._transport or self._own
+        if transport is None:
+            raise RuntimeError("the client is used outside its `async with`")
+        return await transport.handle_async_request(request)
+
     def _hidden_from(self, url: str) -> list[str]:
         """What no message may show: servers echo what they were sent."""
         parsed = _parsed(url, None)
-        values = [parsed.password, *(value for _, value in parsed.params.multi_items())]
-        return self._secrets + [value for value in values if len(value) >= _SHORTEST_SECRET]
+        values = (parsed.password, *(value for _, value in parsed.params.multi_items()))
+        return self._secrets + _long_enough(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A request, without its address; `hidden` is what no message may show of it."""
+
+    method: str
+    headers: Mapping[str, str]
+    content: bytes | None = None
+    hidden: Collection[str] = ()
+
+
+async def _lines(
+    response: httpx.Response, silence: float, longest: int, place: str
+) -> AsyncIterator[bytes]:
+    rest = b""
+    chunks = response.aiter_raw()
+    while True:
+        try:
+            async with asyncio.timeout(silence):
+                chunk = await anext(chunks, None)
+        except TimeoutError:
+            raise Retriable(f"{place} has been silent for {silence:g} seconds") from None
+        if chunk is None:
+            return
+        *whole, rest = (rest + chunk).split(b"\n")
+        for one in whole:
+            yield one.removesuffix(b"\r")
+        if len(rest) > longest:
+            raise Retriable(f"{place} sent a line of more than {longest} bytes")
+
+
+def _long_enough(values: Iterable[str]) -> list[str]:
+    return [value for value in values if len(value) >= _SHORTEST_SECRET]
 
 
 def _redacted(error: ConnectorError, secrets: Collection[str]) -> ConnectorError:
@@ -229,6 +334,11 @@ def user_agent(contact: str) -> str:
     except importlib.metadata.PackageNotFoundError:  # run from a source tree
         version = "0"
     return f"Veille/{version} (+{contact})" if contact else f"Veille/{version}"
+
+
+def basic(user: str, password: str) -> str:
+    """The header of HTTP's basic authentication."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def shown(url: str) -> str:

@@ -1,35 +1,71 @@
-"""Every source Veille knows, by name. Registering a connector enrols it in the contract suite."""
+"""Every source Veille knows, by name. Registering a connector enrols it in the contract suite.
+
+A class is imported when it is asked for: a command that needs one source does not load them all.
+"""
 
 import difflib
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from connectors.base import Connector, Context
-from connectors.bluesky import Bluesky
+from connectors.closed import CLOSED
 from connectors.errors import BadSettings
-from connectors.file import File
-from connectors.hackernews import HackerNews
-from connectors.mastodon import Mastodon
-from connectors.rss import Rss
-from connectors.sample import Sample
 
-_CLASSES: tuple[type[Connector], ...] = (
-    Rss,
-    Mastodon,
-    Bluesky,
-    HackerNews,
-    File,
-    Sample,
-)
+_WHERE: Final[Mapping[str, str]] = {
+    # Mass networks
+    "bluesky": "connectors.bluesky:Bluesky",
+    "mastodon": "connectors.mastodon:Mastodon",
+    # Video, photo, live
+    # Thematic
+    "hackernews": "connectors.hackernews:HackerNews",
+    # News and co-edited
+    "rss": "connectors.rss:Rss",
+    # Reviews
+    # Open doors
+    "file": "connectors.file:File",
+    "sample": "connectors.sample:Sample",
+}
 
-CONNECTORS: Mapping[str, type[Connector]] = MappingProxyType({c.spec.name: c for c in _CLASSES})
+
+class _Registered(Mapping[str, type[Connector]]):
+    def __getitem__(self, name: str) -> type[Connector]:
+        module, _, kind = _WHERE[name].partition(":")
+        found: type[Connector] = getattr(importlib.import_module(module), kind)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_WHERE)
+
+    def __len__(self) -> int:
+        return len(_WHERE)
+
+
+CONNECTORS: Final[Mapping[str, type[Connector]]] = _Registered()
 """Name to class, in the order `veille sources list` shows them."""
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "twitter": "x",
+        "vkontakte": "vk",
+        "odnoklassniki": "ok",
+        "email": "imap",
+        "hn": "hackernews",
+        "websub": "rss",
+    }
+)
+"""Other names that people write."""
 
 
 def find(name: str) -> type[Connector]:
-    """The connector called `name`. Raises `BadSettings` with the nearest names."""
+    """The connector called `name`. Raises `BadSettings` with the nearest names, and for a place
+    without a lawful door with the way that there is."""
+    name = ALIASES.get(name, name)
     if name in CONNECTORS:
         return CONNECTORS[name]
+    if closed := CLOSED.get(name):
+        raise BadSettings(f"{name}: {closed.why} Instead: {closed.instead}")
     near = difflib.get_close_matches(name, CONNECTORS, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known sources: {', '.join(CONNECTORS)}"
     raise BadSettings(f"unknown source '{name:.80}'; {hint}")

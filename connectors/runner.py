@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.account import AccountKeeper, Book
-from connectors.base import Connector, Context, Cursor, Source, Step
+from connectors.base import Connector, Context, Cursor, Source, Step, Usage
 from connectors.errors import BadSettings, ConnectorError, Fatal, SkipItem, WaitUntil
 from connectors.outbox import FLUSH_SECONDS, Batch, Outbox
 from connectors.post import utc_now
@@ -53,8 +53,8 @@ class Outside:
 
 
 class Runner:
-    """All sources of an installation. `context` is the template of every connector's context;
-    its `options` and `on_note` are replaced. `on_state` hears every change of a source."""
+    """All sources of an installation. `context` is the template of every connector's context; its
+    `options`, `on_note` and `on_usage` are replaced. `on_state` hears all changes of a source."""
 
     def __init__(
         self,
@@ -140,7 +140,9 @@ class _Worker:
     def _build(self) -> tuple[Connector, float]:
         options = dict(self._source.options)
         poll_seconds = options.pop("poll_seconds", None)
-        context = dataclasses.replace(self._context, options=options, on_note=self._note)
+        context = dataclasses.replace(
+            self._context, options=options, on_note=self._note, on_usage=self._use
+        )
         try:
             connector = self._outside.build(self._source.connector, context)
         except ConnectorError:
@@ -299,6 +301,10 @@ class _Worker:
 
     def _note(self, sentence: str) -> None:
         self._show(reason=sentence[:500])
+
+    def _use(self, usage: Usage) -> None:
+        others = [one for one in self.state.usage if one.what != usage.what]
+        self._show(usage=[*others, usage])
 
     def _ended(self, poll_seconds: float, stop: asyncio.Event) -> float | None:
         now = self._outside.clock()

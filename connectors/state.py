@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from connectors.base import Gap
+from connectors.base import Gap, Usage
 from connectors.post import Moment
 
 Phase = Literal["running", "waiting", "failing", "stopped", "done", "disabled"]
@@ -27,6 +27,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     dead: int = 0
     errors: int = 0
     gaps: list[Gap] = []
+    usage: list[Usage] = []
+    """What was used of each budget that the source has."""
     last_post_at: Moment | None = None
     last_pass_at: Moment | None = None
     started_at: Moment | None = None

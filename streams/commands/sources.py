@@ -12,6 +12,7 @@ from rich.table import Table
 
 from connectors import post
 from connectors.base import Connector, Context, Option, Spec
+from connectors.closed import CLOSED
 from connectors.errors import BadSettings
 from connectors.registry import CONNECTORS, build, find
 from streams.commands.common import (
@@ -44,6 +45,9 @@ def list_sources(
     if as_json:
         for spec in specs:
             print_json(_as_json(spec))
+        if not name:
+            for one in CLOSED.values():
+                print_json({**one._asdict(), "access": "closed"})
         return
     table = Table("source", "door", "sees", "needs", "limits", box=None, show_lines=False)
     for spec in specs:
@@ -51,8 +55,13 @@ def list_sources(
     out.print(table)
     if name:
         out.print(_options_table(specs[0].options))
-    else:
-        out.print("Settings of one: veille sources list NAME", style="dim")
+        return
+    out.print("\nWithout a lawful door:", style="bold")
+    closed = Table("place", "why", "instead", box=None, show_lines=False)
+    for one in CLOSED.values():
+        closed.add_row(one.name, one.why, one.instead)
+    out.print(closed)
+    out.print("Settings of one: veille sources list NAME", style="dim")
 
 
 def _options_table(options: Sequence[Option]) -> Table:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors import feeds
-from tests.contract.connectors.fixtures import RssFixture, feed
+from tests.contract.connectors.fixtures.rss import RssFixture, feed
 
 GOOD = feed([RssFixture().item(number) for number in range(3)])
 

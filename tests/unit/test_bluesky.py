@@ -5,7 +5,8 @@ from websockets.asyncio.server import serve
 from connectors.bluesky import Bluesky
 from connectors.errors import Fatal, Retriable
 from connectors.post import Post
-from tests.contract.connectors.fixtures import BlueskyFixture, moment
+from tests.contract.connectors.fixtures.bluesky import BlueskyFixture
+from tests.contract.connectors.fixtures.shared import moment
 from tests.contract.connectors.world import NOW, Pass, World, collect, context
 
 FIXTURE = BlueskyFixture()

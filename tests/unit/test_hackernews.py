@@ -3,7 +3,7 @@ from typing import Any
 
 from connectors.errors import Fatal, Retriable
 from connectors.hackernews import HackerNews
-from tests.contract.connectors.fixtures import HackerNewsFixture
+from tests.contract.connectors.fixtures.hackernews import HackerNewsFixture
 from tests.contract.connectors.world import NOW, World, collect, context
 
 FIXTURE = HackerNewsFixture()

@@ -1,7 +1,7 @@
 from typing import Any
 
 from connectors.mastodon import Mastodon
-from tests.contract.connectors.fixtures import MastodonFixture
+from tests.contract.connectors.fixtures.mastodon import MastodonFixture
 from tests.contract.connectors.server import Answer, Request, running
 from tests.contract.connectors.world import World, collect, context
 

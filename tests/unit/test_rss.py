@@ -7,7 +7,7 @@ from connectors import feeds
 from connectors.errors import Fatal, WaitUntil
 from connectors.post import Post
 from connectors.rss import Rss
-from tests.contract.connectors.fixtures import RssFixture, feed
+from tests.contract.connectors.fixtures.rss import RssFixture, feed
 from tests.contract.connectors.server import Answer, Request, running
 from tests.contract.connectors.world import Pass, World, collect, context
 

@@ -15,6 +15,13 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of a form that was posted."""
+        return dict(parse_qsl(self.body.decode()))
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,12 @@ async def _request(reader: asyncio.StreamReader) -> Request | None:
     except asyncio.IncompleteReadError:
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
-    parts = urlsplit(first.split(" ")[1])
+    method, target, _ = first.split(" ", 2)
+    parts = urlsplit(target)
     pairs = (line.split(":", 1) for line in lines if ":" in line)
     headers = {name.strip().lower(): value.strip() for name, value in pairs}
-    return Request(parts.path, dict(parse_qsl(parts.query)), headers)
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(parts.path, dict(parse_qsl(parts.query)), headers, method, body)
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
