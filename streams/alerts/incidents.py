@@ -14,6 +14,7 @@ import msgspec
 
 from streams.alerts.readings import Reading
 from streams.alerts.records import BUCKET_SECONDS, SEVERITIES, Incident, Kind, Severity
+from streams.alerts.schedule import topic_fits
 
 HOUR: Final = 3600
 CALM: Final[Mapping[Kind, int]] = {
@@ -180,31 +181,26 @@ def reconcile(judged: Judged, known: Iterable[Incident], wall: datetime) -> Iter
         for other in mine[1:]:
             if other.status != "withdrawn":
                 drawn = _replace(drawn, merged=sorted({*drawn.merged, other.id}))
-                yield _end_as_part(other, drawn)
+                yield end_as_part(other, drawn)
         if change := _change(mine[0] if mine else None, drawn):
             yield change
     for one in left.values():
         if one.status != "withdrawn" and _judgeable(one, judged):
-            note = "Late posts, edits or corrections made it untrue."
-            gone = _replace(one, status="withdrawn", note=note, version=one.version + 1)
-            yield Change(gone, "withdrawn")
+            yield Change(_replace(one, status="withdrawn", version=one.version + 1), "withdrawn")
 
 
 def is_part(one: Incident) -> bool:
     """Whether it was found to be a part of another one."""
-    return one.note.startswith(_PART_OF)
+    return bool(one.part_of)
 
 
-_PART_OF: Final = "Part of "
-_BY_HAND: Final = "Resolved by "
-
-
-def _end_as_part(one: Incident, of: Incident) -> Change:
+def end_as_part(one: Incident, of: Incident) -> Change:
+    """It is told with another one, and rings no more."""
     ended = _replace(
         one,
         status="resolved",
         resolved_at=one.resolved_at or one.until,
-        note=f"{_PART_OF}{of.id}.",
+        part_of=of.id,
         version=one.version + 1,
     )
     return Change(ended, "updated")
@@ -272,10 +268,11 @@ def _kept(drawn: Incident, known: Incident) -> Incident:
         merged=sorted({*drawn.merged, *known.merged} - {known.id}),
         version=known.version,
     )
-    if known.note.startswith(_BY_HAND):
-        return _replace(drawn, status="resolved", resolved_at=known.resolved_at, note=known.note)
+    if known.resolved_by:
+        by = known.resolved_by
+        return _replace(drawn, status="resolved", resolved_at=known.resolved_at, resolved_by=by)
     if drawn.status == "open" and known.status in ("acknowledged", "snoozed"):
-        return _replace(drawn, status=known.status, note=known.note)
+        return _replace(drawn, status=known.status)
     return drawn
 
 
@@ -304,59 +301,13 @@ def _replace(one: Incident, **fields: object) -> Incident:
     return msgspec.structs.replace(one, **fields)
 
 
-def acknowledged(one: Incident, by: str) -> Change:
-    """Someone looks after it: it rings no more, and is still shown as open."""
-    status = "acknowledged" if one.resolved_at is None and one.status != "withdrawn" else one.status
-    done = _replace(one, status=status, acknowledged_by=by, version=one.version + 1)
-    return Change(done, "handled")
-
-
-def snoozed(one: Incident, until: datetime) -> Change:
-    """Silent until then, by the wall clock."""
-    status = "snoozed" if one.resolved_at is None and one.status != "withdrawn" else one.status
-    done = _replace(one, status=status, snoozed_until=until, version=one.version + 1)
-    return Change(done, "handled")
-
-
-def woken(one: Incident, now: datetime) -> Change | None:
-    """A snooze that is over."""
-    if one.status != "snoozed" or one.snoozed_until is None or one.snoozed_until > now:
-        return None
-    status = "acknowledged" if one.acknowledged_by else "open"
-    done = _replace(one, status=status, snoozed_until=None, version=one.version + 1)
-    return Change(done, "reopened")
-
-
-def resolved(one: Incident, by: str) -> Change:
-    """Over, because someone says so; what rings more than `AGAIN` later is another one."""
-    done = _replace(
-        one,
-        status="resolved",
-        resolved_at=one.resolved_at or one.until,
-        note=f"{_BY_HAND}{by or 'staff'}.",
-        version=one.version + 1,
-    )
-    return Change(done, "resolved")
-
-
 class Window(msgspec.Struct, frozen=True):
-    """A maintenance window, in seconds; no topics means all. What rings in it rings not."""
+    """A maintenance window, in seconds; no topics means all, and `*` stands for any letters. What
+    rings in it rings not."""
 
     start: float
     end: float
     topics: tuple[str, ...] = ()
 
     def covers(self, topic: str, at: float) -> bool:
-        return self.start <= at < self.end and (not self.topics or topic in self.topics)
-
-
-def shared(mine: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two incidents tell one crisis: half of the posts of the smaller are in the larger."""
-    smaller, larger = sorted((set(mine), set(other)), key=len)
-    return len(smaller) >= 3 and 2 * len(smaller & larger) >= len(smaller)
-
-
-def merged(lead: Incident, part: Incident) -> tuple[Change, Change]:
-    """Two topics that tell one crisis: the lead has the part in it, and the part rings no more."""
-    whole = _replace(lead, merged=sorted({*lead.merged, part.id}), version=lead.version + 1)
-    return Change(whole, "updated"), _end_as_part(part, whole)
+        return self.start <= at < self.end and (not self.topics or topic_fits(topic, self.topics))

@@ -1,29 +1,24 @@
-"""Tells people: every change that matters becomes a notice in the outbox, and every channel sends
-its own at its own pace.
+"""Tells people: every change that matters becomes a notice in the outbox, and so do escalations and
+digests when they are due.
 
-At least once: a notice is stored before `on_change` returns, and marked after it was sent. One
-that was sent but not yet marked when the process died is sent again with the same key.
+At least once: a notice is stored before `on_change` returns, and marked after it was sent.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from connectors.errors import ConnectorError, WaitUntil
 from connectors.post import utc_now
-from connectors.text import line
 from streams.alert_settings import Delivery as DeliverySettings
 from streams.alerts import book
 from streams.alerts.channel import Channel
+from streams.alerts.delivering import Delivering
+from streams.alerts.incidents import is_part
 from streams.alerts.notices import EXPIRES, RINGING, Notice, Outbox, first_rings, key_of
 from streams.alerts.records import Incident
 from streams.alerts.schedule import escalates, last_slot, quiet_until, receivers, rest
-from streams.alerts.state import ALERT, AlertState
 from streams.alerts.writing import Writer
 from streams.errors import StoreError
 from streams.store.patience import states_in_time
@@ -31,15 +26,10 @@ from streams.store.port import Store
 
 TOLD: Final = frozenset({"opened", "grown", "reopened", "resolved", "withdrawn"})
 """Events that people are told of; `updated` and `handled` are for pages and programs."""
-MOST_ATTEMPTS: Final = 60
 DIGEST_LATE: Final = timedelta(hours=2)
 """A digest that could not be sent for so long is left out: the next one is near."""
 RECENT: Final = timedelta(days=1)
-SEND_SECONDS: Final = 75.0
 LOOK_SECONDS: Final = 15.0
-STOP_SECONDS: Final = 5.0
-DEAD_AFTER: Final = 3
-"""Tries that failed in a row before `veille status` says so."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,16 +54,24 @@ class Notifier:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._channels = {channel.id: channel for channel in channels}
-        self._writer = Writer(store, base_url, topic_names or {})
         self._outbox = Outbox(store)
+        writer = Writer(store, base_url, topic_names or {})
+        self._channels = {
+            channel.id: Delivering(
+                store,
+                settings,
+                channel,
+                self._outbox,
+                writer,
+                now=now,
+                look_seconds=look_seconds,
+                rest_after=rest_after,
+            )
+            for channel in channels
+        }
         self._holds = holds
         self._now = now
         self._look_seconds = look_seconds
-        self._rest_after = rest_after
-        self._news = {channel: asyncio.Event() for channel in self._channels}
-        self._failures = dict.fromkeys(self._channels, 0)
-        self._sent: set[str] = set()  # not again by this process, whatever becomes of the record
         self._loaded = False
         self._loading = asyncio.Lock()
         self._settled: set[tuple[str, int]] = set()
@@ -137,7 +135,7 @@ class Notifier:
             incident=incident,
         )
         if await self._outbox.add(notice):
-            self._news[channel].set()
+            self._channels[channel].wake()
 
     async def _drop_waiting(self, incident: Incident) -> None:
         """What turned out false, or is told with another incident, is not sent any more."""
@@ -164,7 +162,7 @@ class Notifier:
         await self._work()
 
     async def _work(self) -> None:
-        works = [self._deliver(channel) for channel in self._channels.values()]
+        works = [channel.run() for channel in self._channels.values()]
         tasks = [asyncio.create_task(work) for work in [*works, self._look()]]
         try:
             while self._holds():
@@ -195,105 +193,11 @@ class Notifier:
                 await self.on_change(incident, "opened")
             over = incident.status in {"resolved", "withdrawn"} and incident.id in told
             new = (incident.id, incident.status) not in known
-            if over and fresh and new and not incident.note.startswith("Part of"):
+            if over and fresh and new and not is_part(incident):
                 await self.on_change(incident, incident.status)
 
     async def _incidents(self) -> list[Incident]:
         return book.read(await states_in_time(self._store, book.INCIDENT))
-
-    async def _deliver(self, channel: Channel) -> None:
-        """Send what is due, for as long as we live. No failure ends it."""
-        news = self._news[channel.id]
-        while True:
-            news.clear()
-            waiting = self._outbox.waiting(channel.id)
-            waiting = [notice for notice in waiting if notice.key not in self._sent]
-            due = [notice for notice in waiting if notice.due_at <= self._now()]
-            if due:
-                try:
-                    await self._send(channel, _together(due))
-                except Exception:  # noqa: BLE001 # a defect in one message must not silence the channel
-                    _log.exception("channel %s", channel.id)
-                    await asyncio.sleep(self._look_seconds)
-                continue
-            seconds = self._look_seconds
-            if waiting:
-                until = (waiting[0].due_at - self._now()).total_seconds()
-                seconds = min(max(until, 0.01), seconds)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), seconds)
-
-    async def _send(self, channel: Channel, notices: list[Notice]) -> None:
-        now = self._now()
-        for notice in notices:
-            if notice.expires_at <= now:
-                await self._outbox.change(notice, status="expired")
-        notices = [notice for notice in notices if notice.expires_at > now]
-        if not notices:
-            return
-        try:
-            delivery = await self._writer.delivery(notices, channel, self._settings)
-            async with asyncio.timeout(SEND_SECONDS):
-                answer = await channel.send(delivery)
-            sent_at = self._now()
-            self._sent |= {notice.key for notice in notices}
-        except (ConnectorError, StoreError, TimeoutError, OSError) as error:
-            await self._failed(channel, notices, error)
-        except Exception as error:  # noqa: BLE001 # a defect is a failure too: kept and seen
-            _log.exception("channel %s", channel.id)
-            await self._failed(channel, notices, error)
-        else:
-            await _to_its_end(self._succeeded(channel, notices, answer, sent_at))
-
-    async def _succeeded(
-        self, channel: Channel, notices: list[Notice], answer: str, sent_at: datetime
-    ) -> None:
-        for notice in notices:
-            await self._outbox.change(
-                notice,
-                status="delivered",
-                attempts=notice.attempts + 1,
-                delivered_at=sent_at,
-                answer=line(answer, limit=300),
-                incident=notice.done(),
-                last_error="",
-            )
-        if self._failures[channel.id] >= DEAD_AFTER:
-            await self._store.put_state(ALERT, f"channel:{channel.id}", {})
-        self._failures[channel.id] = 0
-
-    async def _failed(self, channel: Channel, notices: list[Notice], error: Exception) -> None:
-        why = line(str(error), limit=300) or type(error).__name__
-        _log.warning("channel %s: %s", channel.id, why)
-        due = self._next_try(notices, error)
-        for notice in notices:
-            attempts = notice.attempts + 1
-            over = attempts >= MOST_ATTEMPTS
-            await self._outbox.change(
-                notice,
-                status="failed" if over else "waiting",
-                attempts=attempts,
-                last_error=why,
-                due_at=due,
-            )
-        self._failures[channel.id] += 1
-        if self._failures[channel.id] == DEAD_AFTER:
-            await self._tell_of_dead(channel, why)
-
-    def _next_try(self, notices: list[Notice], error: Exception) -> datetime:
-        """Later each time, or when the server asks for it, and once more before it expires."""
-        attempts = max(notice.attempts for notice in notices) + 1
-        due = self._now() + self._rest_after(attempts)
-        if not isinstance(error, WaitUntil):
-            return due
-        last = min(notice.expires_at for notice in notices) - timedelta(minutes=1)
-        return max(due, min(error.moment, last))
-
-    async def _tell_of_dead(self, channel: Channel, why: str) -> None:
-        kind = f"channel:{channel.id}"
-        text = f"Alerts don't reach the channel {channel.id}: {why}. Remedy: veille alerts test"
-        state = AlertState(kind=kind, since=self._now(), text=f"{text} {channel.id}")
-        await self._store.put_state(ALERT, kind, msgspec.to_builtins(state))
 
     async def _look(self) -> None:
         """Escalations, digests and old notices, every few seconds."""
@@ -350,23 +254,4 @@ class Notifier:
                     until=until,
                 )
                 if await self._outbox.add(notice):
-                    self._news[channel].set()
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Also when we are stopped meanwhile: an orderly stop must not make a message come twice."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=STOP_SECONDS)
-        raise
-
-
-def _together(due: list[Notice]) -> list[Notice]:
-    """What goes out as one message: the first that is due, or all that waited for quiet hours to
-    end and were never tried apart."""
-    held = [notice for notice in due if notice.held]
-    if len(held) > 1 and due[0].held:
-        return held
-    return due[:1]
+                    self._channels[channel].wake()

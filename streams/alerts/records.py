@@ -127,5 +127,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Wall: when Veille saw it first."""
     acknowledged_by: str = ""
     snoozed_until: Moment | None = None
-    note: str = ""
     version: int = 0
+    part_of: str = ""
+    """Id of the incident that tells this one, too."""
+    resolved_by: str = ""
+    """Who declared it over; empty where it ended by itself."""

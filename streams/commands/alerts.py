@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from connectors.post import utc_now
-from streams.alerts import book, incidents
+from streams.alerts import acts, book, incidents
 from streams.alerts.deeds import Deed, handle
 from streams.alerts.records import Incident
 from streams.commands import alerts_channels, alerts_replay
@@ -97,7 +97,7 @@ def show(incident_id: Id, *, as_json: JsonOption = False, config: ConfigOption =
 def ack(incident_id: Id, *, by: By, config: ConfigOption = None) -> None:
     """Say that you look after it: nobody else is called."""
     deed = Deed(at=utc_now(), what="acknowledged", by=by)
-    _handle(config, incident_id, lambda one: incidents.acknowledged(one, by), deed)
+    _handle(config, incident_id, lambda one: acts.acknowledged(one, by), deed)
 
 
 @app.command()
@@ -110,14 +110,14 @@ def snooze(
     """Silence it for a while."""
     until = _after(for_)
     deed = Deed(at=utc_now(), what="snoozed", until=until)
-    _handle(config, incident_id, lambda one: incidents.snoozed(one, until), deed)
+    _handle(config, incident_id, lambda one: acts.snoozed(one, until), deed)
 
 
 @app.command()
 def resolve(incident_id: Id, *, by: By = "", config: ConfigOption = None) -> None:
     """Say that it is over."""
     deed = Deed(at=utc_now(), what="resolved", by=by)
-    _handle(config, incident_id, lambda one: incidents.resolved(one, by), deed)
+    _handle(config, incident_id, lambda one: acts.resolved(one, by), deed)
 
 
 def hidden(one: Incident) -> bool:
@@ -128,7 +128,7 @@ def hidden(one: Incident) -> bool:
 def _line(one: Incident) -> dict[str, Any]:
     """The fields that scripts rely on come first; all are there, also where there is no value."""
     told = {name: getattr(one, name) for name in (*_FIELDS, *_MORE)}
-    return {**msgspec.to_builtins(told), "merged": one.merged, "rule": one.rule, "note": one.note}
+    return {**msgspec.to_builtins(told), "merged": one.merged, "rule": one.rule}
 
 
 def _table(found: list[Incident]) -> Table:

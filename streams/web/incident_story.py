@@ -1,7 +1,6 @@
 """An incident's whole story on one page, all of it from what is stored."""
 
 import asyncio
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +11,6 @@ from connectors.post import Moment
 from streams.alerts import book
 from streams.alerts.around import NEGATIVE, around
 from streams.alerts.deeds import Deed, deeds
-from streams.alerts.incidents import is_part
 from streams.alerts.records import BUCKET_SECONDS, Incident, KeyPost
 from streams.store.port import Store
 from streams.web import incident_charts
@@ -22,7 +20,6 @@ from streams.web.incident_words import active
 
 NOTICE: Final = "notice"
 """The kind of states that say which message went to which channel."""
-_PART_OF: Final = re.compile(r"^Part of (\w+)\.")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +73,13 @@ async def story(store: Store, incident_id: str, *, now: datetime) -> Story | Non
     found, acts, notices = await asyncio.gather(
         around(store, one, now=now), deeds(store, one.id), _notices(store, one.id)
     )
-    part = _PART_OF.match(one.note) if is_part(one) else None
     return Story(
         incident=one,
         chart=incident_charts.incident(found, one),
         negative=found.negative,
         timeline=timeline(one, acts, notices),
         merged=[(each, known.get(each)) for each in one.merged],
-        part_of=part[1] if part else "",
+        part_of=one.part_of,
         links={"all": feed(one), "measured": measured(one)},
     )
 

@@ -82,6 +82,15 @@ _SAID: Final[dict[Kind, Callable[[Incident], str]]] = {
 }
 
 
+def note(one: Incident) -> str:
+    """What became of it, where its state does not say it all."""
+    if one.status == "withdrawn":
+        return "Late posts, edits or corrections made it untrue."
+    if one.part_of:
+        return "It is a part of another incident."
+    return f"Declared over by {one.resolved_by}." if one.resolved_by else ""
+
+
 def few(n: float) -> str:
     """One decimal below ten, where it tells something."""
     return f"{n:,.1f}".removesuffix(".0") if n < 10 else f"{n:,.0f}".replace(",", "\u202f")

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from connectors.post import utc_now
-from streams.alerts import book, incidents
+from streams.alerts import acts, book
 from streams.alerts.deeds import Deed, find, handle
 from streams.alerts.incidents import Change
 from streams.alerts.records import Incident
@@ -154,19 +154,19 @@ def acknowledging(by: str) -> tuple[Act, Deed]:
     """What it does, and how it is noted."""
     who = name_of(by)
     deed = Deed(at=utc_now(), what="acknowledged", by=who)
-    return lambda one: incidents.acknowledged(one, who), deed
+    return lambda one: acts.acknowledged(one, who), deed
 
 
 def snoozing(until: datetime, by: str) -> tuple[Act, Deed]:
     """What it does, and how it is noted."""
     deed = Deed(at=utc_now(), what="snoozed", by=name_of(by), until=until)
-    return lambda one: incidents.snoozed(one, until), deed
+    return lambda one: acts.snoozed(one, until), deed
 
 
 def resolving(by: str) -> tuple[Act, Deed]:
     """What it does, and how it is noted."""
     who = name_of(by)
-    return lambda one: incidents.resolved(one, who), Deed(at=utc_now(), what="resolved", by=who)
+    return lambda one: acts.resolved(one, who), Deed(at=utc_now(), what="resolved", by=who)
 
 
 def name_of(by: str) -> str:

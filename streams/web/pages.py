@@ -200,6 +200,7 @@ def _environment() -> jinja2.Environment:
         number=_number,
         tojson_text=_json_text,
         what=incident_words.what,
+        note=incident_words.note,
         few=incident_words.few,
         rate=incident_words.rate,
         lasting=incident_words.lasting,

@@ -154,7 +154,7 @@ def test_hostile_words_stay_words(site: Site, open_page: Open) -> None:
         posts=[post], terms=[Term(text=HOSTILE, count=3, before=0, score=5)], sources=[(HOSTILE, 3)]
     )
     one = outcry.changed(
-        KIT, topic=HOSTILE, kind="rule", rule=HOSTILE, note=HOSTILE, acknowledged_by=HOSTILE,
+        KIT, topic=HOSTILE, kind="rule", rule=HOSTILE, resolved_by=HOSTILE, acknowledged_by=HOSTILE,
         evidence=told,
     )  # fmt: skip
     site.run(lambda: outcry.tell(site.store, one))

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.post import Post, utc_now
-from streams.alerts import book, incidents
+from streams.alerts import acts, book
 from streams.alerts import watch as watching
 from streams.alerts.incidents import Event
 from streams.alerts.lease import Lease, judged_through
@@ -226,7 +226,7 @@ async def test_what_people_do_is_told_and_kept(home: Installation) -> None:
     watch = home.watch()
     await watch.round()
     (found,) = await stored(home.case)
-    await book.keep(home.case.store, incidents.acknowledged(found, "ada"))
+    await book.keep(home.case.store, acts.acknowledged(found, "ada"))
     await home.case.seen()
     await watch.round()
     assert home.told.handed[-1] == (found.id, "handled")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from streams.alerts import incidents
+from streams.alerts import acts, incidents, merging
 from streams.alerts.engine import Engine
 from streams.alerts.incidents import Change, Window
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident
@@ -172,7 +172,7 @@ def test_one_event_rings_once_and_bucket_by_bucket_gives_the_same() -> None:
 
 def plain(one: Incident) -> Incident:
     """Without what tells of how it was found."""
-    return msgspec.structs.replace(one, id="", version=0, found_at=None, merged=[], note="")
+    return msgspec.structs.replace(one, id="", version=0, found_at=None, merged=[])
 
 
 def test_a_restart_changes_nothing() -> None:
@@ -187,7 +187,7 @@ def test_a_restart_changes_nothing() -> None:
     assert later.load("brand", found, max(found) + 1, WALL, judged_from=begin) == []
 
 
-def test_what_turns_out_false_is_withdrawn_with_a_word() -> None:
+def test_what_turns_out_false_is_withdrawn() -> None:
     crisis, calm = counts(crisis=(4.5, 1, 8)), counts()
     now = START + 4.5 * DAY + 3600
     engine = Engine()
@@ -196,7 +196,6 @@ def test_what_turns_out_false_is_withdrawn_with_a_word() -> None:
     corrected = {k: calm.get(k, Counts()) for k in crisis if now - 7200 < k < now}
     (withdrawn,) = engine.advance("brand", corrected, now + 300, WALL) or []
     assert (withdrawn.event, withdrawn.incident.status) == ("withdrawn", "withdrawn")
-    assert withdrawn.incident.note
     assert engine.advance("brand", {}, now + 600, WALL) == []
 
 
@@ -225,13 +224,13 @@ def test_people_handle_incidents_and_figures_go_on() -> None:
     half = START + 4.5 * DAY + 3600
     engine = Engine()
     (opened,) = engine.load("brand", {k: v for k, v in found.items() if k < half}, half, WALL)
-    engine.keep(incidents.acknowledged(opened.incident, "ada"))
+    engine.keep(acts.acknowledged(opened.incident, "ada"))
     more = {k: v for k, v in found.items() if half <= k < half + 600}
     (change,) = engine.advance("brand", more, half + 600, WALL) or []
     assert change.incident.status == "acknowledged"
     assert change.incident.acknowledged_by == "ada"
     assert change.event in ("updated", "grown")
-    engine.keep(incidents.resolved(change.incident, "ada"))
+    engine.keep(acts.resolved(change.incident, "ada"))
     more = {k: v for k, v in found.items() if half <= k < half + 1800}
     rest = engine.advance("brand", more, half + 1800, WALL)
     assert rest
@@ -241,19 +240,19 @@ def test_people_handle_incidents_and_figures_go_on() -> None:
 
 def test_a_snooze_ends() -> None:
     one = judged(counts(days=4.55, crisis=(4.5, 2, 8)))[0]
-    asleep = incidents.snoozed(one, WALL).incident
+    asleep = acts.snoozed(one, WALL).incident
     assert asleep.status == "snoozed"
-    assert incidents.woken(asleep, WALL) is not None
-    assert incidents.woken(one, WALL) is None
+    assert acts.woken(asleep, WALL) is not None
+    assert acts.woken(one, WALL) is None
 
 
 def test_two_topics_with_the_same_posts_are_one() -> None:
-    assert incidents.shared(["a", "b", "c"], ["a", "b", "d", "e"])
-    assert not incidents.shared(["a", "b", "c"], ["a", "x", "y"])
-    assert not incidents.shared(["a"], ["a"])
+    assert merging.shared(["a", "b", "c"], ["a", "b", "d", "e"])
+    assert not merging.shared(["a", "b", "c"], ["a", "x", "y"])
+    assert not merging.shared(["a"], ["a"])
     one = judged(counts(days=4.6, crisis=(4.5, 2, 8)))[0]
     other = msgspec.structs.replace(one, id="other", topic="rival")
-    whole, part = incidents.merged(one, other)
+    whole, part = merging.merged(one, other)
     assert whole.incident.merged == ["other"]
     assert incidents.is_part(part.incident)
     assert part.incident.status == "resolved"

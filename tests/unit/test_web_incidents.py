@@ -45,10 +45,8 @@ async def fill(store: SqliteStore) -> None:
         KIT,
         outcry.incident(old, id="b2", topic="rival", kind="silence", status="acknowledged"),
         outcry.incident(old, id="c3", severity="low", status="resolved", resolved_at=old),
-        outcry.incident(old, id="d4", status="withdrawn", note="Late posts made it untrue."),
-        outcry.incident(
-            old, id="e5", status="resolved", resolved_at=old, note=f"Part of {KIT.id}."
-        ),
+        outcry.incident(old, id="d4", status="withdrawn"),
+        outcry.incident(old, id="e5", status="resolved", resolved_at=old, part_of=KIT.id),
     )
 
 
@@ -188,7 +186,7 @@ def _hostile() -> Incident:
         topic=f"<script>{HOSTILE}",
         kind="rule",
         rule=HOSTILE,
-        note=HOSTILE,
+        resolved_by=HOSTILE,
         author=HOSTILE,
         acknowledged_by=HOSTILE,
         status="acknowledged",

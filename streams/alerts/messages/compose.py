@@ -9,6 +9,7 @@ from typing import Any, Final
 import jinja2
 import msgspec
 
+from streams.alerts.acts import STAFF
 from streams.alerts.messages import chart
 from streams.alerts.messages.brief import Brief, Message
 from streams.alerts.messages.harmless import address, for_chat, inline
@@ -165,8 +166,10 @@ def _notes(brief: Brief, words: Words, clean: Clean) -> list[str]:
     if incident.share:
         share, usual = words.percent(incident.share), words.percent(incident.usual_share)
         notes.append(words.say("share", share=share, usual=usual))
-    if incident.note and brief.event != "withdrawn":
-        notes.append(clean(incident.note, 300))
+    if incident.resolved_by:
+        by = incident.resolved_by
+        who = words.say("staff") if by == STAFF else clean(by, 80)
+        notes.append(words.say("resolved.by", by=who))
     return notes
 
 
