@@ -124,8 +124,10 @@ class Judge:
     async def pass_time(self, wall: datetime) -> None:
         """Over all topics: something may have stopped without a word."""
         for topic in self._engine.topics:
-            changes = self._engine.advance(topic, {}, self._clock.now(), wall)
-            await self._teller.keep_all(changes or [])
+            now = self._clock.now()
+            await self._teller.keep_all(self._engine.advance(topic, {}, now, wall) or [])
+            if self._engine.last(topic) < now - HOUR:  # it has had no mention for long
+                self._engine.forget(topic)
 
     async def recount(self, wall: datetime) -> None:
         """All topics, from the store: what was taken back does not say what it touched."""

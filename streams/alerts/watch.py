@@ -16,6 +16,7 @@ from connectors.post import utc_now
 from streams.alerts import book
 from streams.alerts.acts import woken
 from streams.alerts.allowance import windows_of
+from streams.alerts.background import ALIVE, Background
 from streams.alerts.clock import LIVE, Clock
 from streams.alerts.engine import Engine, bucket
 from streams.alerts.incidents import HOUR, Event, OnChange
@@ -43,7 +44,10 @@ WALK_SECONDS: Final = 300.0
 REFRESH_SECONDS: Final = 60.0
 """Between such looks with fresh counts while retractions come: they don't say what they touch."""
 AT_START: Final = 200
-"""Topics whose past is read at the start, so that their silence is noticed."""
+"""Topics whose past is read at the start, those with most mentions; the others follow."""
+
+READ_ON_SECONDS: Final = 1.0
+"""Of a round, for those others: what is written now goes first."""
 
 
 async def _unheard(incident: Incident, event: Event) -> None:
@@ -93,6 +97,7 @@ class AlertWatch:
         self._teller = Teller(
             self._store, self._engine, self._publish, self._on_change, self._explain
         )
+        self._background = Background(self._store)
         self._judge = Judge(self._store, self._engine, self._teller, self._clock, self._alive)
 
     @property
@@ -126,9 +131,21 @@ class AlertWatch:
         await self._adopt_incidents(wall)
         await self._inflow.collect(await self._caught_up(began), began)
         await self._judge.judge(self._inflow.due(began), wall)
+        await self._read_on(wall)
         await self._walk(began, wall)
         await self._teller.tell()
         await self._note_progress(began, wall)
+
+    async def _read_on(self, wall: datetime) -> None:
+        """Some of the topics that are quiet: their silence may be news."""
+        if not self._clock.live:
+            return
+        began = time.monotonic()
+        for topic in await self._background.next(set(self._engine.topics), wall):
+            await self._judge.judge({topic: {bucket(self._clock.now())}}, wall)
+            self._background.done(topic)
+            if time.monotonic() - began > READ_ON_SECONDS:
+                break
 
     async def _walk(self, began: float, wall: datetime) -> None:
         """All topics, now and then."""
@@ -170,12 +187,13 @@ class AlertWatch:
         cursor = str(self._lease.value.get("cursor") or "")
         spans = await stored_since(self._store, cursor) if cursor else {}
         self._catch_up = (began + CATCH_UP_SECONDS, cursor)
-        week = Filter(since=wall - timedelta(days=7), until=wall + LIVE)
-        for found in await self._store.top(week, "topic", limit=AT_START):
+        lately = Filter(since=wall - ALIVE, until=wall + LIVE)
+        for found in await self._store.top(lately, "topic", limit=AT_START):
             spans.setdefault(found.value, set()).add(bucket(wall.timestamp()))
         if not cursor:
             await self._all_of(spans, wall)
         self._inflow.add(spans, began)
+        self._background.must({one.topic for one in await book.running(self._store)})
 
     async def _all_of(self, spans: Spans, wall: datetime) -> None:
         """Nobody watched before: the last two days of every topic that has any mention."""
@@ -204,6 +222,7 @@ class AlertWatch:
         for name in self._watched.keys() - topics.keys():
             self._engine.forget(name)
             self._engine.watching.pop(name, None)
+        self._background.add(topics.keys() - self._watched.keys())
         for name, topic in topics.items():
             if self._watched.get(name) is not topic:
                 self._engine.watching[name] = self._watching(topic)

@@ -50,12 +50,13 @@ class Installation:
         self.case = case
         self.touched = Touched()
         self.told = Told()
+        self.topics = TOPICS
 
     def watch(self, holder: str = "one", **options: object) -> AlertWatch:
         return AlertWatch(
             self.case.store,
             Alerts(),
-            lambda: TOPICS,
+            lambda: self.topics,
             self.touched,
             holder=holder,
             publish=self.told.publish,
@@ -82,15 +83,15 @@ def mentions(crisis: tuple[float, float, float] | None = CRISIS) -> list[Mention
     return [_mention(post) for post in made]
 
 
-def _mention(post: Post) -> Mention:
+def _mention(post: Post, topic: str = "brand") -> Mention:
     tone: SentimentLabel = "neu"
     if "awful" in post.text:
         tone = "neg"
     elif "lovely" in post.text:
         tone = "pos"
     return Mention(
-        id=mention_id("brand", post.id),
-        topic="brand",
+        id=mention_id(topic, post.id),
+        topic=topic,
         post=post,
         lang="en",
         sentiment=Sentiment(label=tone),
@@ -264,6 +265,28 @@ async def test_live_posts_ring_at_once_and_time_passes_by_the_wall_clock(
     await watch.round()
     kinds = {one.kind: one.status for one in await stored(home.case)}
     assert kinds == {"negative-spike": "resolved", "silence": "open"}
+
+
+async def test_the_silence_of_every_topic_that_is_alive_is_noticed_after_a_restart(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WALK_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "AT_START", 1)
+    home.topics = {name: Topic(id=name, query=name) for name in ("large", "small", "dead")}
+    for topic, rate, back in (("large", 4, 0), ("small", 2, 0), ("dead", 3, 15)):
+        some = posts(counts(days=4, rate=rate, crisis=None, seed=rate))
+        made = [_mention(replace(one, id=f"{topic}:{one.id}"), topic) for one in some]
+        await home.write(now_ending(made, timedelta(days=back, seconds=5)))
+    home.touched = Touched()
+    watch = home.watch()
+    await watch.round()
+    await watch.round()
+    assert await stored(home.case) == []
+    later = (utc_now() + timedelta(hours=14)).timestamp()
+    monkeypatch.setattr(time, "time", lambda: later)
+    await watch.round()
+    found = [(one.topic, one.kind) for one in await stored(home.case)]
+    assert sorted(found) == [("large", "silence"), ("small", "silence")]
 
 
 async def test_a_post_from_the_future_moves_no_clock(home: Installation) -> None:
