@@ -172,7 +172,11 @@ class Maintenance(_Section):
 
     begins: AwareDatetime = Field(description="When it begins, such as 2026-03-01T22:00:00Z.")
     ends: AwareDatetime = Field(description="When it ends.")
-    topics: list[str] = Field([], description="Topics it holds for; empty: all.")
+    topics: list[str] = Field(
+        [],
+        description="Ids of topics it holds for, `*` stands for any letters; `source:` and a name "
+        "for a source; empty: all.",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "Maintenance":

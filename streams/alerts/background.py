@@ -11,6 +11,8 @@ from streams.store.port import Store
 
 ALIVE: Final = timedelta(days=14)
 """A topic is looked at for so long after its last mention."""
+JUDGED_SECONDS: Final = 48 * 3600
+"""So far back what is read for the first time is judged, so that what began is seen to begin."""
 A_ROUND: Final = 10
 _ASKED_AT_ONCE: Final = 200
 _DAY: Final = timedelta(days=1)

@@ -109,11 +109,18 @@ class Explainer:
         return await evidence(self._store, incident, own=own_words(topic) if topic else ())
 
 
+def subject_of(incident: Incident) -> Filter:
+    """All mentions of its topic or, over all topics, of its source."""
+    if incident.source:
+        return Filter(sources=(incident.source,))
+    return Filter(topics=(incident.topic,))
+
+
 def window_of(incident: Incident) -> Filter:
     """The mentions that an incident is about; what is unusual may still be filling its bucket."""
     until = max(incident.until, incident.began_at + timedelta(seconds=BUCKET_SECONDS))
-    return Filter(
-        topics=(incident.topic,),
+    return msgspec.structs.replace(
+        subject_of(incident),
         sentiments=_TONES.get(incident.kind, ()),
         author=incident.author,
         since=incident.began_at,

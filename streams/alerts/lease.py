@@ -1,6 +1,7 @@
 """One worker at a time: a lease in the store's states, renewed while its holder lives."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -53,7 +54,11 @@ class Lease:
 
 async def judged_through(store: Store) -> datetime:
     """Wall: all that was stored before has been judged. Long ago while nobody watches."""
-    told = (await store.states(LEASE)).get("alerts") or {}
+    return through((await store.states(LEASE)).get("alerts") or {})
+
+
+def through(told: Mapping[str, Any]) -> datetime:
+    """The same, as the lease tells it."""
     try:
         return datetime.fromisoformat(str(told.get("through")))
     except ValueError:

@@ -20,6 +20,9 @@ BUCKET_SECONDS: Final = 300
 """Detection works in buckets of five minutes, aligned to the epoch; the last one is looked at
 while it fills."""
 
+SOURCE: Final = "source:"
+"""Before the name of a source, where a subject is a topic or a source."""
+
 SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 Kind = Literal[
     "negative-spike",
@@ -132,3 +135,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Id of the incident that tells this one, too."""
     resolved_by: str = ""
     """Who declared it over; empty where it ended by itself."""
+    source: str = ""
+    """The source that it is about, over all topics; `topic` is empty then."""
+
+    @property
+    def subject(self) -> str:
+        """What it is about: the topic's id, or `source:` and the source's name."""
+        return self.topic or f"{SOURCE}{self.source}"

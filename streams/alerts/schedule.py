@@ -46,7 +46,7 @@ def receivers(incident: Incident, settings: Delivery) -> list[str]:
 
 def _fits(incident: Incident, route: Route) -> bool:
     return (
-        topic_fits(incident.topic, route.topics)
+        topic_fits(incident.subject, route.topics)
         and at_least(incident.severity, route.min_severity)
         and (not route.kinds or incident.kind in route.kinds)
     )
@@ -56,7 +56,7 @@ def escalates(incident: Incident, step: Escalation) -> bool:
     """Whether it is one that this step is for, and nobody looks after it."""
     return (
         incident.status == "open"
-        and topic_fits(incident.topic, step.topics)
+        and topic_fits(incident.subject, step.topics)
         and at_least(incident.severity, step.min_severity)
     )
 

@@ -62,7 +62,8 @@ class Teller:
                 await self._merge(change.incident)
 
     async def _explained(self, change: Change) -> Change:
-        if self._explain is None or change.event not in ("opened", "grown"):
+        told = change.event in ("opened", "grown") and change.incident.topic
+        if self._explain is None or not told:
             return change
         evidence = await self._explain(change.incident)
         one = msgspec.structs.replace(change.incident, evidence=evidence)

@@ -16,14 +16,15 @@ from connectors.post import utc_now
 from streams.alerts import book
 from streams.alerts.acts import woken
 from streams.alerts.allowance import windows_of
-from streams.alerts.background import ALIVE, Background
+from streams.alerts.background import ALIVE, JUDGED_SECONDS, Background
 from streams.alerts.clock import LIVE, Clock
 from streams.alerts.engine import Engine, bucket
-from streams.alerts.incidents import HOUR, Event, OnChange
+from streams.alerts.incidents import Event, OnChange
 from streams.alerts.inflow import Inflow, stored_since
 from streams.alerts.judging import Judge
-from streams.alerts.lease import Lease
+from streams.alerts.lease import Lease, through
 from streams.alerts.records import Incident
+from streams.alerts.sources import Sources
 from streams.alerts.telling import Explain, Publish, Teller
 from streams.alerts.touched import Spans, Touched
 from streams.alerts.watching import Budget, Watching, watching
@@ -99,6 +100,8 @@ class AlertWatch:
         )
         self._background = Background(self._store)
         self._judge = Judge(self._store, self._engine, self._teller, self._clock, self._alive)
+        sources = Engine(windows=windows_of(self._settings))
+        self._sources = Sources(self._store, sources, self._teller, self._clock, self._alive)
 
     @property
     def holds(self) -> bool:
@@ -140,9 +143,9 @@ class AlertWatch:
         """Some of the topics that are quiet: their silence may be news."""
         if not self._clock.live:
             return
-        began = time.monotonic()
+        began, now = time.monotonic(), bucket(self._clock.now())
         for topic in await self._background.next(set(self._engine.topics), wall):
-            await self._judge.judge({topic: {bucket(self._clock.now())}}, wall)
+            await self._judge.judge({topic: {now - JUDGED_SECONDS, now}}, wall)
             self._background.done(topic)
             if time.monotonic() - began > READ_ON_SECONDS:
                 break
@@ -159,20 +162,24 @@ class AlertWatch:
             await self._judge.recount(wall)
         elif self._clock.live:
             await self._judge.pass_time(wall)
+        if self._clock.live:
+            known = [one for one in self._engine.all() if one.source]
+            usual = Watching(sensitivity=self._settings.sensitivity)
+            await self._sources.look(known, usual, self._engine.budget, wall)
 
     async def _alive(self) -> None:
         await self._lease.renew(utc_now())
 
     async def _note_progress(self, began: float, wall: datetime) -> None:
-        """All that was written before `through` has been judged; who takes over reads on from the
-        cursor of a round before what waits."""
+        """Until when all that was written has been judged; who takes over reads on from the cursor
+        of a round before what waits."""
         oldest = self._inflow.oldest(began)
         before = [cursor for at, cursor in self._cursors if at < oldest]
         if len(before) > 1:
             self._lease.value["cursor"] = before[-2]
             self._cursors = self._cursors[len(before) - 2 :]
-        through = wall - timedelta(seconds=began - oldest + 0.5)
-        self._lease.value["through"] = through.isoformat()
+        judged = wall - timedelta(seconds=began - oldest + 0.5)
+        self._lease.value["through"] = judged.isoformat()
         await self._alive()
 
     # What is known
@@ -188,8 +195,10 @@ class AlertWatch:
         spans = await stored_since(self._store, cursor) if cursor else {}
         self._catch_up = (began + CATCH_UP_SECONDS, cursor)
         lately = Filter(since=wall - ALIVE, until=wall + LIVE)
+        now = bucket(wall.timestamp())
+        judged = max(bucket(through(self._lease.value).timestamp()), now - JUDGED_SECONDS)
         for found in await self._store.top(lately, "topic", limit=AT_START):
-            spans.setdefault(found.value, set()).add(bucket(wall.timestamp()))
+            spans.setdefault(found.value, set()).update((min(judged, now), now))
         if not cursor:
             await self._all_of(spans, wall)
         self._inflow.add(spans, began)
@@ -203,7 +212,7 @@ class AlertWatch:
             page = await self._store.search(where, limit=1)
             for one in page.mentions:
                 last = bucket(one.post.created_at.timestamp())
-                spans.setdefault(found.value, set()).update((last - 48 * HOUR, last))
+                spans.setdefault(found.value, set()).update((last - JUDGED_SECONDS, last))
 
     async def _caught_up(self, began: float) -> Spans:
         """A search engine shows what was written just before we began a moment later only."""

@@ -9,6 +9,7 @@ import msgspec
 from streams.alert_settings import Delivery as DeliverySettings
 from streams.alerts import book
 from streams.alerts.channel import Channel, Delivery
+from streams.alerts.evidence import subject_of
 from streams.alerts.messages.brief import Brief, Event
 from streams.alerts.messages.compose import compose
 from streams.alerts.messages.digest import DigestBrief, Period, TopicLine, compose_digest
@@ -121,7 +122,7 @@ class Writer:
         span = length + max(length * BEFORE, timedelta(hours=6))
         step = next((each for each in _STEPS if span / each <= MOST_BARS), _STEPS[-1])
         until = _up(max(incident.until, incident.began_at + timedelta(minutes=5)), step)
-        where = Filter(topics=(incident.topic,), since=until - span, until=until)
+        where = msgspec.structs.replace(subject_of(incident), since=until - span, until=until)
         try:
             return await self._store.over_time(where, step=step), step
         except StoreError:
@@ -151,7 +152,7 @@ class Writer:
             for each in await book.incidents(self._store)
             if each.began_at < until
             and (each.resolved_at or each.until) >= since
-            and topic_fits(each.topic, patterns)
+            and topic_fits(each.subject, patterns)
             and each.status != "withdrawn"
         ]
 

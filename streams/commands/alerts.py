@@ -128,7 +128,8 @@ def hidden(one: Incident) -> bool:
 def _line(one: Incident) -> dict[str, Any]:
     """The fields that scripts rely on come first; all are there, also where there is no value."""
     told = {name: getattr(one, name) for name in (*_FIELDS, *_MORE)}
-    return {**msgspec.to_builtins(told), "merged": one.merged, "rule": one.rule}
+    more = {"merged": one.merged, "rule": one.rule, "source": one.source}
+    return {**msgspec.to_builtins(told), **more}
 
 
 def _table(found: list[Incident]) -> Table:
@@ -143,7 +144,7 @@ def _table(found: list[Incident]) -> Table:
     table.add_column("usual", justify="right")
     for one in found:
         opened = f"{one.opened_at:%Y-%m-%d %H:%M}"
-        row = (one.id[:8], one.topic, one.rule or one.kind, one.severity, one.status, opened)
+        row = (one.id[:8], one.subject, one.rule or one.kind, one.severity, one.status, opened)
         table.add_row(*map(escape, row), f"{one.observed:g}", f"{one.expected:.1f}")
     return table
 
@@ -165,7 +166,7 @@ def _handle(
         return await handle(store, found.id, act, deed) or found
 
     done: Incident = _with_store(config, work)
-    out.print(f"{done.id} {done.topic}: {done.status}", markup=False, highlight=False)
+    out.print(f"{done.id} {done.subject}: {done.status}", markup=False, highlight=False)
 
 
 async def _find(store: Store, incident_id: str) -> Incident:

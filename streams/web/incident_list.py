@@ -15,6 +15,7 @@ from streams.web.incident_words import ACTIVE, STATES, active, hidden
 
 PARAMETERS: Final = (
     Parameter("topic", "Topic", "Id of a topic.", many=True),
+    Parameter("source", "Source", "Name of a source: incidents of one that stops.", many=True),
     Parameter("kind", "Kind", f"One of {', '.join(get_args(Kind))}.", many=True),
     Parameter("severity", "Severity", f"One of {', '.join(SEVERITIES)}.", many=True),
     Parameter(
@@ -41,6 +42,7 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
     """Filters of an address. Empty ones let all through."""
 
     topics: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
         since = now - span if span else self.since
         return (
             (not self.topics or one.topic in self.topics)
+            and (not self.sources or one.source in self.sources)
             and (not self.kinds or one.kind in self.kinds)
             and (not self.severities or one.severity in self.severities)
             and self._fits(one)
@@ -89,6 +92,7 @@ def read(given: Iterable[tuple[str, str]], *, also: Iterable[str] = ()) -> Which
         raise BadFilter(problems, ())
     return Which(
         topics=tuple(values.get("topic", ())),
+        sources=tuple(values.get("source", ())),
         kinds=tuple(values.get("kind", ())),
         severities=tuple(values.get("severity", ())),
         statuses=tuple(values.get("status", ())),

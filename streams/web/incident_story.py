@@ -12,6 +12,7 @@ from streams.alerts import book
 from streams.alerts.around import NEGATIVE, around
 from streams.alerts.deeds import Deed, deeds
 from streams.alerts.records import BUCKET_SECONDS, Incident, KeyPost
+from streams.alerts.sources import seen_by
 from streams.store.port import Store
 from streams.web import incident_charts
 from streams.web.cards import safe_url
@@ -71,7 +72,7 @@ async def story(store: Store, incident_id: str, *, now: datetime) -> Story | Non
     if one is None:
         return None
     found, acts, notices = await asyncio.gather(
-        around(store, one, now=now), deeds(store, one.id), _notices(store, one.id)
+        around(seen_by(store, one), one, now=now), deeds(store, one.id), _notices(store, one.id)
     )
     return Story(
         incident=one,
@@ -142,7 +143,8 @@ def _sent(notice: _Notice) -> Line:
 def feed(one: Incident, *more: Pair) -> str:
     """The mentions of its topic from its beginning to its last look."""
     until = max(one.until, one.began_at + timedelta(seconds=BUCKET_SECONDS))
-    pairs = [("topic", one.topic), ("since", _iso(one.began_at)), ("until", _iso(until))]
+    subject = ("source", one.source) if one.source else ("topic", one.topic)
+    pairs = [subject, ("since", _iso(one.began_at)), ("until", _iso(until))]
     author = [("author", one.author)] if one.author else []
     if any(name == "author" for name, _ in more):
         author = []

@@ -81,8 +81,9 @@ class IncidentPages:
         )
 
     def _known_topics(self, known: Sequence[Incident], which: Which) -> Sequence[str]:
-        ids = [topic.id for topic in self._topics] + sorted({one.topic for one in known})
-        return tuple(dict.fromkeys([*ids, *which.topics]))
+        watched = [topic.id for topic in self._topics]
+        found = sorted({one.topic for one in known} - {""})
+        return tuple(dict.fromkeys([*watched, *found, *which.topics]))
 
     async def show(self, request: Request, incident_id: str) -> Response:
         """One whole."""

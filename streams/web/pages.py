@@ -10,6 +10,7 @@ import jinja2
 import msgspec
 
 from connectors.post import utc_now
+from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
 from streams.records import LABELS, Mention
 from streams.store.port import Store
@@ -76,6 +77,7 @@ class Pages:
         self._choices: Recent[Choices] = Recent(CHOICES_SECONDS, most=1)
         self._jinja = _environment()
         self._jinja.filters["named"] = self._named
+        self._jinja.filters["subject"] = self._subject
         self._card = self._jinja.get_template("card.html")
 
     async def view(self, query: Query) -> View:
@@ -131,6 +133,10 @@ class Pages:
             "sample": self._sample or shown.sample,
             "filtered": any(name not in {"range"} for name, _ in shown.query.pairs),
         }
+
+    def _subject(self, one: Incident) -> str:
+        """What an incident is about, in words."""
+        return f"Source {one.source}" if one.source else self._named(one.topic, "topic")
 
     def _named(self, value: str, dimension: str) -> str:
         """The word for a value of a dimension: a topic's name, a language's, a sentiment's."""

@@ -275,7 +275,10 @@ async def test_the_silence_of_every_topic_that_is_alive_is_noticed_after_a_resta
     home.topics = {name: Topic(id=name, query=name) for name in ("large", "small", "dead")}
     for topic, rate, back in (("large", 4, 0), ("small", 2, 0), ("dead", 3, 15)):
         some = posts(counts(days=4, rate=rate, crisis=None, seed=rate))
-        made = [_mention(replace(one, id=f"{topic}:{one.id}"), topic) for one in some]
+        source = "old" if topic == "dead" else "rss"
+        made = [
+            _mention(replace(one, id=f"{topic}:{one.id}", source=source), topic) for one in some
+        ]
         await home.write(now_ending(made, timedelta(days=back, seconds=5)))
     home.touched = Touched()
     watch = home.watch()
@@ -286,7 +289,57 @@ async def test_the_silence_of_every_topic_that_is_alive_is_noticed_after_a_resta
     monkeypatch.setattr(time, "time", lambda: later)
     await watch.round()
     found = [(one.topic, one.kind) for one in await stored(home.case)]
-    assert sorted(found) == [("large", "silence"), ("small", "silence")]
+    assert sorted(found) == [("", "silence"), ("large", "silence"), ("small", "silence")]
+
+
+def from_two_sources() -> list[Mention]:
+    """Of the last days, by turns."""
+    some = now_ending(mentions(None), timedelta(seconds=5))
+    return [
+        replace(one, post=replace(one.post, source=("rss", "forum")[number % 2]))
+        for number, one in enumerate(some)
+    ]
+
+
+async def test_a_source_that_stops_is_told_of_while_its_topics_go_on(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WALK_SECONDS", 0.0)
+    some, stop = from_two_sources(), utc_now() - timedelta(hours=14)
+    missing = [one for one in some if one.post.source == "rss" and one.post.created_at > stop]
+    await home.write([one for one in some if one not in missing])
+    await home.watch().round()
+    (found,) = await stored(home.case)
+    assert (found.topic, found.source, found.kind) == ("", "rss", "silence")
+    assert found.status == "open"
+    assert found.observed == 0
+    assert home.told.handed == [(found.id, "opened")]
+    watch = home.watch()  # as after a restart
+    await watch.round()
+    assert [one.id for one in await stored(home.case)] == [found.id]
+    await home.write(missing)
+    await watch.round()
+    (after,) = [one for one in await stored(home.case) if one.source]
+    assert (after.id, after.source, after.status) == (found.id, "rss", "withdrawn")
+    assert (found.id, "withdrawn") in home.told.handed
+
+
+async def test_of_sources_only_what_stops_is_told(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "WALK_SECONDS", 0.0)
+    some = from_two_sources()
+    flood = [
+        replace(one, id=f"{n}-{one.id}", post=replace(one.post, id=f"{n}-{one.post.id}"))
+        for one in some
+        if one.post.source == "rss" and one.post.created_at > utc_now() - timedelta(hours=2)
+        for n in range(30)
+    ]
+    await home.write([*some, *flood])
+    await home.watch().round()
+    kinds = {(one.source, one.kind) for one in await stored(home.case)}
+    assert kinds
+    assert all(not source for source, _ in kinds)
 
 
 async def test_a_post_from_the_future_moves_no_clock(home: Installation) -> None:

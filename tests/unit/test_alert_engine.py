@@ -135,8 +135,10 @@ def test_maintenance_silences() -> None:
         engine = Engine(windows=windows)
         changes = engine.load("brand", found, max(found), WALL)
         assert [change.incident.kind for change in changes] == expected
-    other = Window(window.start, window.end, ("rival",))
-    assert Engine(windows=[other]).load("brand", found, max(found), WALL)
+    for pattern, silenced in (("rival", False), ("br?nd-*", False), ("br*", True), ("*", True)):
+        some = Window(window.start, window.end, (pattern,))
+        changes = Engine(windows=[some]).load("brand", found, max(found), WALL)
+        assert (not changes) == silenced, pattern
 
 
 def test_more_topics_need_more_surprise_and_the_expected_number_is_stated() -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from streams.alerts.acts import resolved
 from streams.alerts.evidence import window_of
 from streams.alerts.messages import Brief, compose
 from streams.alerts.messages.catalogue import CATALOGUE
@@ -171,6 +172,46 @@ def test_the_message_stands_alone(language: Language) -> None:
     assert f'lang="{language}"' in message.html
     assert f'href="{BASE}/incidents/i1"' in message.html
     assert "it broke again" in message.html
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "why"),
+    [
+        ("en", "Source rss: 0 mentions for 6 h, about 48 expected", "the source “rss” is"),
+        (
+            "fr",
+            "Source rss : 0 mention depuis 6 h, environ 48 attendues",
+            "la source « rss » est dirigée",
+        ),
+        ("ru", "Источник rss: 0 упоминаний за 6 ч, ожидалось около 48", "источник «rss» направлен"),
+    ],
+)
+def test_a_source_that_stops_is_called_a_source(language: Language, said: str, why: str) -> None:
+    until = NOON + timedelta(hours=6)
+    fields: dict[str, Any] = {"kind": "silence", "observed": 0, "expected": 48, "share": 0}
+    one = incident(topic="", source="rss", until=until, **fields)
+    message = compose(brief(language, incident=one, topic_name=""))
+    assert said in bare(message.subject)
+    assert why in bare(message.html)
+    asked = dict(parse_qsl(urlsplit(message.links["link.posts"]).query))
+    assert asked["source"] == "rss"
+    assert "topic" not in asked
+
+
+@pytest.mark.parametrize(
+    ("language", "staff", "ada"),
+    [
+        ("en", "Declared over by staff.", "Declared over by ada."),
+        ("fr", "Déclaré terminé par l’équipe.", "Déclaré terminé par ada."),
+        ("ru", "Завершение отметили: сотрудники.", "Завершение отметили: ada."),
+    ],
+)
+def test_what_became_of_it_is_said_in_the_language(
+    language: Language, staff: str, ada: str
+) -> None:
+    for by, said in (("", staff), ("ada", ada)):
+        one = resolved(incident(evidence=evidence()), by).incident
+        assert said in compose(brief(language, incident=one, event="resolved")).text
 
 
 def test_the_link_to_the_posts_is_one_that_the_page_reads() -> None:

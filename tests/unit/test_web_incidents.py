@@ -95,6 +95,21 @@ async def test_filters(
     assert await shown(client, query) == wanted
 
 
+async def test_a_source_that_stopped_has_its_page(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    one = outcry.incident(NOW, id="f6", topic="", source="rss", kind="silence", observed=0)
+    await outcry.tell(store, KIT, one)
+    assert await shown(client, "?source=rss") == ["f6"]
+    assert "Source rss" in (await client.get("/incidents")).text
+    page = (await client.get("/incidents/f6")).text
+    assert "Source rss" in page
+    assert "nothing came" in page
+    assert "/?source=rss&amp;since=" in page
+    answer = (await client.get("/api/v1/incidents?source=rss")).json()
+    assert [(each["topic"], each["source"]) for each in answer["incidents"]] == [("", "rss")]
+
+
 @pytest.mark.parametrize("query", ["kind=x", "status=x", "severity=x", "since=x", "x=y", "range=9"])
 async def test_a_filter_that_cant_be_read_is_explained(
     client: httpx.AsyncClient, query: str

@@ -39,7 +39,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return self.topic_name or self.incident.topic
+        """Of the topic or source; what a source is called in a language is not said here."""
+        return self.topic_name or self.incident.topic or self.incident.source
 
     @property
     def measured(self) -> SentimentLabel | None:

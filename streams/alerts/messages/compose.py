@@ -123,7 +123,7 @@ def headline(brief: Brief, words: Words, clean: Clean = inline) -> str:
     incident = brief.incident
     return words.say(
         f"headline.{incident.kind}",
-        topic=clean(brief.title, 80),
+        topic=_subject(brief, words, clean),
         mentions=words.many(
             f"mentions.{brief.measured}" if brief.measured else "mentions", incident.observed
         ),
@@ -132,6 +132,11 @@ def headline(brief: Brief, words: Words, clean: Clean = inline) -> str:
         author=clean(incident.author, 80) or words.say("anonymous"),
         rule=words.quote(clean(incident.rule, 120)),
     )
+
+
+def _subject(brief: Brief, words: Words, clean: Clean) -> str:
+    title = clean(brief.title, 80)
+    return words.say("subject.source", source=title) if brief.incident.source else title
 
 
 def _length(brief: Brief) -> timedelta:
@@ -276,6 +281,13 @@ def render(template: str, **values: Any) -> str:
     return _templates().get_template(template).render(**values)
 
 
+def _footer(brief: Brief, words: Words) -> str:
+    title = words.quote(inline(brief.title, 80))
+    if brief.incident.source:
+        return words.say("footer.source", source=title)
+    return words.say("footer", topic=title)
+
+
 def _html(brief: Brief, facts: Facts, words: Words, links: dict[str, str]) -> str:
     return render(
         "incident.html",
@@ -291,7 +303,7 @@ def _html(brief: Brief, facts: Facts, words: Words, links: dict[str, str]) -> st
         span=words.span(_length(brief)),
         counted=chart.usual_a_bar(brief) is not None,
         kind=words.say(f"kind.{brief.incident.kind}"),
-        footer=words.say("footer", topic=words.quote(inline(brief.title, 80))),
+        footer=_footer(brief, words),
         say=words.say,
         where=_label(words, "where", facts.places),
     )

@@ -23,6 +23,7 @@ def filter_link(base_url: str, where: Filter) -> str:
     if not base_url:
         return ""
     pairs = [("topic", topic) for topic in where.topics]
+    pairs += [("source", source) for source in where.sources]
     pairs += [("sentiment", tone) for tone in where.sentiments]
     pairs += [("author", where.author)] if where.author else []
     pairs += [("since", _written(where.since))] if where.since else []
