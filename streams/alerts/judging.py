@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final
 
 import msgspec
 
@@ -12,14 +11,11 @@ from streams.alerts.clock import Clock
 from streams.alerts.engine import MEMORY, Engine, bucket
 from streams.alerts.hours import LOUD
 from streams.alerts.incidents import HOUR, moment
-from streams.alerts.readings import Reading
 from streams.alerts.records import BUCKET_SECONDS, Counts
+from streams.alerts.stories import Stories
 from streams.alerts.telling import Teller
 from streams.alerts.touched import Spans
 from streams.store.port import Filter, Store, TopicCounts
-
-_STORY_LEAST: Final = 10
-_STORY_WINDOW: Final = HOUR
 
 Buckets = dict[int, Counts]
 """By their start, in seconds."""
@@ -41,6 +37,11 @@ class Judge:
         self._teller = teller
         self._clock = clock
         self._alive = alive
+        self._stories = Stories(store, engine)
+
+    async def open(self) -> None:
+        """Read what was found before. Raises `StoreError`."""
+        await self._stories.open()
 
     async def judge(self, due: Spans, wall: datetime) -> None:
         """These buckets, and all that they change. Raises `StoreError`."""
@@ -65,6 +66,7 @@ class Judge:
     async def _load(self, topic: str, start: int, wall: datetime) -> None:
         """A topic's whole past. Who wrote is asked for only where that is judged: it costs more."""
         judged = self._engine.judged_from(topic, start - HOUR)
+        self._stories.recall(topic, judged)
         until = max(self._clock.now(), self._clock.newest, start) + HOUR
         split = moment(bucket(judged) - 26 * HOUR)
         first = moment(max(0.0, start - MEMORY))
@@ -87,7 +89,7 @@ class Judge:
         for one in await self._store.counts(list(known), since, until):
             found[one.topic][one.start // 1000] = one.counts
         found = await self._known_authors(found)
-        await self._stories(known)
+        await self._stories.look(known)
         for topic, counts in found.items():
             changes = await asyncio.to_thread(
                 self._engine.advance, topic, counts, self._clock.now(), wall
@@ -108,19 +110,6 @@ class Judge:
                     counts[start] = msgspec.structs.replace(one, loudest="")
         return found
 
-    async def _stories(self, known: Mapping[str, set[int]]) -> None:
-        """Negative stories that many repeat within the hour and nobody told in the hours before."""
-        ends = {topic: max(some) + BUCKET_SECONDS for topic, some in known.items()}
-        end = max(ends.values())
-        topics = [topic for topic, last in ends.items() if last > end - _STORY_WINDOW]
-        since = moment(end - _STORY_WINDOW)
-        for one in await self._store.stories(topics, since, moment(end), least=_STORY_LEAST):
-            before = await self._store.stories(
-                [one.topic], moment(end - 24 * HOUR), since, least=max(2, one.total // 10)
-            )
-            if all(old.story != one.story for old in before):
-                self._engine.tell(one.topic, [_story(one.total, ends[one.topic])])
-
     async def pass_time(self, wall: datetime) -> None:
         """Over all topics: something may have stopped without a word."""
         for topic in self._engine.topics:
@@ -139,18 +128,6 @@ class Judge:
             counts = (await self._known_authors({topic: counts}))[topic]
             changes = self._engine.advance(topic, counts, self._clock.now(), wall)
             await self._teller.keep_all(changes or [])
-
-
-def _story(total: int, end: float) -> Reading:
-    return Reading(
-        kind="story",
-        start=bucket(end - 1),
-        buckets=_STORY_WINDOW // BUCKET_SECONDS,
-        score=float(total) ** 0.5,
-        observed=total,
-        expected=0.0,
-        high=_STORY_LEAST,
-    )
 
 
 def _by_start(found: Iterable[TopicCounts]) -> Buckets:

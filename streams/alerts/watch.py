@@ -189,6 +189,7 @@ class AlertWatch:
         the past of topics that are alive."""
         self._know_nothing()
         await self._teller.open()
+        await self._judge.open()
         self._inflow.restart()
         self._cursors = []
         cursor = str(self._lease.value.get("cursor") or "")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from connectors.post import Post, utc_now
+from connectors.post import Author, Post, utc_now
 from streams.alerts import acts, book
 from streams.alerts import watch as watching
 from streams.alerts.incidents import Event
@@ -17,6 +17,7 @@ from streams.alerts.records import Evidence, Incident
 from streams.alerts.touched import Touched
 from streams.alerts.watch import AlertWatch
 from streams.criteria.topics import Topic
+from streams.pipeline import story_of
 from streams.records import Mention, Retraction, Sentiment, SentimentLabel, mention_id
 from streams.settings import Alerts
 from tests.support.crisis import counts, posts
@@ -97,6 +98,7 @@ def _mention(post: Post, topic: str = "brand") -> Mention:
         sentiment=Sentiment(label=tone),
         processed_at=post.created_at,
         version=1,
+        story=story_of(post.text),
     )
 
 
@@ -340,6 +342,46 @@ async def test_of_sources_only_what_stops_is_told(
     kinds = {(one.source, one.kind) for one in await stored(home.case)}
     assert kinds
     assert all(not source for source, _ in kinds)
+
+
+def rumour(topic: str = "brand", *, tellers: int = 12) -> list[Mention]:
+    """Negative posts of the last minutes that all say the same, by so many authors."""
+    now = utc_now()
+    return [
+        _mention(
+            Post(
+                id=f"rumour:{number}",
+                source="file",
+                created_at=now - timedelta(seconds=10 * number + 5),
+                collected_at=now,
+                lang="en",
+                text="Acmeron is awful, I hate it: its batteries burned a whole house down",
+                author=Author(handle=f"teller{number}"),
+            ),
+            topic,
+        )
+        for number in range(tellers)
+    ]
+
+
+async def test_a_story_is_told_once_whoever_watches(home: Installation) -> None:
+    some = rumour()
+    watch = home.watch()
+    await home.write(some[:1])
+    await watch.round()
+    await home.write(some[1:])
+    await watch.round()
+    (found,) = await stored(home.case)
+    assert (found.kind, found.status) == ("story", "open")
+    home.touched = Touched()
+    watch = home.watch()  # as after a restart
+    await watch.round()
+    other = replace(some[0].post, id="other", text="Acmeron opens at nine", created_at=utc_now())
+    await home.write([_mention(other)])
+    await watch.round()
+    (after,) = await stored(home.case)
+    assert (after.id, after.kind, after.status) == (found.id, "story", "open")
+    assert home.told.handed == [(found.id, "opened")]
 
 
 async def test_a_post_from_the_future_moves_no_clock(home: Installation) -> None:
