@@ -7,7 +7,7 @@ same one, though late posts move its start; one that nothing tells of any more i
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -171,9 +171,16 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 def reconcile(judged: Judged, known: Iterable[Incident], wall: datetime) -> Iterator[Change]:
     """What changes of the incidents of the topic. The same judgement again changes nothing."""
-    left = {one.id: one for one in known if one.topic == judged.topic and not is_part(one)}
+    here = [one for one in known if one.topic == judged.topic]
+    left = {one.id: one for one in here if not is_part(one)}
+    ids = {one.id for one in here}
+    parts = [one for one in here if is_part(one) and one.part_of not in ids]
     for crisis in judged.crises:
         mine = [one for one in left.values() if _same(one, crisis)]
+        if not mine and (part := next((one for one in parts if _same(one, crisis)), None)):
+            if change := _change(part, _drawn(judged, crisis, part, wall)):
+                yield change
+            continue
         mine.sort(key=lambda one: (one.status == "withdrawn", one.opened_at, one.id))
         for one in mine:
             del left[one.id]
@@ -268,12 +275,22 @@ def _kept(drawn: Incident, known: Incident) -> Incident:
         merged=sorted({*drawn.merged, *known.merged} - {known.id}),
         version=known.version,
     )
+    if is_part(known) and not _outlives(drawn, known):
+        of = known.part_of
+        return _replace(drawn, status="resolved", resolved_at=known.resolved_at, part_of=of)
     if known.resolved_by:
         by = known.resolved_by
         return _replace(drawn, status="resolved", resolved_at=known.resolved_at, resolved_by=by)
     if drawn.status == "open" and known.status in ("acknowledged", "snoozed"):
         return _replace(drawn, status=known.status)
     return drawn
+
+
+def _outlives(drawn: Incident, part: Incident) -> bool:
+    """Whether it goes on, long after it was found to be a part of another topic's: that one may be
+    over, and then it rings by itself."""
+    ended = part.resolved_at or part.until
+    return drawn.status == "open" and drawn.until >= ended + timedelta(seconds=CALM[drawn.kind])
 
 
 def _change(known: Incident | None, drawn: Incident) -> Change | None:

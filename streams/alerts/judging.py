@@ -47,16 +47,17 @@ class Judge:
         """These buckets, and all that they change. Raises `StoreError`."""
         limit = max(time.time(), self._clock.newest) + HOUR
         due = {name: {at for at in some if at <= limit} for name, some in due.items()}
-        anew: dict[str, int] = {}
+        anew: dict[str, set[int]] = {}
         known: dict[str, set[int]] = {}
         for topic, some in due.items():
             if some and topic in self._engine.watching:
                 if self._engine.knows(topic, min(some)):
                     known[topic] = some
                 else:
-                    anew[topic] = min(some)
-        for topic, start in anew.items():
-            await self._load(topic, start, wall)
+                    anew[topic] = some
+        await self._stories.look(anew)
+        for topic, some in anew.items():
+            await self._load(topic, min(some), wall)
             await self._alive()
         recent = bucket(self._clock.newest) - HOUR
         young = {topic: some for topic, some in known.items() if min(some) >= recent}

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from streams.alerts.incidents import Change, end_as_part
+from streams.alerts.incidents import Change, end_as_part, is_part
 from streams.alerts.records import Incident
 
 
 def overlap(one: Incident, other: Incident) -> bool:
-    """Whether they may be one crisis, by their kinds and times; `other` is not over."""
+    """Whether they may be one crisis, by their kinds and times."""
     if one.kind != other.kind or one.kind in ("rule", "urgent", "silence", "volume-drop"):
         return False
-    if other.status in ("resolved", "withdrawn"):
+    if other.status == "withdrawn" or is_part(other):
         return False
     return one.began_at < other.until and other.began_at < one.until
 

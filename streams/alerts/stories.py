@@ -52,6 +52,8 @@ class Stories:
 
     async def look(self, touched: Mapping[str, Iterable[int]]) -> None:
         """For new ones in the buckets that were written to. Raises `StoreError`."""
+        if not touched:
+            return
         ends = {topic: max(some) + BUCKET_SECONDS for topic, some in touched.items()}
         end = max(ends.values())
         topics = [topic for topic, last in ends.items() if last > end - _WINDOW]

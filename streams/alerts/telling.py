@@ -10,7 +10,7 @@ import msgspec
 
 from streams.alerts import book
 from streams.alerts.engine import Engine
-from streams.alerts.incidents import Change, Event, OnChange
+from streams.alerts.incidents import Change, Event, OnChange, is_part
 from streams.alerts.merging import merged, overlap, shared
 from streams.alerts.records import Evidence, Incident
 from streams.store.port import Filter, Store
@@ -58,8 +58,8 @@ class Teller:
         """With their evidence, and merged with what the same posts tell. Raises `StoreError`."""
         for change in changes:
             await self.keep(await self._explained(change))
-            if change.event == "opened":
-                await self._merge(change.incident)
+            if change.event in ("opened", "reopened"):
+                await self._merge(change)
 
     async def _explained(self, change: Change) -> Change:
         told = change.event in ("opened", "grown") and change.incident.topic
@@ -70,24 +70,28 @@ class Teller:
         return Change(one, change.event)
 
     async def keep(self, change: Change) -> None:
-        """What happened and was not told yet is not covered up by figures that change after it."""
+        """What happened and was not told yet is not covered up by figures that change after it,
+        but by the incident's becoming a part of another."""
         one = change.incident
-        event = self._untold.get(one.id, change.event)
-        if change.event != "updated":
-            event = change.event
+        event = change.event
+        if event == "updated" and not is_part(one):
+            event = self._untold.get(one.id, event)
         self._untold[one.id] = event
         self._engine.keep(change)
         await book.keep(self._store, Change(one, event))
 
-    async def _merge(self, one: Incident) -> None:
-        """Into another topic's incident that is open and told by the same posts."""
+    async def _merge(self, change: Change) -> None:
+        """Into another topic's incident that is told by the same posts; what opens again goes on
+        with one that is not over."""
+        one = change.incident
         for other in self._engine.all():
-            if other.topic == one.topic or not overlap(one, other):
+            over = change.event == "reopened" and other.resolved_at is not None
+            if over or other.topic == one.topic or not overlap(one, other):
                 continue
             if shared(await self._posts(one), await self._posts(other)):
-                lead, part = sorted((one, other), key=lambda each: (each.opened_at, each.id))
-                for change in merged(lead, part):
-                    await self.keep(change)
+                lead, part = sorted((one, other), key=lambda two: (two.opened_at, two.id))
+                for each in merged(lead, part):
+                    await self.keep(each)
                 return
 
     async def _posts(self, one: Incident) -> list[str]:

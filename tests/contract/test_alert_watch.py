@@ -384,6 +384,67 @@ async def test_a_story_is_told_once_whoever_watches(home: Installation) -> None:
     assert home.told.handed == [(found.id, "opened")]
 
 
+@pytest.mark.parametrize("live", [True, False])
+async def test_two_topics_told_by_the_same_posts_are_one_incident(
+    home: Installation, *, live: bool
+) -> None:
+    home.topics = {name: Topic(id=name, query="acmeron") for name in ("brand", "rival")}
+    made = posts(counts(days=4.6 if live else 5, rate=2, seed=3, crisis=(4.5, 3.0, 10.0)))
+    both = [_mention(post, topic) for post in made for topic in home.topics]
+    both = now_ending(both, timedelta(seconds=5)) if live else both
+    await home.write(both[:-4])
+    watch = home.watch()
+    await watch.round()
+    lead, part = await lead_and_part(home.case)
+    assert (part.part_of, part.status) == (lead.id, "resolved")
+    assert (lead.merged, lead.status) == ([part.id], "open" if live else "resolved")
+    assert home.told.handed == [(lead.id, "opened"), (part.id, "updated")]
+    await home.write(both)
+    await watch.round()
+    home.touched = Touched()
+    watch = home.watch()  # as after a restart
+    await watch.round()
+    await home.write(both)
+    await watch.round()
+    after = await lead_and_part(home.case)
+    assert [one.id for one in after] == [lead.id, part.id]
+    assert {event for _, event in home.told.handed[2:]} <= {"updated"}
+    told = len(home.told.handed)
+    await home.write(both)
+    await watch.round()
+    assert len(home.told.handed) == told, "what is known is not told again"
+
+
+async def lead_and_part(case: Case) -> tuple[Incident, Incident]:
+    one, other = await stored(case)
+    return (other, one) if one.part_of else (one, other)
+
+
+async def test_a_snooze_ends_and_is_told(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = mentions(None)
+    await home.write([*now_ending(some, timedelta(seconds=5)), *rumour()[:1]])
+    watch = home.watch()
+    await watch.round()
+    await home.write(rumour(tellers=30))
+    await watch.round()
+    (found,) = await stored(home.case)
+    until = utc_now() + timedelta(hours=1)
+    await book.keep(home.case.store, acts.snoozed(found, until))
+    await home.case.seen()
+    await watch.round()
+    (asleep,) = await stored(home.case)
+    assert (asleep.id, asleep.status) == (found.id, "snoozed")
+    later = until + timedelta(seconds=1)
+    monkeypatch.setattr(watching, "utc_now", lambda: later)
+    await watch.round()
+    (awake,) = await stored(home.case)
+    assert (awake.id, awake.status, awake.snoozed_until) == (found.id, "open", None)
+    told = [event for _, event in home.told.handed if event != "updated"]
+    assert told == ["opened", "handled", "reopened"]
+
+
 async def test_a_post_from_the_future_moves_no_clock(home: Installation) -> None:
     some = mentions()
     odd = replace(some[0], id="odd", post=replace(some[0].post, id="file:odd",

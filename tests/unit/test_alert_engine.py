@@ -1,7 +1,7 @@
 """What rings, what does not, and what becomes of it when posts come late."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -246,6 +246,26 @@ def test_a_snooze_ends() -> None:
     assert asleep.status == "snoozed"
     assert acts.woken(asleep, WALL) is not None
     assert acts.woken(one, WALL) is None
+
+
+def test_a_part_that_goes_on_for_long_rings_by_itself() -> None:
+    found = counts(days=4.8, crisis=(4.5, 7, 8))
+    begun, engine = START + 4.5 * DAY + 1800, Engine()
+    (opened,) = engine.load("brand", {k: v for k, v in found.items() if k < begun}, begun, WALL)
+    lead = msgspec.structs.replace(opened.incident, id="lead", topic="rival")
+    _, part = merging.merged(lead, opened.incident)
+    engine.keep(part)
+    events = []
+    for now in range(int(begun), int(begun) + 5 * 3600, 1800):
+        more = {k: v for k, v in found.items() if now - 1800 <= k < now}
+        events += engine.advance("brand", more, now, WALL) or []
+    assert {one.incident.id for one in events} == {part.incident.id}
+    again = [number for number, one in enumerate(events) if one.event == "reopened"]
+    assert len(again) == 1
+    assert all(one.incident.part_of == "lead" for one in events[: again[0]])
+    assert all(not one.incident.part_of for one in events[again[0] :])
+    since = events[again[0]].incident.until - opened.incident.until
+    assert timedelta(hours=3) <= since < timedelta(hours=4)
 
 
 def test_two_topics_with_the_same_posts_are_one() -> None:
