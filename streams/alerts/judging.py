@@ -2,20 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
-
-import msgspec
 
 from streams.alerts.clock import Clock
 from streams.alerts.engine import MEMORY, Engine, bucket
-from streams.alerts.hours import LOUD
 from streams.alerts.incidents import HOUR, moment
+from streams.alerts.newcomers import Newcomers
 from streams.alerts.records import BUCKET_SECONDS, Counts
 from streams.alerts.stories import Stories
 from streams.alerts.telling import Teller
 from streams.alerts.touched import Spans
-from streams.store.port import Filter, Store, TopicCounts
+from streams.store.port import Store, TopicCounts
 
 Buckets = dict[int, Counts]
 """By their start, in seconds."""
@@ -38,6 +36,7 @@ class Judge:
         self._clock = clock
         self._alive = alive
         self._stories = Stories(store, engine)
+        self._newcomers = Newcomers(store)
 
     async def open(self) -> None:
         """Read what was found before. Raises `StoreError`."""
@@ -73,15 +72,18 @@ class Judge:
         first = moment(max(0.0, start - MEMORY))
         told_of = await self._store.counts([topic], first, split, people=False)
         told_of += await self._store.counts([topic], split, moment(until))
-        counts = await self._known_authors({topic: _by_start(told_of)})
+        counts = await self._newcomers.only({topic: _by_start(told_of)})
         changes = await asyncio.to_thread(
             self._engine.load, topic, counts[topic], self._clock.now(), wall, judged_from=judged
         )
         await self._teller.keep_all(changes)
 
-    async def _advance(self, known: Mapping[str, set[int]], wall: datetime) -> None:
+    async def _advance(self, known: dict[str, set[int]], wall: datetime) -> None:
         if not known:
             return
+        known = {
+            topic: some | self._newcomers.after(topic, min(some)) for topic, some in known.items()
+        }
         since = moment(min(min(some) for some in known.values()))
         until = moment(max(max(some) for some in known.values()) + BUCKET_SECONDS)
         found: dict[str, Buckets] = {
@@ -89,7 +91,7 @@ class Judge:
         }
         for one in await self._store.counts(list(known), since, until):
             found[one.topic][one.start // 1000] = one.counts
-        found = await self._known_authors(found)
+        found = await self._newcomers.only(found)
         await self._stories.look(known)
         for topic, counts in found.items():
             changes = await asyncio.to_thread(
@@ -99,17 +101,6 @@ class Judge:
                 await self._load(topic, min(known[topic]), wall)
             else:
                 await self._teller.keep_all(changes)
-
-    async def _known_authors(self, found: dict[str, Buckets]) -> dict[str, Buckets]:
-        """An author who wrote about the topic before is no news."""
-        for topic, counts in found.items():
-            for start, one in counts.items():
-                if one.followers < LOUD or not one.loudest:
-                    continue
-                before = Filter(topics=(topic,), author=one.loudest, until=moment(start))
-                if (await self._store.search(before, limit=1)).mentions:
-                    counts[start] = msgspec.structs.replace(one, loudest="")
-        return found
 
     async def pass_time(self, wall: datetime) -> None:
         """Over all topics: something may have stopped without a word."""
@@ -126,7 +117,7 @@ class Judge:
             counts = dict.fromkeys(self._engine.buckets(topic, since), Counts())
             until = moment(self._clock.now() + HOUR)
             counts |= _by_start(await self._store.counts([topic], moment(since), until))
-            counts = (await self._known_authors({topic: counts}))[topic]
+            counts = (await self._newcomers.only({topic: counts}))[topic]
             changes = self._engine.advance(topic, counts, self._clock.now(), wall)
             await self._teller.keep_all(changes or [])
 

@@ -384,6 +384,30 @@ async def test_a_story_is_told_once_whoever_watches(home: Installation) -> None:
     assert home.told.handed == [(found.id, "opened")]
 
 
+async def test_who_turns_out_to_have_written_before_is_not_new(home: Installation) -> None:
+    calm = now_ending(mentions(None), timedelta(seconds=5))
+
+    def by_famous(number: int, ago: timedelta, followers: int) -> Mention:
+        author = Author(handle="famous", followers=followers)
+        when = utc_now() - ago
+        return _mention(
+            replace(calm[0].post, id=f"famous:{number}", author=author, created_at=when)
+        )
+
+    watch = home.watch()
+    await home.write(calm)
+    await watch.round()
+    await home.write([by_famous(1, timedelta(minutes=20), 5_000_000)])
+    await watch.round()
+    (found,) = await stored(home.case)
+    assert (found.kind, found.author, found.status) == ("new-author", "file:famous", "open")
+    await home.write([by_famous(2, timedelta(hours=40), 10)])
+    await watch.round()
+    after = {one.id: one for one in await stored(home.case)}
+    assert after[found.id].status == "withdrawn"
+    assert (found.id, "withdrawn") in home.told.handed
+
+
 @pytest.mark.parametrize("live", [True, False])
 async def test_two_topics_told_by_the_same_posts_are_one_incident(
     home: Installation, *, live: bool
