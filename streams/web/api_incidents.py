@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -21,7 +22,7 @@ from streams.web.backtest import read as read_backtest
 from streams.web.filters import Parameter
 from streams.web.forms import body
 from streams.web.incident_list import PARAMETERS, ordered, read
-from streams.web.incidents import Act, acknowledging, resolving, snoozed_until, snoozing
+from streams.web.incidents import Act, acknowledging, resolving, snoozed_until, snoozing, zone_named
 
 
 class IncidentList(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +51,13 @@ class BacktestAnswers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Doing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program says when it acts: who, and for a snooze how long or until when."""
+    """What a program says when it acts: who, and for a snooze how long or until when. `zone` says
+    whose `tomorrow` it is; that of `alerts` unless given."""
 
     by: str = ""
     for_: str = msgspec.field(default="", name="for")
     until: Moment | None = None
+    zone: str = ""
 
 
 RECORDS: Final = (IncidentList, IncidentStory, BacktestAnswers, Doing)
@@ -104,7 +107,10 @@ async def acknowledge(request: Request, incident_id: str) -> Response:
 async def snooze(request: Request, incident_id: str) -> Response:
     """Silent for `for` (`1h`, `8h`, `tomorrow`), or until `until`."""
     doing, now = await _doing(request), utc_now()
-    until = doing.until or snoozed_until(doing.for_, now)
+    zone = zone_named(doing.zone) if doing.zone else cast("ZoneInfo", request.app.state.zone)
+    if zone is None:
+        raise bad("zone", doing.zone, "no such time zone", "Write Europe/Paris or UTC.")
+    until = doing.until or snoozed_until(doing.for_, now, zone)
     if until is None or until <= now:
         raise bad("for", doing.for_, "not how long", "Write 1h, 8h, tomorrow, or a later `until`.")
     return await _act(request, incident_id, *snoozing(until, doing.by))

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, cast
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -44,7 +45,7 @@ def create_app(
 
     `topics` give display names; `sample` says that the sample source runs; `hosts` are names
     besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again;
-    `alerts` are the settings that back-tests go by.
+    `alerts` are the settings that back-tests go by, and the zone of who tells none.
     """
     app = FastAPI(
         title="Veille",
@@ -61,7 +62,8 @@ def create_app(
     app.state.drawings = charts.Drawings()
     _add_routes(app)
     LetterPages(store, pages, replay).add_to(app)
-    IncidentPages(store, pages, topics).add_to(app)
+    app.state.zone = ZoneInfo(alerts.zone)
+    IncidentPages(store, pages, topics, app.state.zone).add_to(app)
     tests = Backtests(store, topics, alerts)
     app.state.backtests = tests
     BacktestPages(tests, pages).add_to(app)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -41,8 +42,10 @@ _MOST_NAME: Final = 60
 class IncidentPages:
     """The routes over one store."""
 
-    def __init__(self, store: Store, pages: Pages, topics: Sequence[Topic]) -> None:
+    def __init__(self, store: Store, pages: Pages, topics: Sequence[Topic], zone: ZoneInfo) -> None:
+        """`zone` is that of readers whose browser tells none."""
         self._store = store
+        self._zone = zone
         self._pages = pages
         self._topics = topics
         self._forms = Forms()
@@ -117,7 +120,8 @@ class IncidentPages:
     async def snooze(self, request: Request, incident_id: str) -> Response:
         """Silent for a while."""
         given = dict(await self._forms.read(request))
-        until = snoozed_until(given.get("for", ""), utc_now())
+        zone = zone_named(given.get("zone", "")) or self._zone
+        until = snoozed_until(given.get("for", ""), utc_now(), zone)
         if until is None:
             raise HTTPException(400, "Snooze it for 1h, 8h or until tomorrow")
         return await self._act(incident_id, given, *snoozing(until, given.get("by", "")))
@@ -175,12 +179,20 @@ def name_of(by: str) -> str:
     return clip("".join(letter for letter in by if letter.isprintable()), _MOST_NAME) or "staff"
 
 
-def snoozed_until(span: str, now: datetime) -> datetime | None:
-    """`1h`, `8h`, or `tomorrow`: the next day at 8 by this machine's zone."""
+def zone_named(name: str) -> ZoneInfo | None:
+    """`Europe/Paris` as a time zone; `None` for one that nobody knows."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def snoozed_until(span: str, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """`1h`, `8h`, or `tomorrow`: the next day at 8 by the clock of `zone`."""
     if span in ("1h", "8h"):
         return now + timedelta(hours=int(span[0]))
     if span == "tomorrow":
-        day = (now.astimezone() + timedelta(days=1)).replace(hour=8, minute=0, second=0)
+        day = (now.astimezone(zone) + timedelta(days=1)).replace(hour=8, minute=0, second=0)
         return day.replace(microsecond=0).astimezone(now.tzinfo)
     return None
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -276,11 +277,30 @@ async def test_wrong_acts_are_explained(store: SqliteStore, client: httpx.AsyncC
 
 
 def test_tomorrow_is_the_next_day_at_eight() -> None:
-    found = snoozed_until("tomorrow", NOW)
-    assert found is not None
-    assert timedelta(hours=8) <= found - NOW <= timedelta(hours=33)
-    assert (found.astimezone().hour, found.astimezone().minute) == (8, 0)
-    assert snoozed_until("", NOW) is None
+    evening = datetime(2026, 3, 10, 20, 30, tzinfo=UTC)
+    for name, wanted in (
+        ("UTC", "2026-03-11T08:00:00+00:00"),
+        ("Europe/Paris", "2026-03-11T07:00:00+00:00"),
+        ("Asia/Tokyo", "2026-03-11T23:00:00+00:00"),
+    ):
+        found = snoozed_until("tomorrow", evening, ZoneInfo(name))
+        assert found == datetime.fromisoformat(wanted), name
+    assert snoozed_until("", NOW, ZoneInfo("UTC")) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"), [("Asia/Kolkata", (2, 30)), ("", (8, 0)), ("Nowhere/At-all", (8, 0))]
+)
+async def test_tomorrow_is_the_readers(
+    store: SqliteStore, client: httpx.AsyncClient, zone: str, hour: tuple[int, int]
+) -> None:
+    await outcry.tell(store, KIT)
+    form = {"token": await token(client), "for": "tomorrow", "zone": zone}
+    done = await client.post(f"/incidents/{KIT.id}/snooze", data=form)
+    assert done.status_code == 303
+    until = (await told(store)).snoozed_until
+    assert until is not None
+    assert (until.hour, until.minute) == hour
 
 
 async def test_the_first_page_shows_open_ones(

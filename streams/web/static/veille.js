@@ -25,6 +25,7 @@ function ago(seconds) {
 
 function showTimes(root = document) {
   const now = new Date();
+  for (const zone of $$("input[name=zone]", root)) zone.value = clock.resolvedOptions().timeZone ?? "";
   for (const time of $$("time[datetime]", root)) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
