@@ -1,13 +1,17 @@
-"""Topics that nothing was written to since the watch began: their past is read little by little.
+"""Topics that nothing was written to since the watch began: their past is to be read, too.
 
-Until it is, their silence is not noticed. Those without any mention for `ALIVE` are left out.
+That of the largest is read at once, that of the others little by little; until it is, their silence
+is not noticed. Those without any mention for `ALIVE` are left out.
 """
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from streams.store.port import Store
+from streams.alerts.clock import LIVE
+from streams.alerts.engine import bucket
+from streams.alerts.touched import Spans
+from streams.store.port import Filter, Store
 
 ALIVE: Final = timedelta(days=14)
 """A topic is looked at for so long after its last mention."""
@@ -53,3 +57,26 @@ class Background:
         since, until = wall - ALIVE, wall + _DAY
         found = await self._store.counts(topics, since, until, step=_DAY, people=False)
         return list(dict.fromkeys(one.topic for one in found if one.total))
+
+
+async def largest(store: Store, judged: int, wall: datetime, *, limit: int) -> Spans:
+    """Topics with most mentions of late, from the bucket on up to which somebody has `judged`.
+    Raises `StoreError`."""
+    now = bucket(wall.timestamp())
+    first = min(max(judged, now - JUDGED_SECONDS), now)
+    lately = Filter(since=wall - ALIVE, until=wall + LIVE)
+    found = await store.top(lately, "topic", limit=limit)
+    return {one.value: {first, now} for one in found}
+
+
+async def everything(store: Store, wall: datetime, *, limit: int) -> Spans:
+    """Where nobody watched before: the last two days of topics that have any mention. Raises
+    `StoreError`."""
+    spans: Spans = {}
+    until = wall + LIVE
+    for found in await store.top(Filter(until=until), "topic", limit=limit):
+        page = await store.search(Filter(topics=(found.value,), until=until), limit=1)
+        for one in page.mentions:
+            last = bucket(one.post.created_at.timestamp())
+            spans[found.value] = {last - JUDGED_SECONDS, last}
+    return spans

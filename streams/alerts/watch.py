@@ -16,8 +16,8 @@ from connectors.post import utc_now
 from streams.alerts import book
 from streams.alerts.acts import woken
 from streams.alerts.allowance import windows_of
-from streams.alerts.background import ALIVE, JUDGED_SECONDS, Background
-from streams.alerts.clock import LIVE, Clock
+from streams.alerts.background import JUDGED_SECONDS, Background, everything, largest
+from streams.alerts.clock import Clock
 from streams.alerts.engine import Engine, bucket
 from streams.alerts.incidents import Event, OnChange
 from streams.alerts.inflow import Inflow, stored_since
@@ -26,7 +26,7 @@ from streams.alerts.lease import Lease, through
 from streams.alerts.records import Incident
 from streams.alerts.sources import Sources
 from streams.alerts.telling import Explain, Publish, Teller
-from streams.alerts.touched import Spans, Touched
+from streams.alerts.touched import Spans, Touched, joined
 from streams.alerts.watching import Budget, Watching, watching
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, StoreError
@@ -195,25 +195,12 @@ class AlertWatch:
         cursor = str(self._lease.value.get("cursor") or "")
         spans = await stored_since(self._store, cursor) if cursor else {}
         self._catch_up = (began + CATCH_UP_SECONDS, cursor)
-        lately = Filter(since=wall - ALIVE, until=wall + LIVE)
-        now = bucket(wall.timestamp())
-        judged = max(bucket(through(self._lease.value).timestamp()), now - JUDGED_SECONDS)
-        for found in await self._store.top(lately, "topic", limit=AT_START):
-            spans.setdefault(found.value, set()).update((min(judged, now), now))
+        judged = bucket(through(self._lease.value).timestamp())
+        joined(spans, await largest(self._store, judged, wall, limit=AT_START))
         if not cursor:
-            await self._all_of(spans, wall)
+            joined(spans, await everything(self._store, wall, limit=AT_START))
         self._inflow.add(spans, began)
         self._background.must({one.topic for one in await book.running(self._store)})
-
-    async def _all_of(self, spans: Spans, wall: datetime) -> None:
-        """Nobody watched before: the last two days of every topic that has any mention."""
-        until = wall + LIVE
-        for found in await self._store.top(Filter(until=until), "topic", limit=AT_START):
-            where = Filter(topics=(found.value,), until=until)
-            page = await self._store.search(where, limit=1)
-            for one in page.mentions:
-                last = bucket(one.post.created_at.timestamp())
-                spans.setdefault(found.value, set()).update((last - JUDGED_SECONDS, last))
 
     async def _caught_up(self, began: float) -> Spans:
         """A search engine shows what was written just before we began a moment later only."""
