@@ -102,6 +102,12 @@ def _mention(post: Post, topic: str = "brand") -> Mention:
     )
 
 
+def calm() -> list[Mention]:
+    """Five days, up to now, without anything negative that could ring by chance."""
+    made = posts(counts(days=5, rate=2, share=0))
+    return now_ending([_mention(post) for post in made], timedelta(seconds=5))
+
+
 def now_ending(some: Sequence[Mention], back: timedelta) -> list[Mention]:
     """The same posts, the last of them so long ago."""
     shift = utc_now() - back - max(one.post.created_at for one in some)
@@ -276,7 +282,7 @@ async def test_the_silence_of_every_topic_that_is_alive_is_noticed_after_a_resta
     monkeypatch.setattr(watching, "AT_START", 1)
     home.topics = {name: Topic(id=name, query=name) for name in ("large", "small", "dead")}
     for topic, rate, back in (("large", 4, 0), ("small", 2, 0), ("dead", 3, 15)):
-        some = posts(counts(days=4, rate=rate, crisis=None, seed=rate))
+        some = posts(counts(days=4, rate=rate, share=0, seed=rate))
         source = "old" if topic == "dead" else "rss"
         made = [
             _mention(replace(one, id=f"{topic}:{one.id}", source=source), topic) for one in some
@@ -296,10 +302,9 @@ async def test_the_silence_of_every_topic_that_is_alive_is_noticed_after_a_resta
 
 def from_two_sources() -> list[Mention]:
     """Of the last days, by turns."""
-    some = now_ending(mentions(None), timedelta(seconds=5))
     return [
         replace(one, post=replace(one.post, source=("rss", "forum")[number % 2]))
-        for number, one in enumerate(some)
+        for number, one in enumerate(calm())
     ]
 
 
@@ -335,7 +340,7 @@ async def test_of_sources_only_what_stops_is_told(
         replace(one, id=f"{n}-{one.id}", post=replace(one.post, id=f"{n}-{one.post.id}"))
         for one in some
         if one.post.source == "rss" and one.post.created_at > utc_now() - timedelta(hours=2)
-        for n in range(30)
+        for n in range(60)
     ]
     await home.write([*some, *flood])
     await home.watch().round()
@@ -385,17 +390,17 @@ async def test_a_story_is_told_once_whoever_watches(home: Installation) -> None:
 
 
 async def test_who_turns_out_to_have_written_before_is_not_new(home: Installation) -> None:
-    calm = now_ending(mentions(None), timedelta(seconds=5))
+    before = calm()
 
     def by_famous(number: int, ago: timedelta, followers: int) -> Mention:
         author = Author(handle="famous", followers=followers)
         when = utc_now() - ago
         return _mention(
-            replace(calm[0].post, id=f"famous:{number}", author=author, created_at=when)
+            replace(before[0].post, id=f"famous:{number}", author=author, created_at=when)
         )
 
     watch = home.watch()
-    await home.write(calm)
+    await home.write(before)
     await watch.round()
     await home.write([by_famous(1, timedelta(minutes=20), 5_000_000)])
     await watch.round()
@@ -447,8 +452,7 @@ async def lead_and_part(case: Case) -> tuple[Incident, Incident]:
 async def test_a_snooze_ends_and_is_told(
     home: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some = mentions(None)
-    await home.write([*now_ending(some, timedelta(seconds=5)), *rumour()[:1]])
+    await home.write([*calm(), *rumour()[:1]])
     watch = home.watch()
     await watch.round()
     await home.write(rumour(tellers=30))
