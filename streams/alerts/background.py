@@ -56,7 +56,7 @@ class Background:
             return []
         since, until = wall - ALIVE, wall + _DAY
         found = await self._store.counts(topics, since, until, step=_DAY, people=False)
-        return list(dict.fromkeys(one.topic for one in found if one.total))
+        return list(dict.fromkeys(one.topic for one in found if one.counts.total))
 
 
 async def largest(store: Store, judged: int, wall: datetime, *, limit: int) -> Spans:

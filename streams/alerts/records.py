@@ -12,7 +12,7 @@ from streams.alert_settings import Sensitivity, Severity
 from streams.store.port import Counts
 
 __all__ = [
-    "BUCKET_SECONDS", "SEVERITIES", "Counts", "Evidence", "Incident", "KeyPost", "Kind",
+    "BUCKET_SECONDS", "SEVERITIES", "SOURCE", "Counts", "Evidence", "Incident", "KeyPost", "Kind",
     "Sensitivity", "Severity", "Status", "Term", "Verdict",
 ]  # fmt: skip
 

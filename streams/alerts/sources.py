@@ -91,7 +91,7 @@ class Sources:
 
     async def _counts(self, name: str, since: float, now: float) -> dict[int, Counts]:
         found = await source_counts(self._store, name, moment(since), moment(now + HOUR))
-        return {one.start // 1000: Counts(total=one.total) for one in found}
+        return {one.start // 1000: Counts(total=one.counts.total) for one in found}
 
 
 async def source_counts(
@@ -105,13 +105,9 @@ async def source_counts(
         where = Filter(sources=(source,), since=since, until=end)
         found += [
             TopicCounts(
-                topic="",
-                start=round(one.start.timestamp() * 1000),
-                total=one.total,
-                pos=one.pos,
-                neg=one.neg,
-                neu=one.neu,
-                unscored=one.unscored,
+                "",
+                round(one.start.timestamp() * 1000),
+                Counts(one.total, one.pos, one.neg, one.neu, one.unscored),
             )
             for one in await store.over_time(where, step=_STEP)
             if one.total
