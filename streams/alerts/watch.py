@@ -109,12 +109,14 @@ class AlertWatch:
         return self._lease.held
 
     async def run(self) -> None:
-        """Without end. A store that is away is waited for."""
+        """Without end. A store that is away is waited for; what was being judged when it went is
+        judged anew."""
         while True:
             try:
                 await self.round()
             except (StoreError, Retriable) as error:
-                log.warning("alerts wait: %s", error)
+                log.warning("alerts wait, and begin again from what is stored: %s", error)
+                self._lease.held = False
             except Exception:  # posts go on being stored, whatever is wrong here
                 log.exception("alerts begin again from what is stored")
                 self._lease.held = False
