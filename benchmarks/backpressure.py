@@ -125,11 +125,11 @@ def _part(part: str, factor: float) -> None:
     from streams.worker import run_worker
 
     settings = load()
+    topics = TopicsFile(config_dir() / "topics.yaml")
     if part == "connect":
-        asyncio.run(run_connect(settings))
+        asyncio.run(run_connect(settings, topics))
         return
     slow = SlowStore(_file(settings), FULL_SPEED / factor)
-    topics = TopicsFile(config_dir() / "topics.yaml")
     run_worker(settings, topics, instance="slow", store=slow)
 
 

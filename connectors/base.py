@@ -3,7 +3,7 @@
 A connector is written against this module, `connectors.http` and `connectors.text` alone.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -13,6 +13,7 @@ import msgspec
 
 from connectors.errors import SkipItem
 from connectors.post import Post
+from connectors.searches import Search
 
 Group = Literal["networks", "video", "thematic", "news", "reviews", "doors"]
 """Mass networks; video, photo and live; thematic; news and co-edited; reviews; open doors."""
@@ -115,6 +116,8 @@ class Context:
     """Called with one sentence about the source's state ("waiting until …"), for the status."""
     on_usage: Callable[[Usage], None] = lambda _: None
     """Called with what was used of a budget, whenever it changes."""
+    searches: Callable[[], Sequence[Search]] = tuple
+    """What the topics ask for now: call it in each pass, for topics are edited meanwhile."""
 
 
 @runtime_checkable

@@ -8,14 +8,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from connectors.base import Option, Spec
+from connectors.base import Context, Option, Spec
 from connectors.errors import BadSettings
+from connectors.searches import Packed, Render, pack
 
 BASE_URL: Final = Option("base_url", "Address used instead of the source's own (proxy, test).", "")
 CONTACT: Final = Option(
     "contact", "Web page or mail address that the User-Agent names, so that operators can ask.", ""
 )
 TIMEOUT: Final = Option("timeout", "Seconds that one request may take, its body included.", 60)
+QUERIES: Final = Option(
+    "queries",
+    "What to search for, in the source's own language; left out, what the topics ask for.",
+    (),
+)
 _SWITCHES: Final = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -35,6 +41,11 @@ class Options:
         for option in spec.options:
             if option.required and values.get(option.name) in (None, "", [], ()):
                 raise BadSettings(f"{spec.name}: set '{option.name}': {option.help}")
+
+    @property
+    def source(self) -> str:
+        """The name of the connector whose settings these are."""
+        return self._spec.name
 
     def text(self, name: str) -> str:
         """A single piece of text, without the blanks around it."""
@@ -135,6 +146,33 @@ class Options:
         near = difflib.get_close_matches(name, self._known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"it has: {', '.join(self._known)}"
         return BadSettings(f"{self._spec.name}: there is no setting '{name:.80}'; {hint}")
+
+
+def searched(
+    options: Options,
+    context: Context,
+    render: Render,
+    most: int,
+    *,
+    most_terms: int | None = None,
+) -> list[Packed]:
+    """What to ask a source that has the option `QUERIES`: those, or what the topics ask for now.
+
+    `render`, `most` and `most_terms` are as in `connectors.searches.pack`, and hold for searches
+    of topics alone. Call it in each pass. Raises `BadSettings` where nothing is left to ask.
+    """
+    if named := options.many(QUERIES.name):
+        return [Packed(query) for query in named]
+    searches = context.searches()
+    packed = pack(searches, render, most, most_terms=most_terms, on_note=context.on_note)
+    if not packed:
+        problem = "no topic can be searched for here" if searches else "no topic names a word"
+        raise BadSettings(
+            f"{options.source}: there is nothing to search for: '{QUERIES.name}' is empty, and "
+            f"{problem}. Remedy: name {QUERIES.name}, or add a topic with a word or phrase "
+            "(`veille topics searches` shows what is asked for)"
+        )
+    return packed
 
 
 def _without_secrets(url: str) -> str:

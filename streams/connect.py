@@ -26,18 +26,26 @@ from streams.checks import check_topics
 from streams.durable import StoreCursors, Stored
 from streams.errors import StoreError
 from streams.offsets import LagGate, Progress
+from streams.searching import TopicSearches
 from streams.settings import Settings
 from streams.stopping import stop_on_signals
 from streams.store import opened_store
 from streams.store.port import Store
 from streams.tally import ACCOUNT
+from streams.watch import TopicsFile
 
 STATE_SECONDS: Final = 1.0
 
 
-async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> None:
-    """Run all sources until `stop` (or SIGTERM, Ctrl-C). Raises `VeilleError` at the start."""
+async def run_connect(
+    settings: Settings, topics_file: TopicsFile, stop: asyncio.Event | None = None
+) -> None:
+    """Run all sources until `stop` (or SIGTERM, Ctrl-C). Raises `VeilleError` at the start.
+
+    Sources that search are told what the topics of `topics_file` ask for, edits included.
+    """
     stop = stop or stop_on_signals()
+    searches = TopicSearches(topics_file)
     async with opened_store(settings) as store:
         if not settings.embedded_broker:
             await ensure_topics(settings.kafka)
@@ -52,16 +60,16 @@ async def run_connect(settings: Settings, stop: asyncio.Event | None = None) -> 
                 settings.sources,
                 sink,
                 cursors,
-                context=Context(allow_hosts=settings.allowed_hosts),
+                context=Context(allow_hosts=settings.allowed_hosts, searches=searches),
                 on_state=states.note,
             )
-            keeping = asyncio.create_task(states.keep())
+            beside = asyncio.gather(states.keep(), searches.keep())
             try:
                 await runner.run(stop)
                 await stop.wait()
             finally:
-                keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
                 await states.flush()
 
 

@@ -54,7 +54,8 @@ def connect(*, config: ConfigOption = None) -> None:
     from streams.connect import run_connect  # noqa: PLC0415  # not needed by other commands
 
     tether()
-    run(run_connect(_clustered(load_settings(config))))
+    file = TopicsFile(topics_path(config))
+    run(run_connect(_clustered(load_settings(config)), file))
 
 
 def web(

@@ -25,8 +25,11 @@ from streams.commands.common import (
     parse_sets,
     print_json,
     run,
+    topics_path,
 )
 from streams.errors import ConfigError
+from streams.searching import TopicSearches
+from streams.watch import TopicsFile
 
 sources = typer.Typer(help="What can be watched.", no_args_is_help=True)
 
@@ -108,7 +111,10 @@ def collect(
         )
     settings = load_settings(config)
     context = Context(
-        options=parse_sets(sets or []), allow_hosts=settings.allowed_hosts, on_note=_note
+        options=parse_sets(sets or []),
+        allow_hosts=settings.allowed_hosts,
+        on_note=_note,
+        searches=TopicSearches(TopicsFile(topics_path(config))),
     )
     failures = run(_collect(_built(name, context), limit, seconds))
     if failures:

@@ -16,7 +16,6 @@ from rich.text import Text
 
 from connectors.mapping import Mapper, Rules
 from connectors.post import Post
-from streams import settings as settings_module
 from streams.alerts.watching import check as check_rules
 from streams.commands.common import (
     FAILED,
@@ -30,6 +29,8 @@ from streams.commands.common import (
     write_lines,
 )
 from streams.commands.score import MAX_LINE_BYTES, bounded_lines, whole
+from streams.commands.topics_file import FileArgument, TopicsOption, chosen
+from streams.commands.topics_searches import searches
 from streams.criteria.check import Finding
 from streams.criteria.check import check as check_topics
 from streams.criteria.cost import Cost, Sample, costs
@@ -50,13 +51,7 @@ from streams.store import opened_store
 _LANGUAGE = re.compile("lang:|stem:", re.IGNORECASE)
 
 topics = typer.Typer(help="Thematic criteria: check them, try them.", no_args_is_help=True)
-
-TopicsOption = Annotated[
-    Path | None, typer.Option("--topics", help="A topics file, YAML or JSON [default: config]")
-]
-
-
-FileArgument = Annotated[Path | None, typer.Argument(help="The same as --topics.")]
+topics.command()(searches)
 
 
 class Matched(msgspec.Struct, omit_defaults=True):
@@ -82,7 +77,7 @@ def check(
 
     [bold]Example[/bold]: veille topics check my-topics.yaml --sample posts.jsonl
     """
-    path = _path(_one(named, file), config)
+    path = chosen(named, file, config)
     loaded = load_topics(path)
     check_rules(loaded, path)
     measured = Sample(_in_their_language(_sample_posts(sample), loaded)) if sample else None
@@ -160,7 +155,7 @@ def match(
 
     [bold]Example[/bold]: veille topics match topics.yaml < posts.jsonl
     """
-    matcher = compile_topics(load_topics(_path(_one(named, file), config)))
+    matcher = compile_topics(load_topics(chosen(named, file, config)))
     for topic, reason in matcher.disabled.items():
         err.print(f"{topic}: disabled: {reason}", style="red", markup=False, highlight=False)
     failures = [len(matcher.disabled)]
@@ -212,7 +207,7 @@ def explain(
 
     [bold]Example[/bold]: veille topics explain outage --text "Cloud outage takes shops offline"
     """
-    wanted = _topic(_path(file, config), topic)
+    wanted = _topic(chosen(None, file, config), topic)
     subject = _subject(post, text, config)
     tag = lang or identify(subject.text or subject.title, subject.lang).code
     explanation = explain_topic(wanted, subject, tag)
@@ -338,14 +333,3 @@ def _read_queries(file: str) -> str:
         return raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: {error}. Remedy: name a file in UTF-8, or -") from None
-
-
-def _one(named: Path | None, file: Path | None) -> Path | None:
-    """The topics file, which may be given in two ways. Raises `ConfigError` for two files."""
-    if named and file and named != file:
-        raise ConfigError(f"Which topics: {named} or {file}? Remedy: name one file")
-    return named or file
-
-
-def _path(file: Path | None, config: Path | None) -> Path:
-    return file or settings_module.config_dir(config) / "topics.yaml"

@@ -40,7 +40,7 @@ _FUZZY: Final = re.compile(r"(.*[^\\])~([^~]*)", re.DOTALL)
 _REGEX: Final = re.compile(r"/(.+)/", re.DOTALL)
 _WEIGHT: Final = re.compile(r".*[^\\]\^[\d.]+", re.DOTALL)
 _BOUNDS: Final = re.compile(r"[\[{].*[\]}]|[<>]=?.+", re.DOTALL)
-_UNSEEN: Final = dict.fromkeys(
+UNSEEN: Final = dict.fromkeys(
     [0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
 )
 
@@ -60,7 +60,7 @@ def word(reading: Reading, lexeme: Lexeme) -> Node:
         return _forms(reading, lexeme, Word(fold(lexeme.raw)))
     special = _plain_but_for_a_sign(lexeme.raw)
     if special is None:
-        lexeme = replace(lexeme, raw=lexeme.raw.translate(_UNSEEN))
+        lexeme = replace(lexeme, raw=lexeme.raw.translate(UNSEEN))
         special = _special(reading, lexeme)
     leaf = special or exact(reading, lexeme)
     if reading.stem and not isinstance(leaf, Word):
@@ -145,7 +145,7 @@ def exact(reading: Reading, lexeme: Lexeme) -> Placed:
     """A word or a phrase; where signs stand in it, as it is written."""
     if tokens.is_plain(lexeme.raw.replace(" ", "")):
         return _unsigned([fold(word) for word in lexeme.raw.split()])
-    text = unescape(lexeme.raw).translate(_UNSEEN)
+    text = unescape(lexeme.raw).translate(UNSEEN)
     terms = folded_words(text)
     if not terms:
         raise _no_word(reading, lexeme)
