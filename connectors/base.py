@@ -55,6 +55,9 @@ class Step:
     cursor: Cursor = None
     duplicates: int = 0
     """Items that came again, were known by their content, and are left out here."""
+    on_safe: Callable[[], object] | None = None
+    """Called by whoever takes the step, once everything up to and including it is safe. Never
+    called when it is not: a source that waits for it bounds its wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,8 +128,8 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
     given = Options(File.spec, options)
     rules = Rules(
         source=given.text("source"),
-        columns={name: str(column) for name, column in _pairs(options, "columns").items()},
-        defaults=_pairs(options, "defaults"),
+        columns={name: str(column) for name, column in given.pairs("columns").items()},
+        defaults=given.pairs("defaults"),
         collected=cast('Literal["now", "created"]', given.choice("collected_at", _COLLECTED)),
         html=_switch(options, "html"),
     )
@@ -349,16 +349,6 @@ async def _threaded(batches: Iterator[Steps]) -> AsyncIterator[Steps]:
     finally:
         over.set()
         room.release()
-
-
-def _pairs(options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A mapping, or its short form `field=column,field=column` of the command line."""
-    given = options.get(name) or {}
-    if isinstance(given, str):
-        given = dict(pair.split("=", 1) for pair in given.split(",") if "=" in pair)
-    if not isinstance(given, dict) or (options.get(name) and not given):
-        raise BadSettings(f"file: {name}: expected `field: column`. Remedy: {name}: {{text: body}}")
-    return {str(key).strip(): value for key, value in given.items()}
 
 
 def _switch(options: Mapping[str, Any], name: str) -> bool:

@@ -4,6 +4,8 @@ Values may be of their YAML type or text (`--set urls=A,B` gives text).
 """
 
 import difflib
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +24,11 @@ QUERIES: Final = Option(
     "What to search for, in the source's own language; left out, what the topics ask for.",
     (),
 )
+LISTEN: Final = Option(
+    "listen", "Address and port of this machine that deliveries come to.", "127.0.0.1:8431"
+)
+PATH: Final = Option("path", "Path that deliveries come to; left out, /hooks/ and the source.", "")
+SECRET: Final = Option("secret", "What the sender signs its deliveries with.", "", secret=True)
 _SWITCHES: Final = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -112,6 +119,19 @@ class Options:
         cleaned = (self._printable(name, part.strip()) for part in parts)
         return list(dict.fromkeys(part for part in cleaned if part))
 
+    def pairs(self, name: str) -> dict[str, Any]:
+        """A mapping, or its short form `field=column,field=column` of the command line."""
+        given = self._raw(name) or {}
+        if isinstance(given, str):
+            pairs = dict(pair.split("=", 1) for pair in given.split(",") if "=" in pair)
+            given = pairs or given
+        if not isinstance(given, dict):
+            raise BadSettings(
+                f"{self._spec.name}: {name}: expected `field: column`. "
+                f"Remedy: {name}: {{text: body}}"
+            )
+        return {str(key).strip(): value for key, value in given.items()}
+
     def url(self, name: str, schemes: Sequence[str] = ("http", "https")) -> str:
         """A web address without a slash at its end; empty where not set."""
         value = self.text(name)
@@ -127,6 +147,27 @@ class Options:
             usable = False
         if not usable or any(character.isspace() for character in value):
             raise self._bad(name, _without_secrets(value), remedy)
+        return value
+
+    def address(self, name: str) -> tuple[str, int]:
+        """An IP address (or localhost) and a port to listen on, as `host:port`."""
+        value = self.text(name)
+        host, _, port = value.rpartition(":")
+        host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+        try:
+            ip = str(ipaddress.ip_address(host))
+            number = int(port)
+        except ValueError:
+            ip, number = "", -1
+        if not ip or not 0 <= number < 65_536:
+            raise self._bad(name, value, "give an IP address and a port, as in 127.0.0.1:8431")
+        return ip, number
+
+    def path(self, name: str, default: str) -> str:
+        """The path of a web address; `default` where not set."""
+        value = self.text(name) or default
+        if not re.fullmatch(r"/[A-Za-z0-9._~/-]*", value):
+            raise self._bad(name, value, "begin it with a slash; letters, digits and . _ ~ - /")
         return value
 
     def _raw(self, name: str) -> Any:  # a setting is whatever YAML gave

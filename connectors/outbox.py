@@ -40,10 +40,13 @@ class Batch:
     read: Rows = field(default_factory=dict)
     """What came from the source, for its account; duplicates it left out among them."""
     number: int = 0
+    heard: list[Callable[[], object]] = field(default_factory=list)
+    """Who is told once it is safe."""
 
     @property
     def empty(self) -> bool:
-        return not self.posts and not self.dead and self.cursor is None and not self.read
+        nothing = not self.posts and not self.dead and self.cursor is None
+        return nothing and not self.read and not self.heard
 
     @property
     def full(self) -> bool:
@@ -173,6 +176,8 @@ class Outbox:
             row.duplicates += step.duplicates
         if step.cursor is not None:
             batch.cursor = step.cursor
+        if step.on_safe is not None:
+            batch.heard.append(step.on_safe)
         self._filled.set()
 
     async def _send(self, batch: Batch) -> "_Sent | None":
@@ -213,6 +218,8 @@ class Outbox:
                 if batch.cursor is not None:
                     await self._save(batch.cursor)
                 self._on_safe(batch)
+                for tell in batch.heard:
+                    tell()
                 self._sent.task_done()
         except Exception as error:  # noqa: BLE001  # whatever it is, the pass raises it
             self._break(error)

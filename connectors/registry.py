@@ -12,6 +12,7 @@ from typing import Final
 from connectors.base import Connector, Context
 from connectors.closed import CLOSED
 from connectors.errors import BadSettings
+from connectors.receiving import Receiver
 
 _WHERE: Final[Mapping[str, str]] = {
     # Mass networks
@@ -25,6 +26,7 @@ _WHERE: Final[Mapping[str, str]] = {
     # Reviews
     # Open doors
     "file": "connectors.file:File",
+    "webhook": "connectors.webhook:Webhook",
     "sample": "connectors.sample:Sample",
 }
 
@@ -56,6 +58,11 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Other names that people write."""
+
+
+def receivers() -> list[str]:
+    """The connectors that are sent their posts."""
+    return [name for name, kind in CONNECTORS.items() if issubclass(kind, Receiver)]
 
 
 def find(name: str) -> type[Connector]:

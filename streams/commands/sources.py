@@ -3,7 +3,7 @@
 import asyncio
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from connectors import post
-from connectors.base import Connector, Context, Option, Spec
+from connectors.base import Connector, Context, Option, Spec, Step
 from connectors.closed import CLOSED
 from connectors.errors import BadSettings
 from connectors.registry import CONNECTORS, build, find
@@ -27,6 +27,7 @@ from streams.commands.common import (
     run,
     topics_path,
 )
+from streams.commands.recorded import recorded
 from streams.errors import ConfigError
 from streams.searching import TopicSearches
 from streams.watch import TopicsFile
@@ -96,6 +97,18 @@ def collect(
     seconds: Annotated[
         float, typer.Option(min=0, help="Cut a stream after so long; 0: when it ends.")
     ] = 30.0,
+    webhook: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Read a recorded delivery in place of the network; - is standard input. Its "
+            "signature is not checked: the file is trusted. Repeatable.",
+        ),
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="'Name: value' that --webhook deliveries came with; repeatable."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Try one source alone, with no broker, and print its posts.
@@ -103,8 +116,10 @@ def collect(
     Private addresses are refused unless VEILLE_ALLOW_HOSTS names them.
 
     [bold]Example[/bold]: veille collect rss --once --stdout --set urls=https://example.org/feed
+
+    [bold]Example[/bold]: veille collect webhook --webhook delivery.json --stdout
     """
-    if not (once and stdout):
+    if not ((once or webhook) and stdout):
         raise ConfigError(
             "`collect` tries a source once, to standard output. Remedy: add --once --stdout; "
             "to watch it all the time, name it in veille.yaml and run `veille up`"
@@ -116,7 +131,13 @@ def collect(
         on_note=_note,
         searches=TopicSearches(TopicsFile(topics_path(config))),
     )
-    failures = run(_collect(_built(name, context), limit, seconds))
+    connector = _built(name, context)
+    if webhook:
+        failures = run(_print_posts(recorded(name, connector, webhook, header or ()), limit))
+    elif header:
+        raise ConfigError("--header says what a recorded delivery came with. Remedy: add --webhook")
+    else:
+        failures = run(_collect(connector, limit, seconds))
     if failures:
         raise typer.Exit(FAILED)
 
@@ -126,15 +147,15 @@ async def _collect(connector: Connector, limit: int, seconds: float) -> int:
     failures = 0
     try:
         async with asyncio.timeout(seconds or None):
-            failures = await _print_posts(connector, limit)
+            failures = await _print_posts(connector.posts(None), limit)
     except TimeoutError:
         err.print(f"cut after {seconds:.0f} s (see --seconds)", style="dim")
     return failures
 
 
-async def _print_posts(connector: Connector, limit: int) -> int:
+async def _print_posts(steps: AsyncIterator[Step], limit: int) -> int:
     posts = failures = 0
-    async for step in connector.posts(None):
+    async for step in steps:
         if step.post:
             sys.stdout.buffer.write(post.encode(step.post) + b"\n")
             sys.stdout.flush()
@@ -144,6 +165,8 @@ async def _print_posts(connector: Connector, limit: int) -> int:
             err.print(f"{step.dead.place}: {step.dead}", style="yellow", markup=False)
         if step.gap:
             err.print(f"gap: {step.gap}", style="yellow", markup=False)
+        if step.on_safe:
+            step.on_safe()
         if limit and posts >= limit:
             break
     return failures

@@ -116,7 +116,7 @@ def test_check_shows_the_query_a_caret_and_the_remedy(env: dict[str, str], tmp_p
 
 def test_sources_can_be_listed_and_tried(env: dict[str, str]) -> None:
     names = [row["name"] for row in parsed(veille("sources", "list", "--json", env=env).stdout)]
-    assert names == ["rss", "mastodon", "bluesky", "hackernews", "file", "sample"]
+    assert names == ["rss", "mastodon", "bluesky", "hackernews", "file", "webhook", "sample"]
     assert b"urls" in veille("sources", "list", "rss", env=env).stdout
     done = veille(
         "collect", "sample", "--once", "--stdout", "--limit", "5", "--set", "live=no", env=env
@@ -144,6 +144,26 @@ MISUSES = {
     "a private address": (
         ["collect", "rss", "--once", "--stdout", "--set", "urls=http://127.0.0.1/feed"],
         b"VEILLE_ALLOW_HOSTS",
+    ),
+    "a recorded delivery to who is sent none": (
+        [
+            "collect",
+            "rss",
+            "--stdout",
+            "--webhook",
+            "x.json",
+            "--set",
+            "urls=https://example.org/f",
+        ],
+        b"goes with webhook",
+    ),
+    "a recorded delivery that is not there": (
+        ["collect", "webhook", "--stdout", "--webhook", "nosuch.json"],
+        b"nosuch.json: No such file",
+    ),
+    "a header that is none": (
+        ["collect", "webhook", "--stdout", "--webhook", "-", "--header", "x"],
+        b"--header 'Name: value'",
     ),
     "a time that is none": (["search", "--since", "soon"], b"not a time"),
     "a sentiment that is none": (["search", "--sentiment", "angry"], b"one of pos"),

@@ -1,0 +1,73 @@
+"""Senders of deliveries, built to the documentation of the services they stand for."""
+
+import hashlib
+import hmac
+import json
+from typing import Any, Protocol
+
+from connectors.receiving import Answer, Request
+
+SECRET = "s3cret-0f-the-sender"
+
+
+class HookFixture(Protocol):
+    """One connector's sender."""
+
+    name: str
+
+    def options(self) -> dict[str, Any]:
+        """Settings of a source that the sender shares its secret with."""
+        ...
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        """A delivery of one post, the same for the same number."""
+        ...
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        """The headers that go with a body, its signature among them."""
+        ...
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        """What the service asks before it sends, and the answer it needs."""
+        ...
+
+    def bad(self) -> list[dict[str, Any]]:
+        """Settings that must be refused."""
+        ...
+
+
+class WebhookFixture:
+    """GitHub's way of signing, and a body of our own."""
+
+    name = "webhook"
+
+    def options(self) -> dict[str, Any]:
+        return {"secret": SECRET, "items": "data.reviews", "columns": {"author.name": "by.name"}}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        review = {
+            "id": f"r{number}",
+            "text": text or f"note {number}",
+            "created_at": "2026-06-01T11:00:00Z",
+            "by": {"name": "Ada"},
+        }
+        return json.dumps({"data": {"reviews": [review]}}).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return {"content-type": "application/json", "X-Signature-256": f"sha256={digest}"}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        return None
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [
+            {"listen": "everywhere"},
+            {"listen": "127.0.0.1:99999"},
+            {"path": "hooks"},
+            {"algorithm": "md5"},
+            {"unsigned": "perhaps"},
+        ]
+
+
+HOOKS: dict[str, HookFixture] = {one.name: one for one in (WebhookFixture(),)}
