@@ -126,7 +126,8 @@ class _Door:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
         """`None` when the sender is gone."""
-        route = self.routes.get(scope["path"])
+        path = scope["path"]
+        route = self.routes.get(path) or self.routes.get(path.rstrip("/"))
         if route is None:
             return Answer(404)
         try:
