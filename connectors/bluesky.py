@@ -47,6 +47,7 @@ class Bluesky:
         sees="every public post and reply, edits and deletions; authors by DID only",
         needs="nothing",
         limits="servers keep about 36 hours; what is older is a recorded gap",
+        group="networks",
         options=(
             Option("silence", "Seconds without an event after which to connect anew.", 60),
             BASE_URL,

@@ -64,6 +64,7 @@ class File:
         sees="whatever the files hold",
         needs="nothing",
         limits="none but the disk's",
+        group="doors",
         options=(
             Option("path", "A file; `-` is standard input.", ()),
             Option("paths", "Several files, instead of `path`.", ()),

@@ -49,6 +49,7 @@ class HackerNews:
         sees="every story, comment, poll and job; edits and deletions that updates.json lists",
         needs="nothing",
         limits="none stated; 8 requests at once",
+        group="thematic",
         options=(
             Option("backfill", "How many of the latest items the first start reads.", 200),
             Option("updates", "Follow edits and deletions: yes or no.", "yes"),

@@ -37,6 +37,7 @@ class Mastodon:
         sees="public posts that the instance knows: all, its own, or under hashtags",
         needs="an instance; a token where it closes its timelines to strangers",
         limits="300 requests in 5 minutes",
+        group="networks",
         options=(
             Option("instance", "The server, such as mastodon.social.", "mastodon.social"),
             Option("timeline", "public, local or hashtag.", "public"),

@@ -70,6 +70,7 @@ class Rss:
         sees="what each feed lists, edits included; a gap where entries scrolled out unseen",
         needs="the feeds' addresses",
         limits="conditional requests; 8 feeds at once",
+        group="news",
         options=(
             Option("urls", "Addresses of feeds: a list, or text with commas between.", ()),
             BASE_URL,

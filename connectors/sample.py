@@ -59,6 +59,7 @@ class Sample:
         sees="invented posts in French, English and Russian about an invented brand",
         needs="nothing",
         limits="none",
+        group="doors",
         options=(
             Option("rate", "Posts a second in the evening of most; fewer at night.", 3.0),
             Option("seed", "Another number gives other posts.", 1),

@@ -79,6 +79,7 @@ class Webhook:
         sees="whatever is sent",
         needs="an address that the sender reaches, and a secret shared with it",
         limits="1 MiB a delivery; what is not delivered again is missed",
+        group="doors",
         options=(
             LISTEN,
             PATH,

@@ -21,6 +21,7 @@ from streams.broker import Topics
 from streams.records import Label, Mention, Retraction
 from streams.settings import Kafka
 from streams.settings_docs import settings_page
+from streams.sources_docs import in_readme, sources_page
 
 RECORDS: Final[tuple[type[msgspec.Struct], ...]] = (
     Post, Mention, Retraction, DeadLetter, Label, Incident,
@@ -190,6 +191,7 @@ def generated() -> dict[Path, str]:
     files = {Path("contracts") / file_name(record): as_json(schema(record)) for record in RECORDS}
     files[Path("contracts/asyncapi.json")] = as_json(asyncapi())
     files[Path("settings.md")] = settings_page()
+    files[Path("sources.md")] = sources_page()
     return files
 
 
@@ -202,6 +204,9 @@ def stale(docs: Path = DOCS) -> list[Path]:
     wanted = {docs / name: text for name, text in generated().items()}
     wrong = [path for path, text in wanted.items() if _text_of(path) != text]
     wrong += [path for path in (docs / "contracts").glob("*.json") if path not in wanted]
+    readme = docs.parent / "README.md"
+    if (said := _text_of(readme)) is not None and in_readme(said) != said:
+        wrong.append(readme)
     return sorted(wrong)
 
 
@@ -213,6 +218,9 @@ def write(docs: Path = DOCS) -> None:
     for name, text in generated().items():
         (docs / name).parent.mkdir(parents=True, exist_ok=True)
         (docs / name).write_text(text, encoding="utf-8", newline="\n")
+    readme = docs.parent / "README.md"
+    if (said := _text_of(readme)) is not None:
+        readme.write_text(in_readme(said), encoding="utf-8", newline="\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

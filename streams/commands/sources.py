@@ -3,8 +3,9 @@
 import asyncio
 import math
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -113,7 +114,7 @@ def collect(
 ) -> None:
     """Try one source alone, with no broker, and print its posts.
 
-    Private addresses are refused unless VEILLE_ALLOW_HOSTS names them.
+    Private addresses are refused unless VEILLE_ALLOW_HOSTS or `--set base_url=` names them.
 
     [bold]Example[/bold]: veille collect rss --once --stdout --set urls=https://example.org/feed
 
@@ -125,9 +126,10 @@ def collect(
             "to watch it all the time, name it in veille.yaml and run `veille up`"
         )
     settings = load_settings(config)
+    options = parse_sets(sets or [])
     context = Context(
-        options=parse_sets(sets or []),
-        allow_hosts=settings.allowed_hosts,
+        options=options,
+        allow_hosts=settings.allowed_hosts | _named_here(options),
         on_note=_note,
         searches=TopicSearches(TopicsFile(topics_path(config))),
     )
@@ -140,6 +142,17 @@ def collect(
         failures = run(_collect(connector, limit, seconds))
     if failures:
         raise typer.Exit(FAILED)
+
+
+def _named_here(options: Mapping[str, Any]) -> frozenset[str]:
+    """The host and port of a `base_url` that was typed: whoever types an address of this machine
+    means it. Where else it leads, by a redirect or in an answer, is refused as ever."""
+    try:
+        parts = urlsplit(str(options.get("base_url", "")))
+        port = parts.port or {"http": 80, "ws": 80}.get(parts.scheme, 443)
+    except ValueError:
+        return frozenset()
+    return frozenset({f"{parts.hostname}:{port}"}) if parts.hostname else frozenset()
 
 
 async def _collect(connector: Connector, limit: int, seconds: float) -> int:

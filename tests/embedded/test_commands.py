@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from connectors.closed import CLOSED
+from connectors.registry import CONNECTORS
 from streams.cli import app
 from tests.support.tiny_model import require_transformers, write_model
 from tests.support.veille import veille, veille_json
@@ -115,8 +117,13 @@ def test_check_shows_the_query_a_caret_and_the_remedy(env: dict[str, str], tmp_p
 
 
 def test_sources_can_be_listed_and_tried(env: dict[str, str]) -> None:
-    names = [row["name"] for row in parsed(veille("sources", "list", "--json", env=env).stdout)]
-    assert names == ["rss", "mastodon", "bluesky", "hackernews", "file", "webhook", "sample"]
+    rows = parsed(veille("sources", "list", "--json", env=env).stdout)
+    assert [row["name"] for row in rows] == [*CONNECTORS, *CLOSED]
+    tinder = next(row for row in rows if row["name"] == "tinder")
+    assert (tinder["access"], bool(tinder["why"])) == ("closed", True)
+    refused = veille("collect", "tinder", "--once", "--stdout", env=env)
+    assert refused.returncode != 0
+    assert b"Instead" in refused.stderr
     assert b"urls" in veille("sources", "list", "rss", env=env).stdout
     done = veille(
         "collect", "sample", "--once", "--stdout", "--limit", "5", "--set", "live=no", env=env
