@@ -10,11 +10,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from connectors import letters
 from connectors.account import Account
-from connectors.base import Context, Cursor
+from connectors.base import Context, Cursor, Gap
 from connectors.kafka import BatchSender
 from connectors.kafka_sink import KafkaCursors, KafkaSink
+from connectors.post import utc_now
 from connectors.runner import Runner
 from connectors.state import SourceState
+from streams import source_gaps
 from streams.broker import (
     Topics,
     aiokafka_config,
@@ -146,12 +148,14 @@ class Told:
 
 
 class States:
-    """Keeps the latest state and account of each source in the store, at most once a second."""
+    """Keeps the latest state and account of each source in the store, at most once a second, and
+    all its gaps."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed: dict[str, SourceState] = {}
         self._accounts: dict[str, dict[str, Any]] = {}
+        self._gaps: dict[str, list[Gap]] = {}
 
     def note(self, state: SourceState) -> None:
         self._changed[state.id] = state
@@ -168,6 +172,9 @@ class States:
         changed, self._changed = self._changed, {}
         for name, state in changed.items():
             try:
+                if state.gaps and self._gaps.get(name) != state.gaps:
+                    await source_gaps.note(self._store, name, state.gaps, utc_now())
+                    self._gaps[name] = state.gaps
                 await self._store.put_state("source", name, msgspec.to_builtins(state))
             except StoreError:
                 self._changed.setdefault(name, state)  # shown when the store is back

@@ -28,6 +28,7 @@ from streams.gaps import MISSED, dropped
 from streams.settings import Settings
 from streams.store import opened_store
 from streams.store.port import Count, Filter, Store
+from streams.web.health import used
 
 ALIVE = timedelta(seconds=15)
 BETWEEN_SECONDS = 3.0
@@ -201,16 +202,41 @@ def _workers(found: Status) -> Table:
     return table
 
 
+def _when(moment: object) -> str:
+    """To the minute, in UTC."""
+    return str(moment)[:16].replace("T", " ") if moment else "–"
+
+
+def _why(source: dict[str, Any]) -> str:
+    """The reason, when it is asked next, what was used of budgets, and the number of gaps."""
+    until, gaps = source.get("until"), len(source.get("gaps") or [])
+    parts = [str(source.get("reason", "")), f"next at {str(until)[11:19]} UTC" if until else ""]
+    parts += [*used(source), f"{gaps} gaps" if gaps else ""]
+    return "; ".join(one for one in parts if one)
+
+
 def _sources(found: Status) -> Table:
-    table = Table("source", "connector", "state", "posts", "dead", "why", box=None)
+    table = Table(
+        "source",
+        "connector",
+        "state",
+        "last post",
+        "posts",
+        "dead",
+        "gaps",
+        "used",
+        "why",
+        box=None,
+    )
     for source in found.sources:
         state = str(source.get("state", ""))
         table.add_row(
             source["id"],
             str(source.get("connector", "")),
             Text(state, _COLOURS.get(state, "")),
+            _when(source.get("last_post_at")),
             f"{source.get('posts', 0):,}",
             f"{source.get('dead', 0):,}",
-            Text(str(source.get("reason", ""))),
+            Text(_why(source)),
         )
     return table

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from connectors.letters import DeadLetter
 from connectors.post import utc_now
+from streams.source_gaps import Shade, shades
 from streams.store.port import Bucket, Count, Dimension, Page, Store
 from streams.web import charts
 from streams.web.filters import PARAMETERS, BadFilter, Parameter, Problem, Query, read
@@ -24,6 +25,8 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     step_seconds: int
     buckets: list[Bucket]
+    gaps: list[Shade] = []
+    """Stretches of this time in which a source gave nothing."""
 
 
 class Top(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +178,7 @@ async def over_time(request: Request) -> Response:
             until=until,
             step_seconds=int(step.total_seconds()),
             buckets=buckets,
+            gaps=await shades(store, since, until),
         )
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 import vl_convert
 
+from streams.source_gaps import Shade
 from streams.store.port import Bucket
 
 Theme = Literal["light", "dark"]
@@ -52,9 +53,15 @@ def step_for(span: timedelta) -> timedelta:
 
 
 def over_time(
-    buckets: Sequence[Bucket], *, since: datetime, until: datetime, step: timedelta
+    buckets: Sequence[Bucket],
+    *,
+    since: datetime,
+    until: datetime,
+    step: timedelta,
+    gaps: Sequence[Shade] = (),
 ) -> dict[str, Any]:
-    """Mentions over time, stacked by sentiment. Times are milliseconds since 1970."""
+    """Mentions over time, stacked by sentiment, over shaded stretches in which a source gave
+    nothing. Times are milliseconds since 1970."""
     edges = [{"t": _ms(moment), "e": _ms(moment), "lo": 0, "hi": 0} for moment in (since, until)]
     rows = [row for bucket in buckets for row in _stack(bucket, step)]
     return {
@@ -64,9 +71,37 @@ def over_time(
         "padding": {"left": 0, "right": 10, "top": 4, "bottom": 0},
         "autosize": {"type": "fit", "contains": "padding"},
         "data": {"values": [*edges, *rows]},  # the edges keep an empty start or end in sight
-        "mark": {"type": "rect", "tooltip": True},
-        "encoding": _encoding(has_data=bool(rows)),
+        **_drawn(gaps, since, until, has_data=bool(rows)),
     }
+
+
+def _drawn(
+    gaps: Sequence[Shade], since: datetime, until: datetime, *, has_data: bool
+) -> dict[str, Any]:
+    encoding = _encoding(has_data=has_data)
+    mark = {"type": "rect", "tooltip": True}
+    if not gaps:
+        return {"mark": mark, "encoding": encoding}
+    shaded = [
+        {
+            "t": _ms(max(gap.begins, since)),
+            "e": _ms(min(gap.ends, until)),
+            "source": gap.source,
+            "why": gap.reason,
+        }
+        for gap in gaps
+    ]
+    told = [
+        {"field": "source", "title": "posts may be missing from"},
+        {"field": "why", "title": "because"},
+    ]
+    shades = {
+        "data": {"values": shaded},
+        "mark": {**mark, "opacity": 0.3, "color": "#8a94a3"},
+        "encoding": {"tooltip": told},
+    }
+    along = {name: encoding.pop(name) for name in ("x", "x2")}
+    return {"encoding": along, "layer": [shades, {"mark": mark, "encoding": encoding}]}
 
 
 def _stack(bucket: Bucket, step: timedelta) -> list[dict[str, Any]]:

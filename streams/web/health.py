@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.base import Usage
 from connectors.letters import DeadLetter
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
@@ -42,6 +43,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     posts: int
     dead: int
     gaps: int
+    usage: list[str]
+    """What was used of each budget: "83 of 100 searches a day"."""
     last_post_at: datetime | None
 
 
@@ -133,8 +136,21 @@ def _source(key: str, told: dict[str, Any]) -> Source:
         posts=_whole(told.get("posts")),
         dead=_whole(told.get("dead")),
         gaps=len(gaps) if isinstance(gaps, list) else 0,
+        usage=used(told),
         last_post_at=_moment(told.get("last_post_at")),
     )
+
+
+def used(told: dict[str, Any]) -> list[str]:
+    """The budgets of a source's state, as sentences."""
+    found = []
+    for row in told.get("usage") or []:
+        try:
+            usage = msgspec.convert(row, Usage, strict=False)
+        except msgspec.ValidationError:
+            continue
+        found.append(f"{usage.used:g} of {usage.limit:g} {usage.what} a {usage.period}")
+    return found
 
 
 def _worker(key: str, told: dict[str, Any], now: datetime) -> Worker:

@@ -10,6 +10,7 @@ import msgspec
 from connectors.post import utc_now
 from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
+from streams.source_gaps import Shade, shades
 from streams.store.port import Bucket, Count, Dimension, Filter, Store
 from streams.web import charts
 from streams.web.cards import SAMPLE, Card, card
@@ -45,6 +46,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     step: timedelta
     totals: Count
     chart: dict[str, Any]
+    gaps: list[Shade]
+    """Stretches of time in which a source gave nothing."""
     cards: list[Card]
     older: str
     panels: dict[str, list[Count]]
@@ -78,11 +81,12 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
         found = await store.search(where, limit=PAGE)
     since, until = await window(store, where, now=now)
     step = charts.step_for(until - since)
-    buckets, panels, health_now, incidents = await asyncio.gather(
+    buckets, panels, health_now, incidents, gaps = await asyncio.gather(
         store.over_time(within(where, since, until), step=step),
         _panels(store, where),
         health(store, now=utc_now()),
         open_now(store),
+        shades(store, since, until),
     )
     drawn_until = _drawn_until(buckets, until, step, now=now, ahead=where.until == now + AHEAD)
     return View(
@@ -93,7 +97,8 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
         until=drawn_until,
         step=step,
         totals=total(buckets),
-        chart=charts.over_time(buckets, since=since, until=drawn_until, step=step),
+        chart=charts.over_time(buckets, since=since, until=drawn_until, step=step, gaps=gaps),
+        gaps=gaps,
         cards=[card(mention) for mention in found.mentions],
         older=_older(query, query.next_cursor(found.cursor, now), fell_back=fell_back),
         panels=panels,
