@@ -26,6 +26,7 @@ from connectors.errors import (
 )
 from connectors.post import decode, encode
 from connectors.registry import CONNECTORS, build
+from tests.contract.connectors import table
 from tests.contract.connectors.fixtures import FIXTURES
 from tests.contract.connectors.hooks import HOOKS
 from tests.contract.connectors.server import Answer, Manner, Server
@@ -85,6 +86,11 @@ def test_every_must_has_its_test() -> None:
     musts = re.findall(r"^(\d+)\. \*\*", DOC.read_text(encoding="utf-8"), re.MULTILINE)
     tests = {found.group(1) for name in globals() if (found := re.match(r"test_must_(\d+)_", name))}
     assert {f"{int(number):02}" for number in musts} == tests
+
+
+def test_the_table_of_sources_is_current() -> None:
+    remedy = "python -m tests.contract.connectors.table --write"
+    assert table.PAGE.read_text(encoding="utf-8") == table.page(), remedy
 
 
 def test_every_source_has_its_page() -> None:
