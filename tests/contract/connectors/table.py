@@ -21,7 +21,7 @@ _HEAD: Final = """# The contract, source by source
 
 Each source is held to each MUST of [connectors](connectors.md) by a test of its own, against a
 stand-in that speaks its protocol: `pytest tests/contract/test_connectors.py -k NAME`. A ✓ is such a
-test. Where a MUST can't apply, the number leads to the reason below.
+test. Where a MUST can't apply, a letter leads to the reason below.
 """
 _OFFLINE: Final = "it opens no connection"
 _OFFLINE_HOLDS: Final = frozenset({1, 3, 13, 19})
