@@ -81,7 +81,9 @@ def attacked(text: str, url: str) -> Brief:
         sources=[(text[:100], 3)],
         countries=[],
     )
-    one = incident(kind="rule", rule=text, author=text, topic=text, note=text, evidence=why)
+    one = incident(
+        kind="rule", rule=text, author=text, topic=text, resolved_by=text, source=text, evidence=why
+    )
     return Brief(incident=one, topic_name=text, base_url="https://veille.example.org")
 
 
