@@ -201,6 +201,12 @@ class Client:
         maintenance notice) is `Retriable`, as is JSON that does not parse."""
         return decode(await self.get(url, params=params))
 
+    def refusal(self, reply: Reply) -> ConnectorError:
+        """What `get` would have raised for this answer, had its status not been in `accept`."""
+        place, now = shown(reply.url), current_time(self._context)
+        error = status_error(reply.status, reply.headers, reply.body, place, now)
+        return _redacted(error, self._hidden_from(reply.url))
+
     def _judged(self, reply: Reply, accept: Collection[int], secrets: Collection[str]) -> Reply:
         now = current_time(self._context)
         self._closed_until = wait_asked(reply.headers, now) if used_up(reply.headers) else None

@@ -98,13 +98,18 @@ class Options:
 
     def seconds(self, name: str, low: float, high: float) -> float:
         """A number of seconds from `low` to `high`."""
+        return self.number(name, low, high, of="seconds")
+
+    def number(self, name: str, low: float, high: float, *, of: str = "") -> float:
+        """A number, broken or not, from `low` to `high`."""
         value = self._raw(name)
         try:
             number = float(value) if isinstance(value, str | int | float) else None
         except (ValueError, OverflowError):
             number = None
         if number is None or isinstance(value, bool) or not low <= number <= high:
-            raise self._bad(name, value, f"give a number of seconds from {low:g} to {high:g}")
+            unit = f" of {of}" if of else ""
+            raise self._bad(name, value, f"give a number{unit} from {low:g} to {high:g}")
         return number
 
     def many(self, name: str) -> list[str]:

@@ -18,6 +18,7 @@ _WHERE: Final[Mapping[str, str]] = {
     # Mass networks
     "bluesky": "connectors.bluesky:Bluesky",
     "mastodon": "connectors.mastodon:Mastodon",
+    "x": "connectors.x:X",
     # Video, photo, live
     # Thematic
     "hackernews": "connectors.hackernews:HackerNews",
