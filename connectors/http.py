@@ -6,6 +6,7 @@ A thin client over an `httpx` transport. It is not `httpx.AsyncClient`, which lo
 
 import asyncio
 import base64
+import dataclasses
 import importlib.metadata
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -46,13 +47,14 @@ _SLOW: Final = (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError)
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer. `url` is where it came from in the end; `moved_to` is set when every redirect on
-    the way was permanent (301, 308)."""
+    the way was permanent (301, 308). `place` is `url` as messages may show it."""
 
     status: int
     headers: httpx.Headers
     body: bytes
     url: str
     moved_to: str = ""
+    place: str = ""
 
 
 class Client:
@@ -115,13 +117,15 @@ class Client:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         accept: Collection[int] = (200,),
+        follow: bool = True,
     ) -> Reply:
-        """The answer to a GET whose status is in `accept`.
+        """The answer to a GET whose status is in `accept`; without `follow`, redirects are answers.
 
         Raises `NotAllowed`, `WaitUntil`, `Retriable` or `Fatal`, as `connectors.limits` says.
         A limit that the last answer used up raises `WaitUntil` before anything is sent.
         """
-        return await self._asked(_Ask("GET", headers or {}), url, params, accept)
+        ask = _Ask("GET", headers or {}, follow=follow)
+        return await self._asked(ask, url, params, accept)
 
     async def post(
         self,
@@ -140,7 +144,7 @@ class Client:
             kind, hidden = "application/x-www-form-urlencoded", _long_enough(form.values())
         else:
             content, kind, hidden = msgspec.json.encode(json), "application/json", []
-        ask = _Ask("POST", {"content-type": kind, **(headers or {})}, content, hidden)
+        ask = _Ask("POST", {"content-type": kind, **(headers or {})}, content, hidden, follow=False)
         return await self._asked(ask, url, params, accept)
 
     async def _asked(
@@ -149,7 +153,8 @@ class Client:
         now = current_time(self._context)
         if self._closed_until is not None and now < self._closed_until:
             raise WaitUntil(
-                f"{shown(url)}: the rate limit is used up until {self._closed_until:%H:%M:%S} UTC",
+                f"{_hide(shown(url), self._hidden_from(url))}: the rate limit is used up until"
+                f" {self._closed_until:%H:%M:%S} UTC",
                 self._closed_until,
             )
         hidden = [*self._hidden_from(url), *ask.hidden]
@@ -159,11 +164,11 @@ class Client:
         except ConnectorError as error:
             raise _redacted(error, hidden) from None
         except _SLOW:
-            raise Retriable(f"{shown(url)} did not answer in time") from None
+            raise Retriable(f"{_hide(shown(url), hidden)} did not answer in time") from None
         except _BROKEN as error:
             detail = line(str(error), limit=160) or type(error).__name__
-            detail = _hide(detail, hidden)
-            raise Retriable(f"{shown(url)}: the connection failed: {detail}") from None
+            said = _hide(f"{shown(url)}: the connection failed: {detail}", hidden)
+            raise Retriable(said) from None
         return self._judged(reply, accept, hidden)
 
     @asynccontextmanager
@@ -191,10 +196,11 @@ class Client:
         except ConnectorError as error:
             raise _redacted(error, hidden) from None
         except _SLOW:
-            raise Retriable(f"{shown(url)} did not answer in time") from None
+            raise Retriable(f"{_hide(shown(url), hidden)} did not answer in time") from None
         except _BROKEN as error:
-            detail = _hide(line(str(error), limit=160) or type(error).__name__, hidden)
-            raise Retriable(f"{shown(url)}: the connection failed: {detail}") from None
+            detail = line(str(error), limit=160) or type(error).__name__
+            said = _hide(f"{shown(url)}: the connection failed: {detail}", hidden)
+            raise Retriable(said) from None
 
     async def json(self, url: str, *, params: Mapping[str, str] | None = None) -> Any:
         """The JSON value that a GET gives. HTML in its place (a login page, a captcha, a
@@ -210,9 +216,9 @@ class Client:
     def _judged(self, reply: Reply, accept: Collection[int], secrets: Collection[str]) -> Reply:
         now = current_time(self._context)
         self._closed_until = wait_asked(reply.headers, now) if used_up(reply.headers) else None
-        if reply.status in accept:
-            return reply
         place = shown(reply.url)
+        if reply.status in accept:
+            return dataclasses.replace(reply, place=_hide(place, secrets))
         error = status_error(reply.status, reply.headers, reply.body, place, now)
         raise _redacted(error, secrets)
 
@@ -224,7 +230,7 @@ class Client:
             trusted = _origin(url) == origin
             reply = await self._send(url, ask, trusted=trusted)
             target = reply.headers.get("location", "")
-            redirected = reply.status in (301, 302, 303, 307, 308) and ask.method == "GET"
+            redirected = reply.status in (301, 302, 303, 307, 308) and ask.follow
             if not redirected or not target:
                 final = str(url) if moved and permanent else ""
                 return Reply(reply.status, reply.headers, reply.body, str(url), final)
@@ -276,6 +282,7 @@ class _Ask:
     headers: Mapping[str, str]
     content: bytes | None = None
     hidden: Collection[str] = ()
+    follow: bool = True
 
 
 async def _lines(
@@ -325,7 +332,7 @@ def decode(reply: Reply) -> Any:
             said = "a web page where JSON was expected (maintenance, login or captcha?)"
         else:
             said = f"JSON that can't be read: {line(str(error), limit=160)}"
-        raise Retriable(f"{shown(reply.url)} answered {said}") from None
+        raise Retriable(f"{reply.place or shown(reply.url)} answered {said}") from None
 
 
 def current_time(context: Context) -> datetime:

@@ -19,6 +19,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "bluesky": "connectors.bluesky:Bluesky",
     "mastodon": "connectors.mastodon:Mastodon",
     "x": "connectors.x:X",
+    "telegram": "connectors.telegram:Telegram",
     # Video, photo, live
     # Thematic
     "hackernews": "connectors.hackernews:HackerNews",

@@ -19,7 +19,7 @@ from connectors.post import decode, encode
 from connectors.receiving import BUSY, MOST_WAITING, Receiver, Request, listen
 from connectors.registry import CONNECTORS, build, receivers
 from streams.cli import app
-from tests.contract.connectors.hooks import HOOKS, SECRET, HookFixture
+from tests.contract.connectors.hooks import HOOKS, SECRET, UNSIGNED_BODIES, HookFixture
 from tests.contract.connectors.world import NOW, context
 
 DOC = Path(__file__).parents[2] / "docs" / "connectors.md"
@@ -122,7 +122,7 @@ def test_r3_what_is_not_signed_rightly_is_refused(hook: HookFixture, receiver: R
     assert tampered.body != body
     wrong = (
         (delivery(hook, body, "another secret"), 403),
-        (tampered, 403),
+        *([] if hook.name in UNSIGNED_BODIES else [(tampered, 403)]),
         (Request(path=PATH, body=body), 401),
         (Request(path=PATH, headers=dict.fromkeys(hook.signed(body), "ÿ"), body=body), 403),
         (Request(path=PATH, body=b"garbage"), 401),

@@ -36,6 +36,10 @@ class HookFixture(Protocol):
         ...
 
 
+UNSIGNED_BODIES = frozenset({"telegram"})
+"""Senders that show a fixed token: whether the body was changed on the way can't be told."""
+
+
 class WebhookFixture:
     """GitHub's way of signing, and a body of our own."""
 
@@ -70,4 +74,28 @@ class WebhookFixture:
         ]
 
 
-HOOKS: dict[str, HookFixture] = {one.name: one for one in (WebhookFixture(),)}
+class TelegramFixture:
+    """A webhook that was set with `secret_token`."""
+
+    name = "telegram"
+
+    def options(self) -> dict[str, Any]:
+        return {"mode": "webhook", "secret": SECRET}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        chat = {"id": -1001234567890, "title": "Tea News", "type": "channel"}
+        post = {"message_id": 10 + number, "chat": chat, "date": 1_780_311_600}
+        post["text"] = text or f"note {number}"
+        return json.dumps({"update_id": 900 + number, "channel_post": post}).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        return {"content-type": "application/json", "X-Telegram-Bot-Api-Secret-Token": secret}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        return None
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [{"listen": "everywhere"}, {"path": "hooks"}, {"secret": ""}]
+
+
+HOOKS: dict[str, HookFixture] = {one.name: one for one in (WebhookFixture(), TelegramFixture())}
