@@ -4,7 +4,7 @@ Both keep their state in the source's cursor, bounded: what has waited longest w
 anything is dropped first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -78,11 +78,13 @@ class Follow:
 
 
 class Recheck:
-    """Which posts are asked again, and when: an hour, a day and a week after they were published,
-    for their counts, and to see whether they are still there."""
+    """Which posts are asked again, and when: at each of the ages `after`, in seconds (an hour, a
+    day and a week), for their counts, and to see whether they are still there."""
 
-    def __init__(self, known: Any, *, most: int = 20_000) -> None:
-        self._most = most
+    def __init__(
+        self, known: Any, *, most: int = 20_000, after: Sequence[float] = REFRESH_AFTER
+    ) -> None:
+        self._most, self._after = most, tuple(after)
         self._due: dict[str, list[float]] = {}  # id: [due, published]
         if isinstance(known, Mapping):
             for name, row in known.items():
@@ -95,9 +97,9 @@ class Recheck:
         return {name: list(row) for name, row in self._due.items()}
 
     def add(self, name: str, published: datetime, now: datetime) -> None:
-        """A post that was seen; one older than a week is not asked again."""
+        """A post that was seen; one that is past its last age is not asked again."""
         born, at = published.timestamp(), now.timestamp()
-        following = next((born + after for after in REFRESH_AFTER if born + after > at), None)
+        following = self._next(born, at)
         if following is None:
             return
         self._due.setdefault(name, [following, born])
@@ -115,9 +117,17 @@ class Recheck:
         if row is None:
             return
         at = now.timestamp()
-        following = next((row[1] + after for after in REFRESH_AFTER if row[1] + after > at), None)
+        following = self._next(row[1], at)
         if following is not None:
             self._due[name] = [following, row[1]]
+
+    def published(self, name: str) -> float | None:
+        """Seconds since 1970, where the post is still to be asked."""
+        row = self._due.get(name)
+        return row[1] if row else None
+
+    def _next(self, born: float, at: float) -> float | None:
+        return next((born + age for age in self._after if born + age > at), None)
 
 
 def _row(row: object) -> bool:

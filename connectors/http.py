@@ -252,6 +252,8 @@ class Client:
             raise NotAllowed(f"{shown(str(url))} is not a web address")
         check_literal(url.host, _port(url), self._context.allow_hosts)
         headers = {**self._headers, **ask.headers, **(self._private if trusted else {})}
+        if not trusted:
+            headers.pop("authorization", None)
         if url.userinfo:
             headers["authorization"] = basic(url.username, url.password)
             url = url.copy_with(userinfo=b"")

@@ -20,6 +20,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "mastodon": "connectors.mastodon:Mastodon",
     "x": "connectors.x:X",
     "telegram": "connectors.telegram:Telegram",
+    "reddit": "connectors.reddit:Reddit",
     # Video, photo, live
     # Thematic
     "hackernews": "connectors.hackernews:HackerNews",
