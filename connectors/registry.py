@@ -21,6 +21,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "x": "connectors.x:X",
     "telegram": "connectors.telegram:Telegram",
     "reddit": "connectors.reddit:Reddit",
+    "tumblr": "connectors.tumblr:Tumblr",
     # Video, photo, live
     # Thematic
     "hackernews": "connectors.hackernews:HackerNews",
