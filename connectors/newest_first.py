@@ -64,15 +64,21 @@ class Read(Generic[Item]):
 
 
 async def read_back(
-    pages: AsyncIterator[Sequence[Entry[Item]]], anchors: Anchors, *, overlap: float = 0.0
+    pages: AsyncIterator[Sequence[Entry[Item]]],
+    anchors: Anchors,
+    *,
+    overlap: float = 0.0,
+    first: int = 1,
 ) -> Read[Item]:
     """Takes pages until one holds an item that is known, or older than the newest known by more
-    than `overlap` seconds; without anchors, the first alone. Holds all that it read in memory."""
+    than `overlap` seconds; without anchors, the `first` pages. Holds what it read in memory."""
     known = frozenset(anchors.names)
     fresh: dict[str, Entry[Item]] = {}
     again: list[Entry[Item]] = []
+    taken = 0
     async for page in pages:
-        met = not known
+        taken += 1
+        met = not known and taken >= first
         for entry in page:
             old = 0 < entry.at < anchors.newest - overlap
             met = met or entry.name in known or old

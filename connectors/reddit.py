@@ -58,6 +58,7 @@ class Reddit:
             Option("search", "Search all Reddit beside the subreddits: yes or no.", "no"),
             QUERIES,
             Option("recheck", "Ask again for posts that may be deleted: yes or no.", "yes"),
+            Option("backfill_pages", "Pages that the first start reads of a list, 1-50.", 10),
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -79,6 +80,7 @@ class Reddit:
         self._searches = (
             options.switch("search") or not self._subreddits or bool(options.many("queries"))
         )
+        self._first = options.whole("backfill_pages", 1, 50)
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
         client_id = options.text("client_id")
@@ -145,7 +147,9 @@ class Reddit:
         """What is new, then what was changed since `since` and shows on the same pages."""
         anchors = lists.get(name, Anchors())
         late = _LATE if params else 0.0
-        found = await read_back(self._pages(client, name, params), anchors, overlap=late)
+        found = await read_back(
+            self._pages(client, name, params), anchors, overlap=late, first=self._first
+        )
         if not found.whole and len(found.fresh) >= _REACH:
             now = http.current_time(self._context)
             begun = datetime.fromtimestamp(anchors.newest, UTC).isoformat()

@@ -50,6 +50,7 @@ class Tumblr:
             Option("api_key", "The app's OAuth consumer key.", "", required=True, secret=True),
             Option("tags", "Tags to follow; left out, the words and phrases of topics.", ()),
             Option("blogs", "Blogs to follow, such as staff or staff.tumblr.com.", ()),
+            Option("backfill_pages", "Pages that the first start reads of a list, 1-50.", 5),
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -67,6 +68,7 @@ class Tumblr:
         self._tags = [tag(name) for name in options.many("tags")]
         self._blogs = options.many("blogs")
         self._base = options.url("base_url") or _API
+        self._first = options.whole("backfill_pages", 1, 50)
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
         self._left_off = False
@@ -117,7 +119,7 @@ class Tumblr:
     ) -> AsyncIterator[Step]:
         anchors, self._left_off = lists.get(name, Anchors()), False
         pages = self._pages(client, name, quotas)
-        found = await read_back(pages, anchors, overlap=_LATE)
+        found = await read_back(pages, anchors, overlap=_LATE, first=self._first)
         if self._left_off and not found.whole:
             since = datetime.fromtimestamp(anchors.newest, UTC).isoformat()
             until = datetime.fromtimestamp(min(one.at for one in found.fresh), UTC).isoformat()

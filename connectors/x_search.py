@@ -42,7 +42,7 @@ class Search:
         place, gap = self._within_reach(place)
         if gap is not None:
             yield Step(gap=gap), place
-        params, token = self._params(query, place), ""
+        params, token, read_ids = self._params(query, place), "", set[str]()
         for _ in range(_MOST_PAGES):
             try:
                 page = await api.search({**params, **({"next_token": token} if token else {})})
@@ -53,9 +53,14 @@ class Search:
                 params, token = self._params(query, place), ""
                 yield Step(gap=gap), place
                 continue
-            for step in self.steps(page.items, page.whole, place.get("since", "")):
+            ids = _ids(page)
+            repeats = bool(ids) and read_ids.issuperset(ids)
+            read_ids.update(ids)
+            steps = self.steps(page.items, page.whole, place.get("since", ""))
+            for step in [] if repeats else steps:
                 yield step, place
-            token, place = page.next_token, _after(place, page, params.get("start_time", ""))
+            token = "" if repeats else page.next_token
+            place = _after(place, page, params.get("start_time", ""), last=not token)
             yield Step(), place
             if not token:
                 return
@@ -124,12 +129,16 @@ def _shown(since: datetime | None, place: Place) -> str:
     return since.isoformat() if since else place.get("since") or place.get("start", "")
 
 
-def _after(place: Place, page: Page, start: str) -> Place:
+def _ids(page: Page) -> list[str]:
+    return [one for item in page.items if (one := line(mapping(item).get("id"))).isdigit()]
+
+
+def _after(place: Place, page: Page, start: str, *, last: bool) -> Place:
     """The newest id is that of the first page; it counts once the last page is read."""
-    ids = [one for item in page.items if (one := line(mapping(item).get("id"))).isdigit()]
+    ids = _ids(page)
     told = line(mapping(page.whole.get("meta")).get("newest_id"))
     newest = place.get("newest") or (told if told.isdigit() else max(ids, key=int, default=""))
-    if not page.next_token:
+    if last:
         since = max(filter(None, (newest, place.get("since"))), key=int, default="")
         return {"since": since} if since else {}  # nothing yet: the start moves with the clock
     until = min(filter(None, (*ids, place.get("until"))), key=int, default="")

@@ -8,7 +8,7 @@ import pytest
 
 from connectors import http
 from connectors.base import Context
-from connectors.errors import NotAllowed, Retriable, WaitUntil
+from connectors.errors import ConnectorError, Fatal, NotAllowed, Retriable, WaitUntil
 from connectors.limits import wait_asked
 from tests.contract.connectors.server import Answer, Request, running
 from tests.contract.connectors.world import LOCAL, NOW, context
@@ -37,6 +37,48 @@ async def test_credentials_stay_with_the_first_host() -> None:
     async with http.Client(there, private={"authorization": "Bearer t0ken"}) as client:
         assert await client.json(f"{SITE}/a") == {"a": 1}
     assert ["authorization" in request.headers for request in seen] == [True, True, False]
+
+
+async def test_tokens_of_one_request_stay_with_the_first_host_too() -> None:
+    async with running(lambda _: Answer(body=b"{}")) as other:
+        moved = Answer(302, headers={"location": f"{other.url}/there"})
+        async with running(lambda _: moved) as first, http.Client(context({})) as client:
+            await client.get(first.url, headers={"authorization": "Bearer t", "x-kept": "1"})
+        sent = other.requests[0].headers
+        assert "authorization" not in sent
+        assert sent["x-kept"] == "1"
+        assert first.requests[0].headers["authorization"] == "Bearer t"
+
+
+async def test_redirects_may_be_answers() -> None:
+    moved = Answer(302, headers={"location": "/there"})
+    async with running(lambda _: moved) as server, http.Client(context({})) as client:
+        reply = await client.get(server.url, accept=(302,), follow=False)
+        assert (reply.status, reply.headers["location"]) == (302, "/there")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(404), Answer(body=b"["), Answer(manner="cut", body=b"12345678"), Answer(manner="hang")],
+)
+async def test_a_secret_in_a_path_is_hidden(answer: Answer) -> None:
+    async with running(lambda _: answer) as server:
+        client = http.Client(context({}), secrets=["t0ken-in-path"], seconds=0.3)
+        async with client:
+            with pytest.raises(ConnectorError) as caught:
+                await client.json(f"{server.url}/bott0ken-in-path/x")
+    assert "t0ken-in-path" not in str(caught.value)
+    assert "/bot***/x" in str(caught.value)
+
+
+async def test_an_accepted_refusal_is_told_as_any_other() -> None:
+    body = b'{"message": "no such t0ken-of-ours"}'
+    client = http.Client(context({}), secrets=["t0ken-of-ours"])
+    async with running(lambda _: Answer(403, body)) as server, client:
+        error = client.refusal(await client.get(server.url, accept=(403,)))
+    assert isinstance(error, Fatal)
+    assert "no such ***" in str(error)
 
 
 async def test_permanent_moves_are_told() -> None:

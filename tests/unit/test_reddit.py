@@ -114,6 +114,14 @@ async def test_a_deleted_anchor_loses_nothing() -> None:
     assert third.ids == []
 
 
+async def test_the_first_start_reads_the_pages_that_it_is_told_to() -> None:
+    items = [FIXTURE.item(number) for number in range(250)][::-1]
+    whole = await passed({"/r/tea/new": items}, recheck="no")
+    assert len(set(whole.ids)) == 250
+    assert not [step for step in whole.steps if step.gap]
+    assert len((await passed({"/r/tea/new": items}, backfill_pages=1)).ids) == 100
+
+
 async def test_when_all_anchors_are_gone_time_tells_where_to_stop() -> None:
     first = await passed({"/r/tea/new": [FIXTURE.item(30)]})
     later = [FIXTURE.item(number) for number in (32, 31)] + [FIXTURE.item(5)]

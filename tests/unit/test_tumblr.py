@@ -117,7 +117,8 @@ async def test_the_older_format(fields: dict[str, Any], text: str) -> None:
 async def test_pages_go_back_by_time_and_lose_nothing_within_a_second() -> None:
     world = World([FIXTURE.item(0)])
     async with FIXTURE.serve(world) as server:
-        first = await collect(Tumblr(context(FIXTURE.options(server.url))))
+        options = {**FIXTURE.options(server.url), "backfill_pages": 1}
+        first = await collect(Tumblr(context(options)))
         same = moment(3)
         world.items += [FIXTURE.item(number, at=same) for number in range(1, 16)]
         world.items += [FIXTURE.item(number) for number in range(16, 31)]
@@ -169,6 +170,7 @@ async def test_blogs() -> None:
 
     async with running(answer) as server:
         options = {"api_key": "k", "blogs": "gone, leaves.tumblr.com", "base_url": server.url}
+        options["backfill_pages"] = "1"
         result = await collect(Tumblr(context(options, on_note=notes.append)))
         paths = [request.path for request in server.requests]
     assert paths == ["/v2/blog/gone/posts", "/v2/blog/leaves.tumblr.com/posts"]

@@ -146,6 +146,16 @@ async def test_pages_end_and_since_stays_while_paging() -> None:
     assert "start_time" not in asked[0]
 
 
+async def test_a_page_that_repeats_ends_the_search() -> None:
+    page = found([FIXTURE.item(1)], {"max_results": "10"})
+    page["meta"]["next_token"] = "again"
+    async with running(lambda _: encoded(page)) as server:
+        result = await collect(X(context(FIXTURE.options(server.url))))
+        assert len(server.requests) == 2
+    assert len(result.ids) == 1
+    assert result.cursor["queries"]["tea"] == {"since": FIXTURE.item(1)["id"]}
+
+
 async def test_the_budget_stops_between_pages_and_what_is_left_is_read_later() -> None:
     world = World([FIXTURE.item(0) | {"id": snowflake(moment(1), n)} for n in range(150)])
     for item in world.items:
