@@ -20,6 +20,7 @@ from connectors.searches import Packed, Search, spaced_or, turn
 from connectors.text import line
 from connectors.x_api import Api, Budget, Prices
 from connectors.x_posts import Included, read
+from connectors.x_recheck import Again
 from connectors.x_search import Place
 from connectors.x_search import Search as Recent
 from connectors.x_stream import streamed, sync_rules
@@ -32,7 +33,8 @@ _SETTLED: Final = 60.0
 
 class X:
     """Cursor: `{"queries": {query: where it was left, see connectors.x_search}, "last": the query
-    asked last, "budget": what was used of the day and the month}`."""
+    asked last, "budget": what was used of the day and the month, "recheck": what is asked for
+    again}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="x",
@@ -48,6 +50,7 @@ class X:
             Option("backfill_hours", "How far back a query begins, 0-167 hours.", 1),
             Option("posts_a_day", "Posts read a day at most (UTC).", 2_000),
             Option("dollars_a_month", "US dollars spent a month at most (UTC).", 50),
+            Option("recheck", "Pay again to learn of deletions: yes or no.", "no"),
             Option("post_price", "US dollars that a post read costs.", 0.005),
             Option("user_price", "US dollars that an author read costs.", 0.010),
             BASE_URL,
@@ -66,6 +69,7 @@ class X:
         self._token = options.header("token")
         self._mode = options.choice("mode", ("search", "stream"))
         self._retweets = options.switch("retweets")
+        self._recheck = options.switch("recheck")
         self._base = options.url("base_url") or _API
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
@@ -80,7 +84,9 @@ class X:
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """One pass over every query; with `mode: stream`, then what comes until it is cut."""
         packed = searched(self._options, self._context, self._render, _LONGEST)
-        state = _State(mapping(cursor), packed)
+        state = _State(
+            mapping(cursor), packed, Again(mapping(cursor).get("recheck"), self._context)
+        )
         budget = Budget(
             self._context,
             state.budget,
@@ -98,6 +104,10 @@ class X:
             api = Api(client, self._base, budget, self._context)
             async for step in self._search(api, packed, state):
                 yield step
+            if self._recheck:
+                async for step in state.again.posts(api, self._recent):
+                    done = not (step.post or step.dead)
+                    yield Step(cursor=state.saved(budget)) if done else step
             if self._mode == "stream":
                 async for step in self._stream(api, packed, state):
                     yield step
@@ -120,6 +130,8 @@ class X:
         for one in turn(packed, state.last):
             query = one.query
             async for step, place in self._recent.posts(api, query, state.queries.get(query, {})):
+                if self._recheck and step.post:
+                    state.again.add(step.post)
                 if place != state.queries.get(query, {}) or not (step.post or step.dead):
                     state.queries[query] = place
                     state.last = query
@@ -143,6 +155,8 @@ class X:
                 whole = True
             if step is None:
                 continue
+            if self._recheck and step.post:
+                state.again.add(step.post)
             number = line(step.post.url).rpartition("/")[2] if step.post else ""
             if whole and number:
                 state.reached(number)
@@ -152,7 +166,8 @@ class X:
 class _State:
     """The cursor, opened."""
 
-    def __init__(self, cursor: dict[str, Any], packed: Sequence[Packed]) -> None:
+    def __init__(self, cursor: dict[str, Any], packed: Sequence[Packed], again: Again) -> None:
+        self.again = again
         known = mapping(cursor.get("queries"))
         self.queries: dict[str, Place] = {
             one.query: {k: v for k, v in place.items() if isinstance(v, str)}
@@ -173,4 +188,5 @@ class _State:
 
     def saved(self, budget: Budget) -> dict[str, Any]:
         """For a step. Queries no longer asked are let go."""
-        return {"queries": dict(self.queries), "last": self.last, "budget": budget.state}
+        saved = {"queries": dict(self.queries), "last": self.last, "budget": budget.state}
+        return {**saved, "recheck": self.again.state} if self.again.state else saved

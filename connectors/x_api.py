@@ -4,7 +4,7 @@ A read is paid by what comes back: the most that a page can cost is set aside be
 for, and what it did not cost is given back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -117,26 +117,42 @@ class Api:
         longer knows."""
         many = self.budget.page()
         try:
-            page = await self._page(f"{self.base}/2/tweets/search/recent", params, many)
+            asked = {**params, "max_results": str(many)}
+            page = await self._page(f"{self.base}/2/tweets/search/recent", asked)
         except ConnectorError:
             self.budget.came(many, 0, 0)
             raise
-        users = len(mappings(mapping(page.whole.get("includes")).get("users"), 1000))
-        self.budget.came(many, len(page.items), users)
+        self.budget.came(many, len(page.items), _users(page))
+        for problem in mappings(page.whole.get("errors"))[:1]:
+            said = _detail(problem)
+            self._context.on_note(f"x: some of what was asked for is missing: {said}")
         return page
 
-    async def _page(self, url: str, params: Mapping[str, str], many: int) -> Page:
-        asked = {**params, "max_results": str(many)}
-        reply = await self.client.get(url, params=asked, accept=(200, 400, 402, 403, 429))
+    async def lookup(self, numbers: Sequence[str], fields: Mapping[str, str]) -> Page:
+        """Posts by their ids, `MOST` at most and as many as the budget allows, paid. Its `errors`
+        name those that are not there any more."""
+        many = self.budget.page()
+        ids = ",".join(numbers[:many])
+        try:
+            page = await self._page(f"{self.base}/2/tweets", {**fields, "ids": ids})
+        except ConnectorError:
+            self.budget.came(many, 0, 0)
+            raise
+        self.budget.came(many, len(page.items), _users(page))
+        return page
+
+    async def _page(self, url: str, params: Mapping[str, str]) -> Page:
+        reply = await self.client.get(url, params=params, accept=(200, 400, 402, 403, 429))
         if reply.status != 200:
             raise self.refusal(reply)
         value = http.decode(reply)
         whole = mapping(value)
         items = whole.get("data", [])
-        if not isinstance(items, list) or not ("data" in whole or "meta" in whole):
+        missing = any(
+            "resource_id" in one or "value" in one for one in mappings(whole.get("errors"))
+        )
+        if not isinstance(items, list) or not ("data" in whole or "meta" in whole or missing):
             raise Retriable(f"{http.shown(url)} answered {_said(whole) or 'neither data nor meta'}")
-        for problem in mappings(whole.get("errors"))[:1]:
-            self._context.on_note(f"x: some of what was asked for is missing: {_detail(problem)}")
         return Page(items, whole)
 
     def refusal(self, reply: http.Reply) -> ConnectorError:
@@ -168,6 +184,10 @@ def raise_in_stream(value: dict[str, Any], now: datetime) -> None:
         until = datetime.fromtimestamp(now.timestamp() + 60, UTC)
         raise WaitUntil(f"x: the stream is open elsewhere: {said}", until)
     raise Retriable(f"x: the stream was closed: {said}")
+
+
+def _users(page: Page) -> int:
+    return len(mappings(mapping(page.whole.get("includes")).get("users"), 1000))
 
 
 def _problem(body: bytes) -> dict[str, Any]:

@@ -279,6 +279,44 @@ async def test_no_credits_left() -> None:
     assert "Remedy" in str(error)
 
 
+async def test_deletions_are_noticed_where_they_are_paid_for() -> None:
+    world = World([FIXTURE.item(number) for number in range(3)])
+    clock = [NOW.timestamp()]
+
+    def answer(request: Request) -> Answer:
+        if not request.path.endswith("/2/tweets"):
+            return encoded(found(world.items, request.query))
+        kept = {item["id"]: item for item in world.items}
+        asked = request.query["ids"].split(",")
+        return encoded(
+            {
+                "data": [kept[number] for number in asked if number in kept],
+                "errors": [
+                    {"resource_id": number, "value": number, "title": "Not Found Error"}
+                    for number in asked
+                    if number not in kept
+                ],
+            }
+        )
+
+    async with running(answer) as server:
+        options = {**FIXTURE.options(server.url), "recheck": "yes"}
+        source = X(context(options, clock=lambda: clock[0]))
+        first = await collect(source)
+        gone = world.items.pop(1)
+        clock[0] += 86_400
+        second = await collect(source, first.cursor)
+        third = await collect(source, second.cursor)
+        lookups = [r for r in server.requests if r.path.endswith("/2/tweets")]
+    states = {step.post.id: step.post for step in second.steps if step.post}
+    assert len(lookups) == 1
+    assert states[f"x:{gone['id']}"].state == "deleted"
+    assert states[f"x:{gone['id']}"].created_at == moment(1)
+    assert states[f"x:{gone['id']}"].text == ""
+    assert len(states) == 3
+    assert third.ids == []
+
+
 async def test_topics_are_pushed_down() -> None:
     asked = (Search(("green tea",), ("t",)), Search(("oolong", "cup"), ("u",)))
     async with FIXTURE.serve(World()) as server:
