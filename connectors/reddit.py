@@ -177,9 +177,10 @@ class Reddit:
             children = data.get("children")
             entries = [self._entry(one) for one in children] if isinstance(children, list) else []
             yield [entry for entry in entries if entry is not None]
-            after = line(data.get("after"))
-            if not after or not entries:
+            following = line(data.get("after"))
+            if following in ("", after) or not entries:
                 return
+            after = following
 
     def _entry(self, child: object) -> Entry[Item] | None:
         """None for what is no post: "more" of a tree, or the subreddits that a wrong name finds."""
