@@ -5,11 +5,11 @@ and confirms what the passes before it brought to safety. See docs/connectors/te
 """
 
 import contextlib
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -36,6 +36,7 @@ from connectors.text import line
 
 _API: Final = "https://api.telegram.org"
 _WEB: Final = "https://t.me"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9:_-]*")
 _KEPT: Final = timedelta(hours=24)
 _RESTARTS: Final = timedelta(days=6.5)
 """After a week without updates their numbers begin anew, at random."""
@@ -90,7 +91,7 @@ class Telegram:
         self._bot = Bot(context, base or _API, self._token)
         self._previews = Previews(context, base or _WEB, channels, rest)
         self._albums: OrderedDict[str, str] = OrderedDict()
-        if not self._token.replace(":", "").replace("-", "").replace("_", "").isascii():
+        if not _TOKEN.fullmatch(self._token):
             raise BadSettings("telegram: 'token' is (hidden); give it as @BotFather wrote it")
         if self._mode == "webhook" and not self._secret:
             raise BadSettings("telegram: set 'secret': without it, anyone could send posts")
@@ -109,7 +110,7 @@ class Telegram:
         async with http.Client(
             self._context,
             contact=self._contact,
-            secrets=[self._token, quote(self._token)],
+            secrets=[self._token],
             seconds=self._timeout + self._wait,
         ) as client:
             if self._token:

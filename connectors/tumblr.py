@@ -165,6 +165,7 @@ class Tumblr:
         if kind == "tag":
             params["tag"] = which
         else:
+            params["reblog_info"] = "true"
             url = f"{self._base}/v2/blog/{quote(which, safe='')}/posts"
         for quota in quotas:
             quota.spend()
