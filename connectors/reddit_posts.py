@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from connectors import times
+from connectors.anchors import with_addresses
 from connectors.fields import count, mapping, mappings
 from connectors.markup import decode_entities
 from connectors.post import Author, Engagement, Kind, Post
@@ -100,7 +101,7 @@ def _text(kind: str, data: dict[str, Any]) -> tuple[str, bool]:
     if isinstance(rendered, str) and rendered.strip():
         # Without raw_json the markup itself is escaped.
         markup = decode_entities(rendered) if rendered.lstrip().startswith("&lt;") else rendered
-        return plain(markup, html=True)
+        return plain(with_addresses(markup), html=True)
     if raw:
         return plain(raw, html=False)
     for original in mappings(data.get("crosspost_parent_list"))[:1]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from connectors import http, times
+from connectors.anchors import with_addresses
 from connectors.base import Context, Step
 from connectors.errors import Refused, SkipItem
 from connectors.fields import mapping
@@ -34,7 +35,6 @@ _PHOTO: Final = re.compile(
     r"tgme_widget_message_photo_wrap[^>]*background-image:\s*url\((?:'|&#39;|&quot;)?([^')&]+)"
 )
 _HASHTAG: Final = re.compile(r'<a href="\?q=%23[^"]*"[^>]*>(#[^<]+)</a>')
-_ANCHOR: Final = re.compile(r'<a [^>]*href="(https?://[^"]+)"[^>]*>(.*?)</a>', re.DOTALL)
 _COUNT: Final = re.compile(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([KMB]?)\s*")
 _FACTORS: Final = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 
@@ -116,7 +116,7 @@ def read(name: str, markup: str, now: datetime) -> Post:
         raise ValueError(f"message {name} has no date")
     channel, _, number = name.partition("/")
     body = _body(markup)
-    text, truncated = plain(_ANCHOR.sub(_whole, body), html=True)
+    text, truncated = plain(with_addresses(body), html=True)
     forwarded, reply = _FORWARDED.search(markup), _REPLY.search(markup)
     owner, views = _NAME.search(markup), _VIEWS.search(markup)
     photos = (link(decode_entities(found)) for found in _PHOTO.findall(markup))
@@ -168,12 +168,3 @@ def _body(markup: str) -> str:
                 return markup[found.end() : each.start()]
         return markup[found.end() :]
     return ""
-
-
-def _whole(found: re.Match[str]) -> str:
-    """A link behind words, with its address after them."""
-    address, shown = decode_entities(found.group(1)), line(found.group(2), html=True)
-    bare = address.partition("://")[2].rstrip("/")
-    if shown.rstrip("/").endswith(bare) or shown.startswith(("#", "@")):
-        return found.group(0)
-    return f"{found.group(0)} ({found.group(1)})"

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors import times
+from connectors.anchors import with_addresses
 from connectors.fields import count, mapping, mappings
 from connectors.post import Author, Engagement, Post
 from connectors.text import line, link, plain, tag
@@ -87,7 +88,7 @@ def _texts(item: dict[str, Any]) -> Iterator[str]:
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{name} is of type {type(value).__name__}")
         if value and not (name == "body" and mappings(item.get("dialogue"))):
-            yield plain(value, html=True)[0]
+            yield plain(with_addresses(value), html=True)[0]
     for said in mappings(item.get("dialogue"), 1000):
         label, phrase = line(said.get("label"), html=True), said.get("phrase")
         yield f"{label} {plain(phrase, html=True)[0] if isinstance(phrase, str) else ''}".strip()
