@@ -28,6 +28,7 @@ _WHERE: Final[Mapping[str, str]] = {
     # News and co-edited
     "rss": "connectors.rss:Rss",
     # Reviews
+    "appstore": "connectors.appstore:AppStore",
     # Open doors
     "file": "connectors.file:File",
     "webhook": "connectors.webhook:Webhook",
