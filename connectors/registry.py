@@ -24,6 +24,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "tumblr": "connectors.tumblr:Tumblr",
     # Video, photo, live
     # Thematic
+    "stackexchange": "connectors.stackexchange:StackExchange",
     "hackernews": "connectors.hackernews:HackerNews",
     # News and co-edited
     "rss": "connectors.rss:Rss",
@@ -60,6 +61,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "email": "imap",
         "hn": "hackernews",
         "websub": "rss",
+        "stackoverflow": "stackexchange",
     }
 )
 """Other names that people write."""
