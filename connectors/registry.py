@@ -29,6 +29,8 @@ _WHERE: Final[Mapping[str, str]] = {
     # News and co-edited
     "rss": "connectors.rss:Rss",
     # Reviews
+    "googleplay": "connectors.googleplay:GooglePlay",
+    "googlebusiness": "connectors.googlebusiness:GoogleBusiness",
     "appstore": "connectors.appstore:AppStore",
     # Open doors
     "file": "connectors.file:File",

@@ -47,6 +47,8 @@ OFFLINE = ("file", "sample")
 PUSHED = ("webhook",)
 NETWORK = [name for name in CONNECTORS if name not in (*OFFLINE, *PUSHED)]
 SECRET = "s3cret-0f-the-source"
+# Google leaves out lists that are empty: an empty object is how it says that there is no review.
+EMPTY_OBJECT_IS_AN_ANSWER = ("googlebusiness", "googleplay")
 
 
 @pytest.fixture(params=NETWORK)
@@ -244,7 +246,8 @@ async def test_must_09_malformed_bodies(
     world.fault = Answer(body=body)
     result = await collect(connector(fixture, server.url))
     dead = [step.dead for step in result.steps if step.dead is not None]
-    assert result.error is not None or dead
+    if body != b"{}" or fixture.name not in EMPTY_OBJECT_IS_AN_ANSWER:
+        assert result.error is not None or dead
     assert result.ids == []
 
 
