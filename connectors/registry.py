@@ -32,6 +32,8 @@ _WHERE: Final[Mapping[str, str]] = {
     "googleplay": "connectors.googleplay:GooglePlay",
     "googlebusiness": "connectors.googlebusiness:GoogleBusiness",
     "appstore": "connectors.appstore:AppStore",
+    "trustpilot": "connectors.trustpilot:Trustpilot",
+    "yandexmarket": "connectors.yandexmarket:YandexMarket",
     # Open doors
     "file": "connectors.file:File",
     "webhook": "connectors.webhook:Webhook",
