@@ -24,6 +24,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "tumblr": "connectors.tumblr:Tumblr",
     # Video, photo, live
     # Thematic
+    "discourse": "connectors.discourse:Discourse",
     "stackexchange": "connectors.stackexchange:StackExchange",
     "hackernews": "connectors.hackernews:HackerNews",
     # News and co-edited
