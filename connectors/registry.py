@@ -25,6 +25,7 @@ _WHERE: Final[Mapping[str, str]] = {
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",
+    "lemmy": "connectors.lemmy:Lemmy",
     "stackexchange": "connectors.stackexchange:StackExchange",
     "hackernews": "connectors.hackernews:HackerNews",
     # News and co-edited
