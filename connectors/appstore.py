@@ -148,7 +148,7 @@ def _entries(reply: http.Reply) -> list[Any]:
 
     Raises `Retriable` for what is no feed.
     """
-    if reply.body[:512].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<?xml"):
+    if reply.body[:512].lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"<?xml", b"<feed")):
         return _xml_entries(reply)
     said = mapping(http.decode(reply))
     feed = said.get("feed")

@@ -25,6 +25,7 @@ _WHERE: Final[Mapping[str, str]] = {
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",
+    "lastfm": "connectors.lastfm:LastFm",
     "lemmy": "connectors.lemmy:Lemmy",
     "stackexchange": "connectors.stackexchange:StackExchange",
     "hackernews": "connectors.hackernews:HackerNews",
@@ -68,6 +69,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "hn": "hackernews",
         "websub": "rss",
         "stackoverflow": "stackexchange",
+        "last.fm": "lastfm",
     }
 )
 """Other names that people write."""
