@@ -52,7 +52,7 @@ class AppStore:
         self._lists = [
             f"{country}/{app}"
             for country in _countries(options.many("countries"))
-            for app in _apps(options.many("apps"))
+            for app in options.numbers("apps", prefix="id")
         ]
         self._format = options.choice("format", ("json", "xml"))
         self._backfill = options.whole("backfill", 1, _PAGES * _PAGE)
@@ -221,12 +221,3 @@ def _countries(codes: list[str]) -> list[str]:
     if not codes:
         raise BadSettings("appstore: 'countries' is empty; give codes such as us, fr")
     return [code.lower() for code in codes]
-
-
-def _apps(numbers: list[str]) -> list[str]:
-    for number in numbers:
-        if not number.removeprefix("id").isdigit():
-            raise BadSettings(
-                f"appstore: 'apps' has {number!r:.60}; give the number in the page's address"
-            )
-    return [number.removeprefix("id") for number in numbers]

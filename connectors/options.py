@@ -124,6 +124,17 @@ class Options:
         cleaned = (self._printable(name, part.strip()) for part in parts)
         return list(dict.fromkeys(part for part in cleaned if part))
 
+    def numbers(self, name: str, *, prefix: str = "") -> list[str]:
+        """Ids that are numbers, as digits: one, a list, or text with commas between. `prefix` may
+        stand before each, and goes."""
+        value = self._raw(name)
+        parts = value.split(",") if isinstance(value, str) else value
+        each = parts if isinstance(parts, list | tuple) else [parts]
+        found = [str(part).strip().removeprefix(prefix) for part in each if part != ""]
+        if any(isinstance(part, bool) for part in each) or not all(map(_is_digits, found)):
+            raise self._bad(name, value, "give numbers, with commas between")
+        return list(dict.fromkeys(found))
+
     def pairs(self, name: str) -> dict[str, Any]:
         """A mapping, or its short form `field=column,field=column` of the command line."""
         given = self._raw(name) or {}
@@ -219,6 +230,10 @@ def searched(
             "(`veille topics searches` shows what is asked for)"
         )
     return packed
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _without_secrets(url: str) -> str:

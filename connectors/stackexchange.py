@@ -17,7 +17,7 @@ from connectors.fields import mapping
 from connectors.options import BASE_URL, CONTACT, QUERIES, TIMEOUT, Options, searched
 from connectors.post import Post
 from connectors.searches import single, turn
-from connectors.stackexchange_api import API, Api
+from connectors.stackexchange_api import API, PAGE, Api
 from connectors.stackexchange_items import post_of
 from connectors.stackexchange_pass import Pass
 from connectors.text import line
@@ -46,7 +46,9 @@ class StackExchange:
             Option("tags", "With mode: search, only questions under one of these tags.", ()),
             Option("key", "Key of an application, from stackapps.com.", "", secret=True),
             Option("calls", "Calls a day; 0 is 300, or 10,000 with a key.", 0),
-            Option("days", "How many days back the first start reads.", 7),
+            Option(
+                "backfill", "How many of the latest items of a list the first start reads.", 100
+            ),
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -62,7 +64,7 @@ class StackExchange:
         self._tags = options.many("tags")
         self._key = options.text("key")
         self._calls = options.whole("calls", 0, 1_000_000) or (_KEYED if self._key else _KEYLESS)
-        self._days = options.whole("days", 0, 3_650)
+        self._backfill = options.whole("backfill", 1, PAGE)
         self._base = options.url("base_url") or API
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
@@ -81,7 +83,7 @@ class StackExchange:
                 key=self._key,
                 calls=self._calls,
             )
-            one = Pass(self._context, api, known, self._days)
+            one = Pass(self._context, api, known, self._backfill)
             for site in self._sites:
                 for name, path, params in self._lists(site, one.last.get(site, "")):
                     async for step in one.new(site, name, path, params, follow=self._searches):

@@ -1,6 +1,6 @@
 """One pass over Stack Exchange: what is new in a list, and what is looked at again."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,14 +19,13 @@ _MOST_PAGES: Final = 25  # what may be asked without a key
 _IDS: Final = 100
 _SPARE: Final = 0.3
 _OVERLAP: Final = 120.0  # seconds by which lists may lag
-_DAY: Final = 86_400.0
 
 
 class Pass:
     """One pass's state, all of which goes into the cursor."""
 
-    def __init__(self, context: Context, api: Api, known: Mapping[str, Any], days: int) -> None:
-        self._context, self._api, self._days = context, api, days
+    def __init__(self, context: Context, api: Api, known: Mapping[str, Any], backfill: int) -> None:
+        self._context, self._api, self._backfill = context, api, backfill
         self._lists = {k: list(v) for k, v in mapping(known.get("lists")).items() if _kept(v)}
         self._follow = Follow(known.get("follow"))
         self._recheck = Recheck(known.get("recheck"))
@@ -45,42 +44,50 @@ class Pass:
     async def new(
         self, site: str, name: str, path: str, params: Mapping[str, str], *, follow: bool
     ) -> AsyncIterator[Step]:
-        """What a list holds since it was read last, page by page, oldest first."""
-        now = http.current_time(self._context)
-        since = now.timestamp() - self._days * _DAY
-        newest, seen = self._lists.get(f"{site} {name}", [since, {}])
-        begin, number = newest - (_OVERLAP if seen else 0.0), 1
+        """What a list holds since it was read last, page by page, oldest first; the first time,
+        one page of the latest."""
+        whole = f"{site} {name}"
+        asked = {**params, "site": site, "sort": "creation"}
+        if whole not in self._lists:
+            latest = {"order": "desc", "pagesize": str(self._backfill)}
+            items, _ = await self._api.items(path, path, {**asked, **latest})
+            for step in self._take(site, whole, items[::-1], follow=follow):
+                yield step
+            yield Step(cursor=self.state)
+            return
+        begin, number = self._lists[whole][0] - _OVERLAP, 1
         while True:
-            asked = {
-                **params,
-                "site": site,
-                "sort": "creation",
-                "order": "asc",
-                "fromdate": str(max(0, int(begin))),
-                "page": str(number),
-            }
-            items, more = await self._api.items(path, path, asked)
-            found = False
-            for item in items:
-                step = self._step(site, item)
-                post = step.post
-                if post is None or post.id not in seen:
-                    yield step
-                if post is None:
-                    continue
-                at = post.created_at.timestamp()
-                found = found or post.id not in seen
-                seen[post.id] = at
-                newest = max(newest, at)
-                self._watch(site, post, follow=follow)
-            seen = {id_: at for id_, at in seen.items() if at >= newest - _OVERLAP}
-            self._lists[f"{site} {name}"] = [newest, seen]
+            later = {"order": "asc", "fromdate": str(max(0, int(begin))), "page": str(number)}
+            items, more = await self._api.items(path, path, {**asked, **later})
+            steps = self._take(site, whole, items, follow=follow)
+            for step in steps:
+                yield step
             yield Step(cursor=self.state)
             number += 1
-            if not more or (not found and number > _MOST_PAGES):
+            if not more or (not steps and number > _MOST_PAGES):
                 return
             if number > _MOST_PAGES:
-                begin, number = newest, 1
+                begin, number = self._lists[whole][0], 1
+
+    def _take(self, site: str, whole: str, items: Iterable[Any], *, follow: bool) -> list[Step]:
+        """The steps of items that were not seen; the list is then read up to the newest."""
+        now = http.current_time(self._context).timestamp()
+        newest, seen = self._lists.get(whole, [0.0, {}])
+        steps = []
+        for item in items:
+            step = self._step(site, item)
+            post = step.post
+            if post is not None:
+                if post.id in seen:
+                    continue
+                seen[post.id] = post.created_at.timestamp()
+                newest = max(newest, seen[post.id])
+                self._watch(site, post, follow=follow)
+            steps.append(step)
+        newest = newest or now
+        kept = {name: at for name, at in seen.items() if at >= newest - _OVERLAP}
+        self._lists[whole] = [newest, kept]
+        return steps
 
     def _watch(self, site: str, post: Post, *, follow: bool) -> None:
         now = http.current_time(self._context)

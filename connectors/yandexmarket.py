@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from connectors import http, newest, times
 from connectors.base import Context, Cursor, Option, Spec, Step
-from connectors.errors import BadSettings, Retriable, WaitUntil
+from connectors.errors import Retriable, WaitUntil
 from connectors.fields import count, mapping, mappings
 from connectors.limits import wait_asked
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
@@ -56,12 +56,7 @@ class YandexMarket:
     def __init__(self, context: Context) -> None:
         options = Options(self.spec, context.options)
         self._context = context
-        self._businesses = options.many("businesses")
-        for number in self._businesses:
-            if not number.isdigit():
-                raise BadSettings(
-                    f"yandexmarket: 'businesses' has {number!r:.80}; give the number of the cabinet"
-                )
+        self._businesses = options.numbers("businesses")
         self._key = options.header("key")
         self._backfill = options.whole("backfill", 1, 100_000)
         self._base = options.url("base_url") or _API

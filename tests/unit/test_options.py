@@ -40,6 +40,12 @@ def test_lists_and_numbers_from_text() -> None:
     assert options().seconds("number", 0, 9) == 5.0
 
 
+@pytest.mark.parametrize("value", [7, "7", [7], "id7, 7,", ["id7", 7]])
+def test_ids_that_are_numbers(value: object) -> None:
+    assert options(list=value).numbers("list", prefix="id") == ["7"]
+    assert options().numbers("list") == []
+
+
 @pytest.mark.parametrize(
     ("name", "value", "read"),
     [
@@ -52,6 +58,9 @@ def test_lists_and_numbers_from_text() -> None:
         ("number", "nan", lambda o: o.seconds("number", 0, 9)),
         ("on", 1, lambda o: o.switch("on")),
         ("list", 5, lambda o: o.many("list")),
+        ("list", "7a", lambda o: o.numbers("list")),
+        ("list", [True], lambda o: o.numbers("list")),
+        ("list", {"a": 1}, lambda o: o.numbers("list")),
         ("address", "ftp://a.example", lambda o: o.url("address")),
         ("address", "http://[", lambda o: o.url("address")),
         ("address", "http://a b", lambda o: o.url("address")),

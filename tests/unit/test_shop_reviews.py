@@ -112,7 +112,7 @@ async def test_a_420_is_waited_for() -> None:
 
 
 def test_bad_settings_are_named() -> None:
-    with pytest.raises(BadSettings, match="'businesses' has 'shop'"):
+    with pytest.raises(BadSettings, match="'businesses' is 'shop'; give numbers"):
         YandexMarket(context({"businesses": "shop", "key": "k"}))
     for kind in (Trustpilot, YandexMarket):
         with pytest.raises(BadSettings, match="set 'key'"):

@@ -67,7 +67,8 @@ async def test_a_backoff_is_obeyed_for_its_method_and_survives_a_restart() -> No
         return answered([FIXTURE.item(1)], more=True, backoff=30)
 
     async with running(answer) as server:
-        first = await collect(source(server.url, clock=clock))
+        begun = {"lists": {"stackoverflow tea": [NOW.timestamp() - 9_000, {}]}}
+        first = await collect(source(server.url, clock=clock), begun)
         again = await collect(source(server.url, clock=clock), first.cursor)
         assert len(server.requests) == 1
         clock.now += timedelta(seconds=31)
@@ -125,10 +126,23 @@ async def test_a_quota_that_others_used_up_is_believed() -> None:
     assert isinstance(second.error, WaitUntil)
 
 
+async def test_the_first_start_reads_one_page_of_the_latest() -> None:
+    items = [FIXTURE.item(n, at=NOW - timedelta(days=900 - n)) for n in range(300)]
+    async with FIXTURE.serve(World(items)) as server:
+        one = source(server.url, backfill=40)
+        first = await collect(one)
+        items.append(FIXTURE.item(500))
+        second = await collect(one, first.cursor)
+        assert len(server.requests) == 2
+    assert first.ids == [f"stackexchange:stackoverflow/{100 + n}" for n in range(260, 300)]
+    assert second.ids == ["stackexchange:stackoverflow/600"]
+
+
 async def test_more_than_25_pages_are_asked_by_time() -> None:
     items = [FIXTURE.item(n, at=NOW - timedelta(seconds=4000 - n)) for n in range(2_700)]
     async with FIXTURE.serve(World(items)) as server:
-        result = await collect(source(server.url))
+        begun = {"lists": {"stackoverflow tea": [NOW.timestamp() - 9_000, {}]}}
+        result = await collect(source(server.url), begun)
         pages = [int(request.query["page"]) for request in server.requests]
     assert len(set(result.ids)) == len(result.ids) == 2_700
     assert max(pages) == 25
