@@ -12,8 +12,16 @@ import feedparser
 
 from connectors import http, newest, times
 from connectors.base import Context, Cursor, Option, Spec, Step
-from connectors.errors import BadSettings, Refused, Retriable
+from connectors.errors import (
+    BadSettings,
+    ConnectorError,
+    Fatal,
+    Refused,
+    Retriable,
+    WaitUntil,
+)
 from connectors.fields import count, mapping, mappings
+from connectors.limits import status_error
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
 from connectors.post import Author, Engagement, Place, Post, Rating
 from connectors.text import line, link, plain
@@ -21,6 +29,7 @@ from connectors.text import line, link, plain
 _API: Final = "https://itunes.apple.com"
 _PAGES: Final = 10
 _PAGE: Final = 50
+_REST: Final = timedelta(minutes=15)
 _OVERLAP: Final = timedelta(days=3)  # reviews wait for their approval
 
 
@@ -90,17 +99,31 @@ class AppStore:
                 f"/sortBy=mostRecent/{self._format}"
             )
             try:
-                reply = await client.get(url)
+                reply = await client.get(url, accept=(200, 403))
             except Refused as error:
-                if number > 1 and " 400" in str(error):
+                if number > 1:
                     return  # a page behind the last
-                raise
+                if len(self._lists) == 1:
+                    raise
+                self._context.on_note(f"{name} can't be read: {error}")
+                return
+            if reply.status == 403:
+                raise self._turned_away(reply)
             entries = _entries(reply)
             if not entries:
                 if number == 1:
                     self._context.on_note(f"{name}: the feed came empty; nothing is concluded")
                 return
             yield entries
+
+    def _turned_away(self, reply: http.Reply) -> ConnectorError:
+        """Apple answers 403 without a word to whoever asks too often."""
+        now = http.current_time(self._context)
+        place = http.shown(reply.url)
+        error = status_error(reply.status, reply.headers, reply.body, place, now)
+        if isinstance(error, Fatal) and f"{place} answered 403;" in str(error):
+            return WaitUntil(f"{place} answered 403: asked too often?", now + _REST)
+        return error
 
     def _post(self, name: str, entry: Any) -> Post | None:
         fields = mapping(entry)

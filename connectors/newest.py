@@ -24,7 +24,7 @@ from connectors.text import line
 BACKFILL: Final = Option(
     "backfill", "How many of the latest items of each list the first start reads.", 200
 )
-_MOST_KNOWN: Final = 1_000
+_MOST_KNOWN: Final = 500
 _MOST_PAGES: Final = 200
 
 Pages = AsyncGenerator[Sequence[Any], None]

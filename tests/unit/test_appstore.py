@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.appstore import AppStore
-from connectors.errors import BadSettings
+from connectors.errors import BadSettings, Refused, WaitUntil
 from tests.contract.connectors.fixtures.appstore import AppStoreFixture
 from tests.contract.connectors.fixtures.shared import moment
 from tests.contract.connectors.server import Answer, Request, running
@@ -133,6 +133,32 @@ async def test_a_quiet_feed_costs_one_request_and_several_countries_are_read() -
         paths = [request.path for request in server.requests[asked:]]
     assert second.ids == []
     assert [path.split("/")[1] for path in paths] == ["us", "fr"]
+
+
+async def test_a_403_without_a_reason_is_waited_for() -> None:
+    async with running(lambda _: Answer(403, b"<html>Forbidden")) as server:
+        error = (await collect(AppStore(context(FIXTURE.options(server.url))))).error
+    assert isinstance(error, WaitUntil)
+    assert error.moment == NOW + timedelta(minutes=15)
+
+
+async def test_a_country_without_the_app_holds_no_other_back() -> None:
+    notes: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/fr/"):
+            return Answer(404)
+        return Answer(body=feed(FIXTURE.item(1)) if "page=1/" in request.path else b'{"feed": {}}')
+
+    async with running(answer) as server:
+        options = {**FIXTURE.options(server.url), "countries": "fr, us"}
+        result = await collect(AppStore(context(options, on_note=notes.append)))
+        alone = {**FIXTURE.options(server.url), "countries": "fr"}
+        refused = (await collect(AppStore(context(alone)))).error
+    assert result.error is None
+    assert result.ids == ["appstore:9001"]
+    assert "fr/1234" in notes[0]
+    assert isinstance(refused, Refused)
 
 
 def test_bad_settings_are_named() -> None:
