@@ -17,7 +17,8 @@ from connectors.text import line
 
 _MOST_PAGES: Final = 25  # what may be asked without a key
 _IDS: Final = 100
-_SPARE: Final = 0.3
+_SPARE, _PACE = 0.3, 0.9
+_DAY: Final = 86_400.0
 _OVERLAP: Final = 120.0  # seconds by which lists may lag
 
 
@@ -170,7 +171,10 @@ class Pass:
         yield Step(cursor=self.state)
 
     def _spare(self) -> bool:
-        return self._api.quota.left > _SPARE * self._api.quota.limit
+        """Whether the day's calls go slower than the day, and enough is left for what is new."""
+        quota = self._api.quota
+        rest = (quota.ends - http.current_time(self._context)).total_seconds() / _DAY
+        return quota.left > quota.limit * max(_SPARE, _PACE * rest)
 
     def _step(self, site: str, item: Any) -> Step:
         fields = mapping(item)

@@ -226,3 +226,17 @@ async def test_threads_are_followed_counts_refreshed_and_deletions_told() -> Non
         ("900", "comment"),
     ]
     assert gone[0].created_at == moment(1)
+
+
+async def test_what_is_looked_at_again_leaves_the_days_calls_to_what_is_new() -> None:
+    clock, asked = Clock(), list[str]()
+    cursor: Any = None
+    async with running(thread(asked, lambda: False)) as server:
+        for hour in range(12):
+            clock.now = NOW + timedelta(hours=hour)
+            result = await collect(source(server.url, clock=clock, calls=24), cursor)
+            assert result.error is None
+            cursor = result.cursor
+    searches = [path for path in asked if path.startswith("search")]
+    assert len(searches) == 12
+    assert len(asked) > 18
