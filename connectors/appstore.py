@@ -100,13 +100,10 @@ class AppStore:
             )
             try:
                 reply = await client.get(url, accept=(200, 403))
-            except Refused as error:
+            except Refused:
                 if number > 1:
                     return  # a page behind the last
-                if len(self._lists) == 1:
-                    raise
-                self._context.on_note(f"{name} can't be read: {error}")
-                return
+                raise
             if reply.status == 403:
                 raise self._turned_away(reply)
             entries = _entries(reply)

@@ -16,7 +16,7 @@ import msgspec
 
 from connectors import http
 from connectors.base import Context, Cursor, Gap, Option, Step
-from connectors.errors import SkipItem
+from connectors.errors import Refused, SkipItem
 from connectors.fields import mapping
 from connectors.post import Post, encode
 from connectors.text import line
@@ -157,16 +157,24 @@ async def read_lists(
     overlap: timedelta,
     out_of_reach: str = "",
 ) -> AsyncIterator[Step]:
-    """One pass over each list, with the cursor `{list: state}` after each.
+    """One pass over each list, with the cursor `{list: state}` after each. A list that the source
+    refuses is noted and holds no other back; where all are refused, that is raised.
 
     `out_of_reach` says why items are lost where the source lists nothing that was read before;
     empty where a list may simply forget.
     """
-    state = dict(mapping(cursor))
-    for name in lists:
+    state, names, refused = dict(mapping(cursor)), list(lists), 0
+    for name in names:
         newest = Newest(context, name, state.get(name), backfill=backfill, overlap=overlap)
-        async for step in newest.steps(pages(name), read):
-            yield step
+        try:
+            async for step in newest.steps(pages(name), read):
+                yield step
+        except Refused as error:
+            refused += 1
+            if refused == len(names):
+                raise
+            context.on_note(f"{name} can't be read: {error}")
+            continue
         state[name] = newest.state
         gap = None
         if newest.missed and out_of_reach:

@@ -172,3 +172,22 @@ async def test_errors_by_their_name(why: str, kind: type[Exception], status: int
         error = (await collect(Lemmy(context(FIXTURE.options(server.url))))).error
     assert type(error) is kind
     assert why in str(error)
+
+
+async def test_a_community_that_went_holds_no_other_back() -> None:
+    notes: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/site"):
+            return encoded(SITE)
+        if request.query["community_name"] == "gone":
+            return Answer(404, b'{"error": "couldnt_find_community"}')
+        found = {"posts": [FIXTURE.item(1)]} if "/post/" in request.path else {"comments": []}
+        return encoded(found)
+
+    async with running(answer) as server:
+        options = {**FIXTURE.options(server.url), "communities": "gone, tea"}
+        result = await collect(Lemmy(context(options, on_note=notes.append)))
+    assert result.error is None
+    assert result.ids == ["lemmy:https://lemmy.example/post/1"]
+    assert [note.split(" can't")[0] for note in notes] == ["posts gone", "comments gone"]
