@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 import feedparser
 
-from connectors import http, newest, times
+from connectors import http, listings, times
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import (
     BadSettings,
@@ -34,7 +34,7 @@ _OVERLAP: Final = timedelta(days=3)  # reviews wait for their approval
 
 
 class AppStore:
-    """Cursor: `{"country/app": state of connectors.newest}`."""
+    """Cursor: `{"country/app": state of connectors.listings}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="appstore",
@@ -46,7 +46,7 @@ class AppStore:
             Option("apps", "Numbers of apps: 310633997 in …/app/id310633997.", (), required=True),
             Option("countries", "Two-letter codes of storefronts.", ("us",)),
             Option("format", "Which feed to read: json or xml.", "json"),
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -74,7 +74,7 @@ class AppStore:
         async with http.Client(
             self._context, contact=self._contact, seconds=self._timeout
         ) as client:
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 cursor,
                 self._lists,
@@ -89,9 +89,9 @@ class AppStore:
 
     def reread(self, raw: bytes) -> Post:
         """The post of a review that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
-    async def _pages(self, client: http.Client, name: str) -> newest.Pages:
+    async def _pages(self, client: http.Client, name: str) -> listings.Pages:
         country, app = name.split("/")
         for number in range(1, _PAGES + 1):
             url = (

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from connectors import http, newest
+from connectors import http, listings
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.discourse_posts import Numbers, post_of
 from connectors.errors import ConnectorError, Retriable, WaitUntil
@@ -31,7 +31,7 @@ _JUDGED: Final = (200, 401, 403, 404, 429)
 
 
 class Discourse:
-    """Cursor: `{"latest" or query: state of connectors.newest}`."""
+    """Cursor: `{"latest" or query: state of connectors.listings}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="discourse",
@@ -46,7 +46,7 @@ class Discourse:
             Option("key", "API key, with username.", "", secret=True),
             Option("username", "The user that the key acts as.", ""),
             Option("user_key", "A user's own API key, instead of the two above.", "", secret=True),
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -87,7 +87,7 @@ class Discourse:
             if self._searches:
                 packed = searched(self._options, self._context, single, _LONGEST_QUERY)
                 lists = [one.query for one in packed]
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 {name: known[name] for name in lists if name in known},
                 lists,
@@ -105,13 +105,13 @@ class Discourse:
 
     def reread(self, raw: bytes) -> Post:
         """The post of an item that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
     def _post(self, name: str, item: Any) -> Post | None:
         now = http.current_time(self._context)
         return post_of(self._host, self._site, item, self._numbers, now)
 
-    async def _latest(self, client: http.Client, known: dict[str, Any]) -> newest.Pages:
+    async def _latest(self, client: http.Client, known: dict[str, Any]) -> listings.Pages:
         """Pages of the latest posts. One that is empty is not the end: older forums give the posts
         of fifty numbers, which may all be hidden."""
         before, empty = 0, 0
@@ -131,7 +131,9 @@ class Discourse:
             if before <= 0 or empty > _MOST_EMPTY:
                 return
 
-    async def _found(self, client: http.Client, query: str, known: dict[str, Any]) -> newest.Pages:
+    async def _found(
+        self, client: http.Client, query: str, known: dict[str, Any]
+    ) -> listings.Pages:
         """Pages of what a search finds and was not known, with the whole text of each."""
         since = known.get("newest")
         terms = f"{query} order:latest"

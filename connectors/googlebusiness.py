@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
-from connectors import http, newest, times
+from connectors import http, listings, times
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import BadSettings
 from connectors.fields import count, mapping
@@ -31,7 +31,7 @@ _REMEDY: Final = (
 
 
 class GoogleBusiness:
-    """Cursor: `{location: state of connectors.newest}`."""
+    """Cursor: `{location: state of connectors.listings}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="googlebusiness",
@@ -42,7 +42,7 @@ class GoogleBusiness:
         options=(
             Option("locations", "Places: accounts/1/locations/2.", (), required=True),
             *ACCESS,
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -76,7 +76,7 @@ class GoogleBusiness:
             secrets=self._google.secrets,
             seconds=self._timeout,
         ) as client:
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 cursor,
                 self._places,
@@ -90,9 +90,9 @@ class GoogleBusiness:
 
     def reread(self, raw: bytes) -> Post:
         """The post of a review that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
-    async def _pages(self, client: http.Client, place: str) -> newest.Pages:
+    async def _pages(self, client: http.Client, place: str) -> listings.Pages:
         params = {"pageSize": "50", "orderBy": "updateTime desc"}
         while True:
             said = await self._google.json(client, f"{self._base}/v4/{place}/reviews", params)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from connectors import http, newest, times
+from connectors import http, listings, times
 from connectors.base import Context, Cursor, Gap, Option, Spec, Step
 from connectors.errors import BadSettings
 from connectors.fields import count, mapping, mappings
@@ -34,7 +34,7 @@ _REMEDY: Final = (
 
 
 class GooglePlay:
-    """Cursor: `{"lists": {app: state of connectors.newest}, "asked": {app: seconds since 1970 of
+    """Cursor: `{"lists": {app: state of connectors.listings}, "asked": {app: seconds since 1970 of
     the last pass}, "quota": {app: state}}`."""
 
     spec: ClassVar[Spec] = Spec(
@@ -46,7 +46,7 @@ class GooglePlay:
         options=(
             Option("apps", "Packages of one's own apps: org.example.app.", (), required=True),
             *ACCESS,
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -90,7 +90,7 @@ class GooglePlay:
                     limit=_PER_HOUR,
                     period="hour",
                 )
-                steps = newest.read_lists(
+                steps = listings.read_lists(
                     self._context,
                     lists,
                     [app],
@@ -112,9 +112,9 @@ class GooglePlay:
 
     def reread(self, raw: bytes) -> Post:
         """The post of a review that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
-    async def _pages(self, client: http.Client, quota: Quota, app: str) -> newest.Pages:
+    async def _pages(self, client: http.Client, quota: Quota, app: str) -> listings.Pages:
         url = f"{self._base}/androidpublisher/v3/applications/{quote(app)}/reviews"
         params = {"maxResults": "100"}
         while True:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
-from connectors import http, newest
+from connectors import http, listings
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import (
     BadSettings,
@@ -36,7 +36,7 @@ _CREDENTIALS: Final = (4, 9, 10, 13, 14, 26)
 
 
 class LastFm:
-    """Cursor: `{"plays": {user: state of connectors.newest}, "measured": {name: day}}`."""
+    """Cursor: `{"plays": {user: state of connectors.listings}, "measured": {name: day}}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="lastfm",
@@ -50,7 +50,7 @@ class LastFm:
             Option("artists", "Artists whose figures are read each day.", ()),
             Option("tracks", "Tracks likewise, as `artist - title`.", ()),
             Option("tags", "Tags likewise.", ()),
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -81,7 +81,7 @@ class LastFm:
         async with http.Client(
             self._context, contact=self._contact, secrets=[self._key], seconds=self._timeout
         ) as client:
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 plays,
                 self._users,
@@ -107,12 +107,12 @@ class LastFm:
 
     def reread(self, raw: bytes) -> Post:
         """The post of a play that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._play, raw)
+        return listings.reread(self._play, raw)
 
     def _play(self, user: str, item: Any) -> Post | None:
         return play_of(user, item, http.current_time(self._context))
 
-    async def _pages(self, client: http.Client, user: str, known: dict[str, Any]) -> newest.Pages:
+    async def _pages(self, client: http.Client, user: str, known: dict[str, Any]) -> listings.Pages:
         params = {"method": "user.getRecentTracks", "user": user, "limit": str(_PAGE)}
         since = known.get("newest")
         if isinstance(since, int | float):

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from connectors import http, newest
+from connectors import http, listings
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import ConnectorError, Fatal, Refused, Retriable, WaitUntil
 from connectors.fields import count, mapping, mappings
@@ -30,7 +30,7 @@ _LISTS: Final = ("items", "results", "search", "posts", "comments")
 
 class Lemmy:
     """Cursor: `{"posts", "comments", either and a community, or query: state of
-    connectors.newest}`."""
+    connectors.listings}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="lemmy",
@@ -45,7 +45,7 @@ class Lemmy:
             QUERIES,
             Option("api", "v3, v4, or auto: as the instance's version says.", "auto"),
             Option("token", "Token of an account, where the instance is private.", "", secret=True),
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -85,7 +85,7 @@ class Lemmy:
         ) as client:
             await self._greet(client)
             lists = self._lists()
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 {name: known[name] for name in lists if name in known},
                 lists,
@@ -99,7 +99,7 @@ class Lemmy:
 
     def reread(self, raw: bytes) -> Post:
         """The post of an item that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
     def _post(self, name: str, item: Any) -> Post | None:
         return post_of(self._instance, item, http.current_time(self._context))
@@ -143,7 +143,9 @@ class Lemmy:
                 found[f"{kind} {community}".strip()] = (path, {**order, "type_": every, **only})
         return found
 
-    async def _pages(self, client: http.Client, path: str, params: dict[str, str]) -> newest.Pages:
+    async def _pages(
+        self, client: http.Client, path: str, params: dict[str, str]
+    ) -> listings.Pages:
         """Pages by number in v3; in v4 by the mark that the page before gives."""
         number, asked = 1, dict(params)
         while True:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from connectors import http, newest, times
+from connectors import http, listings, times
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import Fatal, Refused, Retriable
 from connectors.fields import count, mapping
@@ -28,7 +28,7 @@ _UNIT: Final = re.compile(r"[0-9a-f]{24}")
 
 
 class Trustpilot:
-    """Cursor: `{"lists": {unit: state of connectors.newest}, "units": {domain: id}, "recheck",
+    """Cursor: `{"lists": {unit: state of connectors.listings}, "units": {domain: id}, "recheck",
     "quota"}`."""
 
     spec: ClassVar[Spec] = Spec(
@@ -41,7 +41,7 @@ class Trustpilot:
             Option("businesses", "Domains, or ids of business units.", (), required=True),
             Option("key", "API key.", "", required=True, secret=True),
             Option("languages", "Only reviews in these languages: en, fr.", ()),
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -87,7 +87,7 @@ class Trustpilot:
                     quota.spend()
                     state["units"][name] = await self._unit(client, name)
             units = [str(state["units"][name]) for name in self._businesses]
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 state["lists"],
                 units,
@@ -109,7 +109,7 @@ class Trustpilot:
 
     def reread(self, raw: bytes) -> Post:
         """The post of a review that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
     def _kept(self, step: Step, state: dict[str, Any], recheck: Recheck, quota: Quota) -> Step:
         """The step, its cursor the whole state where it has one."""
@@ -135,7 +135,7 @@ class Trustpilot:
             raise Retriable(f"trustpilot gave no id for {name:.80}")
         return unit
 
-    async def _pages(self, client: http.Client, quota: Quota, unit: str) -> newest.Pages:
+    async def _pages(self, client: http.Client, quota: Quota, unit: str) -> listings.Pages:
         params = {"perPage": str(_PAGE), "orderBy": "createdat.desc"}
         if self._languages:
             params["language"] = ",".join(self._languages)

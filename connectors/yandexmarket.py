@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from connectors import http, newest, times
+from connectors import http, listings, times
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import Retriable, WaitUntil
 from connectors.fields import count, mapping, mappings
@@ -31,7 +31,7 @@ _PARTS: Final = (
 
 
 class YandexMarket:
-    """Cursor: `{"lists": {business: state of connectors.newest}, "quota"}`."""
+    """Cursor: `{"lists": {business: state of connectors.listings}, "quota"}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="yandexmarket",
@@ -42,7 +42,7 @@ class YandexMarket:
         options=(
             Option("businesses", "Numbers of one's own businesses.", (), required=True),
             Option("key", "Api-Key with the scope communication.", "", required=True, secret=True),
-            newest.BACKFILL,
+            listings.BACKFILL,
             BASE_URL,
             CONTACT,
             TIMEOUT,
@@ -77,7 +77,7 @@ class YandexMarket:
             secrets=[self._key],
             seconds=self._timeout,
         ) as client:
-            steps = newest.read_lists(
+            steps = listings.read_lists(
                 self._context,
                 lists,
                 self._businesses,
@@ -95,11 +95,11 @@ class YandexMarket:
 
     def reread(self, raw: bytes) -> Post:
         """The post of a review that could not be read before. Raises `ValueError`."""
-        return newest.reread(self._post, raw)
+        return listings.reread(self._post, raw)
 
     async def _pages(
         self, client: http.Client, quota: Quota, business: str, known: Any
-    ) -> newest.Pages:
+    ) -> listings.Pages:
         url = f"{self._base}/v2/businesses/{business}/goods-feedback"
         params = {"limit": str(_PAGE)}
         since = mapping(known).get("newest")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import Context, Step
-from connectors.newest import Newest, Pages, read_lists, reread
+from connectors.listings import Listing, Pages, read_lists, reread
 from connectors.post import Engagement, Post
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -38,14 +38,14 @@ async def paged(items: Sequence[Any], size: int, asked: list[int]) -> Pages:
         yield latest[start : start + size]
 
 
-async def look(newest: Newest, items: Sequence[Any], size: int = 10) -> tuple[list[Step], int]:
+async def look(listing: Listing, items: Sequence[Any], size: int = 10) -> tuple[list[Step], int]:
     asked: list[int] = []
-    steps = [step async for step in newest.steps(paged(items, size, asked), read)]
+    steps = [step async for step in listing.steps(paged(items, size, asked), read)]
     return steps, len(asked)
 
 
-def one_list(known: Any = None, backfill: int = 20, overlap: float = 5) -> Newest:
-    return Newest(CONTEXT, "a", known, backfill=backfill, overlap=timedelta(seconds=overlap))
+def one_list(known: Any = None, backfill: int = 20, overlap: float = 5) -> Listing:
+    return Listing(CONTEXT, "a", known, backfill=backfill, overlap=timedelta(seconds=overlap))
 
 
 def ids(steps: Sequence[Step]) -> list[str]:
@@ -53,27 +53,27 @@ def ids(steps: Sequence[Step]) -> list[str]:
 
 
 async def test_the_first_pass_reads_so_many_and_the_next_what_is_new() -> None:
-    newest = one_list()
-    steps, asked = await look(newest, [item(n) for n in range(100)])
+    listing = one_list()
+    steps, asked = await look(listing, [item(n) for n in range(100)])
     assert ids(steps) == [f"x:{n}" for n in range(80, 100)]
     assert asked == 2
-    steps, asked = await look(one_list(newest.state), [item(n) for n in range(125)])
+    steps, asked = await look(one_list(listing.state), [item(n) for n in range(125)])
     assert ids(steps) == [f"x:{n}" for n in range(100, 125)]
     assert asked == 4
 
 
 async def test_an_item_filed_a_little_earlier_is_found() -> None:
-    newest = one_list()
-    await look(newest, [item(n) for n in range(0, 100, 2)])
-    steps, _ = await look(one_list(newest.state), [item(n) for n in (*range(0, 100, 2), 95, 41)])
+    listing = one_list()
+    await look(listing, [item(n) for n in range(0, 100, 2)])
+    steps, _ = await look(one_list(listing.state), [item(n) for n in (*range(0, 100, 2), 95, 41)])
     assert ids(steps) == ["x:95"]
 
 
 async def test_another_text_is_an_edit_and_other_counts_are_not() -> None:
-    newest = one_list()
-    await look(newest, [item(1), item(2)])
+    listing = one_list()
+    await look(listing, [item(1), item(2)])
     changed = [item(1, at=9, text="new"), item(2, likes=4)]
-    steps, _ = await look(newest, changed)
+    steps, _ = await look(listing, changed)
     counts, edit = (step.post for step in steps)
     assert edit is not None
     assert counts is not None
@@ -82,26 +82,26 @@ async def test_another_text_is_an_edit_and_other_counts_are_not() -> None:
     assert edit.created_at == first + timedelta(seconds=1)
     assert edit.updated_at == first + timedelta(seconds=9)
     assert (counts.state, counts.engagement.likes) == ("live", 4)
-    again, _ = await look(one_list(newest.state), changed)
+    again, _ = await look(one_list(listing.state), changed)
     assert again == []
 
 
 async def test_what_is_gone_is_told_where_it_was_seen() -> None:
-    newest = one_list()
-    await look(newest, [item(1)])
+    listing = one_list()
+    await look(listing, [item(1)])
     gone = [item(n, text="", state="deleted") for n in (1, 2)]
-    steps, _ = await look(newest, gone)
+    steps, _ = await look(listing, gone)
     (post,) = (step.post for step in steps)
     assert post is not None
     assert (post.id, post.state) == ("x:1", "deleted")
 
 
 async def test_an_unreadable_item_is_told_once_and_can_be_read_again() -> None:
-    newest = one_list()
-    steps, _ = await look(newest, [item(1), item(-1)])
+    listing = one_list()
+    steps, _ = await look(listing, [item(1), item(-1)])
     (dead,) = (step.dead for step in steps if step.dead)
     assert "no id" in str(dead)
-    steps, _ = await look(one_list(newest.state), [item(1), item(-1)])
+    steps, _ = await look(one_list(listing.state), [item(1), item(-1)])
     assert steps == []
     assert reread(lambda name, value: read(name, {**value, "id": 5}), dead.raw).id == "x:5"
 

@@ -1,8 +1,9 @@
-"""Lists that a source gives newest first: what of them is new, changed, or out of reach.
+"""Lists that show the newest first and whose items change: the new, the edited, the unreachable.
 
-Pages are read until one ends before what was read last time; what was found goes out oldest
-first. What is listed again with other words is an edit, whatever the source calls it, and keeps
-the time at which it was first published.
+`connectors.newest_first` pages back to what is known. Here pages are read on over a time in which
+items may come late or change, and each is compared with what was read: what is listed again with
+other words is an edit, whatever the source calls it, and keeps the time at which it was first
+published.
 """
 
 import contextlib
@@ -43,7 +44,7 @@ class _Row:
     whole: str = ""
 
 
-class Newest:
+class Listing:
     """One list. Items filed more than `overlap` before the newest that was read are not looked
     for.
 
@@ -165,9 +166,9 @@ async def read_lists(
     """
     state, names, refused = dict(mapping(cursor)), list(lists), 0
     for name in names:
-        newest = Newest(context, name, state.get(name), backfill=backfill, overlap=overlap)
+        listing = Listing(context, name, state.get(name), backfill=backfill, overlap=overlap)
         try:
-            async for step in newest.steps(pages(name), read):
+            async for step in listing.steps(pages(name), read):
                 yield step
         except Refused as error:
             refused += 1
@@ -175,10 +176,10 @@ async def read_lists(
                 raise
             context.on_note(f"{name} can't be read: {error}")
             continue
-        state[name] = newest.state
+        state[name] = listing.state
         gap = None
-        if newest.missed and out_of_reach:
-            since, until = (moment.isoformat() for moment in newest.missed)
+        if listing.missed and out_of_reach:
+            since, until = (moment.isoformat() for moment in listing.missed)
             gap = Gap(since=since, until=until, reason=f"{name}: {out_of_reach}")
         yield Step(gap=gap, cursor=dict(state))
 
