@@ -5,8 +5,10 @@ Values may be of their YAML type or text (`--set urls=A,B` gives text).
 
 import difflib
 import ipaddress
+import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -40,8 +42,8 @@ class Options:
 
     def __init__(self, spec: Spec, values: Mapping[str, Any]) -> None:
         self._spec = spec
-        self._values = values
         self._known = {option.name: option for option in spec.options}
+        self._values = values = self._with_secrets(values)
         for name in values:
             if name not in self._known:
                 raise self._unknown(str(name))
@@ -53,6 +55,23 @@ class Options:
     def source(self) -> str:
         """The name of the connector whose settings these are."""
         return self._spec.name
+
+    def _with_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`token_env` names a variable that holds the secret `token`, `token_file` a file."""
+        found = dict(values)
+        for option in self._spec.options:
+            ways = [way for way in (f"{option.name}_env", f"{option.name}_file") if way in found]
+            if not option.secret or not ways:
+                continue
+            if len(ways) > 1 or found.get(option.name):
+                raise BadSettings(
+                    f"{self._spec.name}: '{option.name}' is set twice. Remedy: keep one of"
+                    f" {', '.join([option.name, *ways])}"
+                )
+            place = str(found.pop(ways[0]))
+            read = _variable if ways[0].endswith("_env") else _file
+            found[option.name] = read(f"{self._spec.name}: '{ways[0]}'", place)
+        return found
 
     def text(self, name: str) -> str:
         """A single piece of text, without the blanks around it."""
@@ -234,6 +253,24 @@ def searched(
 
 def _is_digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
+
+
+def _variable(setting: str, name: str) -> str:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise BadSettings(f"{setting}: the variable {name:.80} is not set. Remedy: set it")
+    return value
+
+
+def _file(setting: str, path: str) -> str:
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise BadSettings(f"{setting}: {path:.200}: {why}. Remedy: a file of one line") from None
+    if not value:
+        raise BadSettings(f"{setting}: {path:.200} is empty. Remedy: a file of one line")
+    return value
 
 
 def _without_secrets(url: str) -> str:

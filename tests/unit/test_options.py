@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +79,41 @@ def test_secrets_are_hidden() -> None:
     with pytest.raises(BadSettings) as caught:
         options(address="ftp://me:s3cret@a.example/x?key=s3cret").url("address")
     assert "s3cret" not in str(caught.value)
+
+
+SECRETIVE = Spec(
+    name="quiet",
+    door="",
+    sees="",
+    needs="",
+    limits="",
+    options=(
+        Option("token", "Who we are.", "", required=True, secret=True),
+        Option("city", "", ""),
+    ),
+)
+
+
+def test_secrets_come_from_variables_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIET_TOKEN", " from-env\n")
+    assert Options(SECRETIVE, {"token_env": "QUIET_TOKEN"}).text("token") == "from-env"
+    path = tmp_path / "token"
+    path.write_text("from-file\n", encoding="utf-8")
+    assert Options(SECRETIVE, {"token_file": str(path)}).text("token") == "from-file"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"token_env": "NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE is not set"),
+        ({"token_file": "/nowhere/at/all"}, "/nowhere/at/all: No such file"),
+        ({"token_env": "A", "token_file": "b"}, "set twice"),
+        ({"token_env": "A", "token": "b"}, "set twice"),
+        ({"token": "x", "city_env": "A"}, "there is no setting 'city_env'"),
+    ],
+)
+def test_secrets_that_cant_be_had_are_explained(values: dict[str, str], said: str) -> None:
+    with pytest.raises(BadSettings, match=said):
+        Options(SECRETIVE, values)
