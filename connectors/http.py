@@ -222,6 +222,13 @@ class Client:
         error = status_error(reply.status, reply.headers, reply.body, place, now)
         raise _redacted(error, secrets)
 
+    def refusal(self, reply: Reply) -> ConnectorError:
+        """The error that an answer means which was accepted for its reason to be read."""
+        now = current_time(self._context)
+        place = shown(reply.url)
+        error = status_error(reply.status, reply.headers, reply.body, place, now)
+        return _redacted(error, self._hidden_from(reply.url))
+
     async def _follow(self, url: httpx.URL, ask: "_Ask") -> Reply:
         origin = _origin(url)
         permanent = True

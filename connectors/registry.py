@@ -23,6 +23,8 @@ _WHERE: Final[Mapping[str, str]] = {
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
     # Video, photo, live
+    "youtube": "connectors.youtube:YouTube",
+    "twitch": "connectors.twitch:Twitch",
     # Thematic
     "discourse": "connectors.discourse:Discourse",
     "lastfm": "connectors.lastfm:LastFm",

@@ -1,5 +1,6 @@
 """WebSockets for connectors: checked addresses, bounded messages, errors named by recovery."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -23,6 +24,8 @@ from connectors.transport import tls
 
 MAX_MESSAGE: Final = 2 * 1024 * 1024
 _CONNECT_SECONDS: Final = 10.0
+_MUTE: Final = logging.Logger("websocket", logging.CRITICAL + 1)
+"""The library would log whole addresses and messages, tokens included."""
 
 
 @asynccontextmanager
@@ -51,6 +54,7 @@ async def opened(
             user_agent_header=http.user_agent(contact),
             open_timeout=seconds,
             close_timeout=2.0,
+            logger=_MUTE,
             **extra,
         ) as connection:
             yield connection
