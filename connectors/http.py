@@ -162,7 +162,7 @@ class Client:
             async with asyncio.timeout(self._seconds):
                 reply = await self._follow(_parsed(url, params), ask)
         except ConnectorError as error:
-            raise _redacted(error, hidden) from None
+            raise redacted(error, hidden) from None
         except _SLOW:
             raise Retriable(f"{_hide(shown(url), hidden)} did not answer in time") from None
         except _BROKEN as error:
@@ -194,7 +194,7 @@ class Client:
             finally:
                 await response.aclose()
         except ConnectorError as error:
-            raise _redacted(error, hidden) from None
+            raise redacted(error, hidden) from None
         except _SLOW:
             raise Retriable(f"{_hide(shown(url), hidden)} did not answer in time") from None
         except _BROKEN as error:
@@ -220,14 +220,14 @@ class Client:
         if reply.status in accept:
             return dataclasses.replace(reply, place=_hide(place, secrets))
         error = status_error(reply.status, reply.headers, reply.body, place, now)
-        raise _redacted(error, secrets)
+        raise redacted(error, secrets)
 
     def refusal(self, reply: Reply) -> ConnectorError:
         """The error that an answer means which was accepted for its reason to be read."""
         now = current_time(self._context)
         place = shown(reply.url)
         error = status_error(reply.status, reply.headers, reply.body, place, now)
-        return _redacted(error, self._hidden_from(reply.url))
+        return redacted(error, self._hidden_from(reply.url))
 
     async def _follow(self, url: httpx.URL, ask: "_Ask") -> Reply:
         origin = _origin(url)
@@ -318,7 +318,8 @@ def _long_enough(values: Iterable[str]) -> list[str]:
     return [value for value in values if len(value) >= _SHORTEST_SECRET]
 
 
-def _redacted(error: ConnectorError, secrets: Collection[str]) -> ConnectorError:
+def redacted(error: ConnectorError, secrets: Collection[str]) -> ConnectorError:
+    """The same error, its message without the secrets."""
     message = _hide(str(error), secrets)
     if isinstance(error, WaitUntil):
         return WaitUntil(message, error.moment)

@@ -25,6 +25,8 @@ _WHERE: Final[Mapping[str, str]] = {
     # Video, photo, live
     "youtube": "connectors.youtube:YouTube",
     "twitch": "connectors.twitch:Twitch",
+    "flickr": "connectors.flickr:Flickr",
+    "vimeo": "connectors.vimeo:Vimeo",
     # Thematic
     "discourse": "connectors.discourse:Discourse",
     "lastfm": "connectors.lastfm:LastFm",

@@ -89,7 +89,11 @@ class Twitch:
         """What is said from now on, until the server closes or asks to reconnect. Raises
         `Retriable` where the connection is cut or falls silent."""
         async with websocket.opened(
-            self._context, self._url, contact=self._contact, seconds=self._timeout
+            self._context,
+            self._url,
+            contact=self._contact,
+            seconds=self._timeout,
+            secrets=[self._token] if self._token else [],
         ) as connection:
             joining = asyncio.create_task(self._enter(connection))
             try:

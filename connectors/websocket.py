@@ -1,7 +1,7 @@
 """WebSockets for connectors: checked addresses, bounded messages, errors named by recovery."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,12 +30,18 @@ _MUTE: Final = logging.Logger("websocket", logging.CRITICAL + 1)
 
 @asynccontextmanager
 async def opened(
-    context: Context, url: str, *, contact: str = "", seconds: float = 20.0
+    context: Context,
+    url: str,
+    *,
+    contact: str = "",
+    seconds: float = 20.0,
+    secrets: Collection[str] = (),
 ) -> AsyncIterator[ClientConnection]:
     """A connection to `url` (`ws` or `wss`); receive with `recv(decode=False)`.
 
     The socket is connected to a checked address, so a redirect is refused. Compression is off: it
-    hides the size of what comes. Raises what `connectors.http` raises for the same faults.
+    hides the size of what comes. No message shows `secrets`. Raises what `connectors.http` raises
+    for the same faults.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -65,7 +71,8 @@ async def opened(
         headers = httpx.Headers(list(response.headers.raw_items()))
         now = http.current_time(context)
         body = bytes(response.body or b"")
-        raise status_error(response.status_code, headers, body, http.shown(url), now) from None
+        refusal = status_error(response.status_code, headers, body, http.shown(url), now)
+        raise http.redacted(refusal, secrets) from None
     except TimeoutError:
         raise Retriable(f"{http.shown(url)} did not answer in time") from None
     except ConnectionClosedError as error:
