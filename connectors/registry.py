@@ -27,6 +27,9 @@ _WHERE: Final[Mapping[str, str]] = {
     "twitch": "connectors.twitch:Twitch",
     "flickr": "connectors.flickr:Flickr",
     "vimeo": "connectors.vimeo:Vimeo",
+    "dailymotion": "connectors.dailymotion:Dailymotion",
+    "rutube": "connectors.rutube:Rutube",
+    "deviantart": "connectors.deviantart:DeviantArt",
     # Thematic
     "discourse": "connectors.discourse:Discourse",
     "lastfm": "connectors.lastfm:LastFm",
