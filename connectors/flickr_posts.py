@@ -24,7 +24,8 @@ def photo(item: Any, now: datetime) -> Post:
     if not name:
         raise ValueError(f"the photo has no id but {fields.get('id')!r:.80}")
     text, truncated = plain(_content(fields.get("description")), html=True)
-    uploaded = fields.get("dateupload") or fields.get("dateuploaded")
+    dates = mapping(fields.get("dates"))
+    uploaded = fields.get("dateupload") or fields.get("dateuploaded") or dates.get("posted")
     handle = line(fields.get("pathalias") or owner.get("path_alias"), limit=64)
     known = line(owner.get("username"))
     comments = mapping(fields.get("comments")).get("_content", fields.get("count_comments"))

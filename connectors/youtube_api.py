@@ -21,8 +21,19 @@ _HASTY: Final = frozenset(
     {"rateLimitExceeded", "userRateLimitExceeded", "backendError", "processingFailure"}
 )
 _KEY: Final = frozenset(
-    {"keyInvalid", "API_KEY_INVALID", "accessNotConfigured", "SERVICE_DISABLED"}
+    {
+        "keyInvalid",
+        "API_KEY_INVALID",
+        "API_KEY_HTTP_REFERRER_BLOCKED",
+        "API_KEY_IP_ADDRESS_BLOCKED",
+        "API_KEY_SERVICE_BLOCKED",
+        "ipRefererBlocked",
+        "accessNotConfigured",
+        "SERVICE_DISABLED",
+    }
 )
+_OF_OTHERS: Final = ("commentThreads", "comments", "playlistItems")
+"""Lists that one video or channel may close to all, which says nothing of the key."""
 _NOT_THERE: Final = frozenset(
     {
         "commentsDisabled",
@@ -96,7 +107,7 @@ class Calls:
     async def _call(self, path: str, params: Mapping[str, str], quota: Quota) -> dict[str, Any]:
         quota.spend()
         url = f"{self._base}/youtube/v3/{path}"
-        reply = await self._client.get(url, params=params, accept=(200, 400, 403, 404))
+        reply = await self._client.get(url, params=params, accept=(200, 400, 403, 404, 429))
         if reply.status != 200:
             self._refuse(reply, path, quota)
         page = http.decode(reply)
@@ -110,7 +121,7 @@ class Calls:
         """Raise what the body's own reason means, whatever the status."""
         reasons = _reasons(reply.body)
         error = self._client.refusal(reply)
-        if reasons & _SPENT:
+        if reasons & _SPENT or (reply.status == 429 and b"PerDay" in reply.body):
             ends = quota.used_up()
             raise WaitUntil(f"youtube: the day's quota for {path} is used up", ends)
         if reasons & _HASTY:
@@ -122,6 +133,8 @@ class Calls:
                 f"{error}. Remedy: in the Google Cloud console enable 'YouTube Data API v3' and "
                 "set one of that project's keys as 'key'"
             )
+        if path in _OF_OTHERS and reply.status in (403, 404):
+            raise Refused(f"{error}")
         raise error
 
 

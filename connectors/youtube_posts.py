@@ -108,7 +108,7 @@ def comment(item: Any, video: str, now: datetime) -> Post:
 
 
 def _html(text: object) -> bool:
-    return isinstance(text, str) and any(sign in text for sign in ("<br", "<a ", "&#39;", "&quot;"))
+    return isinstance(text, str) and any(sign in text for sign in ("<br", "</", "&#39;", "&quot;"))
 
 
 def _text(value: object, *, html: bool) -> tuple[str, bool]:

@@ -54,6 +54,13 @@ async def test_pages_are_read_back_to_what_is_known() -> None:
     assert (await outside.read(first.cursor)).ids == []
 
 
+@pytest.mark.parametrize("persons", [5, [5], "5", "https://rutube.ru/channel/5/"])
+async def test_numbers_need_no_quotes(persons: Any) -> None:
+    outside = Outside("rutube", lambda _: page(video("a")), persons=persons)
+    assert (await outside.read()).ids == ["rutube:a"]
+    assert outside.asked[0].path == "/api/video/person/5/"
+
+
 async def test_a_search_is_read_where_it_is_asked_for() -> None:
     def say(request: Request) -> Any:
         assert request.path == "/api/search/video/"

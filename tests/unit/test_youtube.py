@@ -262,6 +262,23 @@ async def test_comments_that_are_off_are_no_error() -> None:
     assert any("commentsDisabled" in note for note in tube.notes)
 
 
+async def test_comments_closed_to_us_stop_no_source() -> None:
+    tube = Tube()
+    tube.videos = [video("v1")]
+    tube.refusals["commentThreads"] = refusal(403, "forbidden")
+    assert [*by_id(await tube.pass_over(search="no", videos="v1"))] == ["youtube:v1"]
+
+
+async def test_a_daily_limit_told_with_429_waits_too() -> None:
+    tube = Tube()
+    told = {"reason": "RATE_LIMIT_EXCEEDED", "metadata": {"quota_limit": "defaultPerDayPerProject"}}
+    error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [told]}
+    tube.refusals["search"] = Answer(429, json.dumps({"error": error}).encode())
+    result_ = await tube.pass_over(queries="tea")
+    assert isinstance(result_.error, WaitUntil)
+    assert result_.error.moment == MIDNIGHT
+
+
 async def test_counts_are_refreshed_and_a_vanished_video_is_deleted() -> None:
     tube = Tube()
     tube.results, tube.videos = [result("v1")], [video("v1", viewCount="1")]
