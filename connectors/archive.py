@@ -5,7 +5,7 @@ What is the site's own (addresses, paging, fields) stands in a `Site`; what all 
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -13,7 +13,7 @@ import msgspec
 
 from connectors import http, times
 from connectors.base import Context, Cursor, Gap, Step
-from connectors.errors import Fatal, Refused, SkipItem
+from connectors.errors import Fatal, Refused, SkipItem, WaitUntil
 from connectors.fields import mapping
 from connectors.follow import Follow, Recheck
 from connectors.post import Kind, Post
@@ -101,6 +101,14 @@ class Archive:
     async def steps(self, keys: Sequence[str]) -> AsyncIterator[Step]:
         """New entries of every list, then what is due to be asked again, then comments. A list
         that is not there is noted; where none is, the refusal is raised."""
+        try:
+            async for step in self._steps(keys):
+                yield step
+        except WaitUntil:
+            yield Step(cursor=self.state)  # what was spent stands in it
+            raise
+
+    async def _steps(self, keys: Sequence[str]) -> AsyncIterator[Step]:
         refused: list[Refused] = []
         for key in keys:
             try:
@@ -236,6 +244,18 @@ def deletion(source: str, native: str, kind: Kind, created: datetime, now: datet
         collected_at=now,
         updated_at=now,
     )
+
+
+async def still(
+    client: http.Client,
+    url: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any | None:
+    """The JSON of one entry's address; `None` where it says that it is gone (404, 410)."""
+    reply = await client.get(url, params=params, headers=headers, accept=(200, 404, 410))
+    return http.decode(reply) if reply.status == 200 else None
 
 
 def lost(part: Slice[Any], source: str) -> Gap:

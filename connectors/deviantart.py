@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from connectors import deviantart_posts, http
-from connectors.archive import Archive, Page, back, moments
+from connectors.archive import Archive, Page, back, moments, still
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import BadSettings, ConnectorError, Fatal, Refused, Retriable
 from connectors.fields import count, mapping, mappings
@@ -187,11 +187,10 @@ class _Site:
         return deviantart_posts.deviation(item, now)
 
     async def again(self, native: str) -> Any | None:
-        try:
-            found = await self._get(f"/deviation/{native}", "")
-        except Refused:
-            return None
-        if found.get("is_deleted") is True:
+        url = f"{self._base}/deviation/{native}"
+        headers = await self._tokens.bearer(self._client)
+        found = await still(self._client, url, headers=headers)
+        if found is None or mapping(found).get("is_deleted") is True:
             return None
         return (await self._detailed([found]))[0]
 

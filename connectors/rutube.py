@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from connectors import http, times
-from connectors.archive import Archive, Page, back, moments
+from connectors.archive import Archive, Page, back, moments, still
 from connectors.base import Context, Cursor, Option, Spec, Step
-from connectors.errors import BadSettings, Refused, Retriable
+from connectors.errors import BadSettings, Retriable
 from connectors.fields import count, mapping
 from connectors.options import BASE_URL, CONTACT, QUERIES, TIMEOUT, Options, searched
 from connectors.post import Author, Engagement, Kind, Post
@@ -146,11 +146,9 @@ class _Site:
         )
 
     async def again(self, native: str) -> Any | None:
-        try:
-            found = mapping(await self._get(f"/api/video/{native}/", {"format": "json"}))
-        except Refused:
-            return None
-        return None if found.get("is_deleted") is True else found
+        url = f"{self._base}/api/video/{native}/"
+        found = await still(self._client, url, params={"format": "json"})
+        return None if mapping(found).get("is_deleted") is True else found
 
     async def comments(self, native: str) -> Sequence[Any]:
         return ()

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from connectors import http, times
-from connectors.archive import Archive, Page, back, moments
+from connectors.archive import Archive, Page, back, moments, still
 from connectors.base import Context, Cursor, Option, Spec, Step
-from connectors.errors import BadSettings, Refused, Retriable
+from connectors.errors import BadSettings, Retriable
 from connectors.fields import count, mapping, mappings
 from connectors.options import BASE_URL, CONTACT, QUERIES, TIMEOUT, Options, searched
 from connectors.post import Author, Engagement, Kind, Post
@@ -177,10 +177,9 @@ class _Site:
         )
 
     async def again(self, native: str) -> Any | None:
-        try:
-            return await self._get(f"/videos/{native}", {"fields": _FIELDS})
-        except Refused:
-            return None
+        headers = await self._tokens.bearer(self._client)
+        url = f"{self._base}/videos/{native}"
+        return await still(self._client, url, params={"fields": _FIELDS}, headers=headers)
 
     async def comments(self, native: str) -> Sequence[Any]:
         """Comments, and the replies under those that have some."""
