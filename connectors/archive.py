@@ -60,6 +60,27 @@ class Site(Protocol):
         ...
 
 
+class Unreadable:
+    """What was told to be unreadable, by the digests of its bytes: once is enough."""
+
+    def __init__(self, known: Any) -> None:
+        listed = known if isinstance(known, list) else []
+        self._digests: dict[str, None] = dict.fromkeys(str(digest) for digest in listed)
+
+    @property
+    def state(self) -> list[str]:
+        """For the cursor."""
+        return [*self._digests][-_MOST_DEAD:]
+
+    def is_new(self, dead: SkipItem) -> bool:
+        """Whether this one was not told yet; from now on it was."""
+        digest = hashlib.blake2b(dead.raw, digest_size=8).hexdigest()
+        if digest in self._digests:
+            return False
+        self._digests[digest] = None
+        return True
+
+
 class Archive:
     """One pass over a site. The cursor is `{"marks": {list: time of its newest entry}, "recheck":
     …, "follow": …, "dead": [digests of unreadable entries], "site": …}`."""
@@ -81,9 +102,7 @@ class Archive:
         self._marks = {k: v for k, v in mapping(known.get("marks")).items() if isinstance(v, str)}
         self._recheck = Recheck(known.get("recheck"), most=_MOST_KEPT)
         self._follow = Follow(known.get("follow"))
-        dead = known.get("dead")
-        listed = dead if isinstance(dead, list) else []
-        self._dead: dict[str, None] = dict.fromkeys(str(digest) for digest in listed)
+        self._dead = Unreadable(known.get("dead"))
         self._known = set(self._recheck.state)
         self._look_now: list[str] = []
 
@@ -94,7 +113,7 @@ class Archive:
             "marks": dict(self._marks),
             "recheck": self._recheck.state,
             "follow": self._follow.state,
-            "dead": [*self._dead][-_MOST_DEAD:],
+            "dead": self._dead.state,
             "site": self._site.state,
         }
 
@@ -138,7 +157,7 @@ class Archive:
             repeats = 0
             for item in part.items:
                 step = read(item, self._site.read, f"{self._site.name} {key}", now)
-                if step.dead is not None and not self._is_new(step.dead):
+                if step.dead is not None and not self._dead.is_new(step.dead):
                     continue
                 if step.post is not None:
                     newest = max(newest, step.post.created_at)
@@ -164,13 +183,6 @@ class Archive:
             self._follow.add(native, now)
             if post.engagement.replies:
                 self._look_now.append(native)
-
-    def _is_new(self, dead: SkipItem) -> bool:
-        digest = hashlib.blake2b(dead.raw, digest_size=8).hexdigest()
-        if digest in self._dead:
-            return False
-        self._dead[digest] = None
-        return True
 
     async def _again(self) -> AsyncIterator[Step]:
         now = http.current_time(self._context)
@@ -204,7 +216,7 @@ class Archive:
             fresh, newest = 0, mark
             for item in found:
                 step = self._comment(native, item, now)
-                if step.dead is not None and not self._is_new(step.dead):
+                if step.dead is not None and not self._dead.is_new(step.dead):
                     continue
                 if step.post is not None:
                     at = (step.post.updated_at or step.post.created_at).isoformat()

@@ -25,7 +25,8 @@ _MOST_TERMS: Final = 20
 
 class YouTube:
     """Cursor: `{"searched": {query: [time asked, time it is read up to]}, "uploads": {channel:
-    [playlist, time it is read up to]}, "recheck", "follow", "replies", "budgets"}`."""
+    [playlist, time it is read up to]}, "recheck", "follow", "replies", "dead",
+    "budgets"}`."""
 
     spec: ClassVar[Spec] = Spec(
         name="youtube",
@@ -94,7 +95,8 @@ class YouTube:
             one = Pass(self._context, calls, mapping(cursor), comments=self._comments)
             try:
                 async for step in self._steps(one):
-                    yield step
+                    if step.dead is None or one.unreadable.is_new(step.dead):
+                        yield step
             except WaitUntil:
                 yield Step(cursor=one.state)  # what was spent stands in it
                 raise

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connectors import http, times
 from connectors import youtube_posts as posts_of
-from connectors.archive import OVERLAP, deletion, read
+from connectors.archive import OVERLAP, Unreadable, deletion, read
 from connectors.base import Context, Cursor, Gap, Step
 from connectors.errors import Refused, WaitUntil
 from connectors.fields import mapping, mappings
@@ -55,6 +55,7 @@ class Pass:
         self._recheck = Recheck(known.get("recheck"), most=_MOST_KEPT)
         self._seen = set(self._recheck.state)
         self._follows = comments
+        self.unreadable = Unreadable(known.get("dead"))
         follow = Follow(known.get("follow"))
         self.comments = Comments(context, calls, follow, known.get("replies"))
 
@@ -66,6 +67,7 @@ class Pass:
             "recheck": self._recheck.state,
             "follow": self.comments.follow.state,
             "replies": self.comments.replies,
+            "dead": self.unreadable.state,
             "budgets": self._calls.state,
         }
 

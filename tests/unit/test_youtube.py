@@ -138,6 +138,17 @@ async def test_what_only_the_search_knows_is_unescaped_once() -> None:
     assert not [step for step in result_.steps if step.dead]
 
 
+async def test_an_unreadable_result_is_told_once() -> None:
+    tube = Tube()
+    tube.results = [{"id": {}, "snippet": {"title": "without an id"}}, result("v1")]
+    first = await tube.pass_over(queries="tea")
+    second = await tube.pass_over(first.cursor, queries="tea")
+    assert len(tube.calls("search")) == 2
+    assert first.ids == ["youtube:v1"]
+    dead = [[step.dead for step in one.steps if step.dead] for one in (first, second)]
+    assert [len(one) for one in dead] == [1, 0]
+
+
 async def test_a_hundred_searches_last_the_day_in_fair_turns() -> None:
     tube = Tube()
     tube.now = datetime(2026, 6, 1, 7, 0, tzinfo=UTC)
