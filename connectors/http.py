@@ -211,7 +211,7 @@ class Client:
         """What `get` would have raised for this answer, had its status not been in `accept`."""
         place, now = shown(reply.url), current_time(self._context)
         error = status_error(reply.status, reply.headers, reply.body, place, now)
-        return _redacted(error, self._hidden_from(reply.url))
+        return redacted(error, self._hidden_from(reply.url))
 
     def _judged(self, reply: Reply, accept: Collection[int], secrets: Collection[str]) -> Reply:
         now = current_time(self._context)
@@ -221,13 +221,6 @@ class Client:
             return dataclasses.replace(reply, place=_hide(place, secrets))
         error = status_error(reply.status, reply.headers, reply.body, place, now)
         raise redacted(error, secrets)
-
-    def refusal(self, reply: Reply) -> ConnectorError:
-        """The error that an answer means which was accepted for its reason to be read."""
-        now = current_time(self._context)
-        place = shown(reply.url)
-        error = status_error(reply.status, reply.headers, reply.body, place, now)
-        return redacted(error, self._hidden_from(reply.url))
 
     async def _follow(self, url: httpx.URL, ask: "_Ask") -> Reply:
         origin = _origin(url)

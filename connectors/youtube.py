@@ -9,11 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import ClassVar, Final
 
+import msgspec
+
 from connectors import http
+from connectors import youtube_posts as posts_of
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import BadSettings, WaitUntil
 from connectors.fields import mapping
 from connectors.options import BASE_URL, CONTACT, QUERIES, TIMEOUT, Options, searched
+from connectors.post import Post
 from connectors.searches import Search, fair, spaced_or
 from connectors.youtube_api import SEARCHES, UNITS, Calls
 from connectors.youtube_pass import Pass
@@ -100,6 +104,14 @@ class YouTube:
             except WaitUntil:
                 yield Step(cursor=one.state)  # what was spent stands in it
                 raise
+
+    def reread(self, raw: bytes) -> Post:
+        """The post of an item that could not be read before. Raises `ValueError`."""
+        item, now = msgspec.json.decode(raw), http.current_time(self._context)
+        kind = mapping(item).get("kind")
+        if kind == "youtube#comment":
+            return posts_of.comment(item, "", now)
+        return posts_of.video(item, now, escaped=kind == "youtube#searchResult")
 
     async def _steps(self, one: Pass) -> AsyncIterator[Step]:
         async for step in self._watched(one):

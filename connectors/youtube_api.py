@@ -1,6 +1,7 @@
 """The YouTube Data API: its calls within their budgets, and what its refusals mean."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -66,6 +67,11 @@ class Calls:
     def state(self) -> dict[str, Any]:
         """For the cursor."""
         return {"searches": self.searches.state, "units": self.units.state}
+
+    def ahead(self, quota: Quota, burst: float = 0.0) -> bool:
+        """Whether less of a day's budget is used than of the day, and a part of it (`burst`)."""
+        rest = (quota.ends - http.current_time(self._context)) / timedelta(days=1)
+        return quota.left > quota.limit * (min(1.0, rest) - burst)
 
     async def search(self, params: Mapping[str, str]) -> dict[str, Any]:
         """One page of `search.list`. Raises `WaitUntil` where the day's searches are used up."""

@@ -19,7 +19,8 @@ from connectors.text import line
 from connectors.youtube_api import Calls
 
 _THREADS: Final = 25
-_SHALLOW: Final = 20
+_MOST_PAGES: Final = 20
+_BURST: Final = 0.2
 _REPLY_PAGES: Final = 10
 _MOST_COUNTS: Final = 10_000
 _DEEP_EVERY: Final = timedelta(days=1)
@@ -42,10 +43,14 @@ class Comments:
             self._at_once.append(name)
 
     async def steps(self) -> AsyncIterator[Step]:
-        """Comments of the videos that are due."""
+        """Comments of the videos that are due, as far as an even use of the budget allows; the
+        rest in later passes."""
         now = http.current_time(self._context)
-        due = [*self._at_once, *self.follow.due(now, _THREADS)]
+        due = [*self._at_once[:_THREADS], *self.follow.due(now, _THREADS)]
         for name in dict.fromkeys(due):
+            if not self._calls.ahead(self._calls.units, _BURST):
+                self._context.on_note("youtube: comments wait, so that the budget lasts the day")
+                break
             try:
                 async for step in self._video(name, now):
                     yield step
@@ -67,7 +72,7 @@ class Comments:
             "textFormat": "plainText",
         }
         fresh, latest = 0, newest
-        async for page in self._calls.pages("commentThreads", params, _SHALLOW):
+        async for page in self._calls.pages("commentThreads", params, _MOST_PAGES):
             oldest = now
             for thread in page:
                 async for step in self._thread(mapping(thread), name, now):

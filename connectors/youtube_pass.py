@@ -83,14 +83,8 @@ class Pass:
         self._searched = {name: row for name, row in self._searched.items() if name in queries}
         asked = {query: self._searched.get(query, ("",))[0] for query in queries}
         for query in sorted(queries, key=lambda one: asked[one]):
-            if not asked[query] or self._ahead():
+            if not asked[query] or self._calls.ahead(self._calls.searches):
                 yield query
-
-    def _ahead(self) -> bool:
-        """Whether less of the day's budget is used than of the day."""
-        quota = self._calls.searches
-        rest = quota.ends - http.current_time(self._context)
-        return quota.left > quota.limit * min(1.0, rest / timedelta(days=1))
 
     async def search(
         self, query: str, backfill: timedelta, leaning: Mapping[str, str]

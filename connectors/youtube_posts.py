@@ -87,6 +87,8 @@ def comment(item: Any, video: str, now: datetime) -> Post:
     created = times.parse(snippet.get("publishedAt"), now=now)
     changed = times.parse_or(snippet.get("updatedAt"), created, now=now)
     under = line(snippet.get("videoId"), limit=64) or video
+    if not under:
+        raise ValueError("the comment names no video")
     parent = line(snippet.get("parentId"), limit=128) or name.partition(".")[0]
     is_reply = parent != name
     return Post(

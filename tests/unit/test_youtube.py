@@ -255,6 +255,22 @@ async def test_later_only_what_is_new_is_told_and_grown_threads_are_asked() -> N
     assert len(tube.calls("comments")) == 1
 
 
+async def test_comments_leave_some_of_the_budget_for_the_day() -> None:
+    tube = Tube()
+    names = [f"v{number}" for number in range(60)]
+    tube.results = [result(name) for name in names]
+    tube.videos = [video(name, commentCount="1") for name in names]
+    tube.threads = [thread(comment("c1", "First"), 0)]
+    tube.now = datetime(2026, 6, 1, 7, 0, tzinfo=UTC)
+    first = await tube.pass_over(queries="tea", units_a_day=40)
+    assert first.error is None
+    assert len(tube.calls("commentThreads")) == 6  # a fifth of the budget, with 2 calls for videos
+    assert any("budget lasts the day" in note for note in tube.notes)
+    tube.now += timedelta(hours=12)
+    await tube.pass_over(first.cursor, queries="tea", units_a_day=40)
+    assert len(tube.calls("commentThreads")) == 25  # half a day and a fifth, 3 calls for videos
+
+
 async def test_an_edited_comment_is_an_edit() -> None:
     tube = Tube()
     tube.videos = [video("v1")]
@@ -328,6 +344,16 @@ async def test_results_beyond_reach_are_a_gap() -> None:
     assert len(found.ids) == 10
     assert len(gaps) == 1
     assert "first results" in gaps[0].reason
+
+
+def test_what_could_not_be_read_is_read_again() -> None:
+    source = YouTube(Context(options={"key": "k"}, clock=NOON.timestamp))
+    found = {"kind": "youtube#searchResult", **result("v1", title="Tea &amp; cake")}
+    assert source.reread(json.dumps(found).encode()).title == "Tea & cake"
+    reply = comment("c1.r1", "Yes", videoId="v1", parentId="c1")
+    assert source.reread(json.dumps(reply).encode()).parent_id == "youtube:c1"
+    with pytest.raises(ValueError, match="no video"):
+        source.reread(json.dumps(comment("c1", "Yes")).encode())
 
 
 def test_nothing_to_read_is_said() -> None:
