@@ -148,9 +148,9 @@ class Twitch:
                 ) from None
             except ConnectionClosedOK:
                 return
-            for text in raw.decode("utf-8", "replace").split("\r\n"):
+            for text in raw.decode("utf-8", "replace").split("\n"):
                 if text.strip():
-                    yield text
+                    yield text.removesuffix("\r")
 
     def _cursor(self) -> Cursor:
         return {"at": http.current_time(self._context).isoformat()}
