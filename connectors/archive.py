@@ -5,7 +5,7 @@ What is the site's own (addresses, paging, fields) stands in a `Site`; what all 
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -277,44 +277,3 @@ def lost(part: Slice[Any], source: str) -> Gap:
         until=part.until.isoformat(),
         reason=f"{source} lists only the first results of a search, and there were more",
     )
-
-
-Page = tuple[Sequence[Any], str]
-"""The entries of a page, and what to ask for the following one: empty at the end."""
-
-
-async def back(
-    fetch: Callable[[str], Awaitable[Page]],
-    since: datetime,
-    until: datetime,
-    at: Callable[[Any], datetime | None],
-    *,
-    most: int = 20,
-) -> Slice[Any]:
-    """A list that runs from its newest entry back, read until `since`, at most `most` pages, and
-    given oldest entry first. A page that only repeats what came before is the end."""
-    found: dict[bytes, Any] = {}
-    following, oldest = "", until
-    for _ in range(most):
-        page, following = await fetch(following)
-        before = len(found)
-        for item in page:
-            found.setdefault(msgspec.json.encode(item), item)
-        moments = [moment for moment in map(at, page) if moment is not None]
-        oldest = min([oldest, *moments])
-        ended = not following or len(found) == before
-        if ended or (moments and moments[-1] < since):
-            return Slice(since, until, [*found.values()][::-1])
-    return Slice(since, oldest, [*found.values()][::-1], lost=True)
-
-
-def moments(as_post: Callable[[Any, datetime], Post], now: datetime) -> Callable[[Any], Any]:
-    """When an entry was published, for `back`; `None` where it can't be read."""
-
-    def at(item: Any) -> datetime | None:
-        try:
-            return as_post(item, now).created_at
-        except ValueError:
-            return None
-
-    return at

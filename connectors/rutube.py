@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from connectors import http, times
-from connectors.archive import Archive, Page, back, moments, still
+from connectors.archive import Archive, still
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.errors import BadSettings, Retriable
 from connectors.fields import count, mapping
 from connectors.options import BASE_URL, CONTACT, QUERIES, TIMEOUT, Options, searched
+from connectors.paged import Page, back, moments
 from connectors.post import Author, Engagement, Kind, Post
 from connectors.searches import fair, single
 from connectors.slices import Slice

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connectors.archive import back
+from connectors.paged import back
 from tests.contract.connectors.archives import Outside, by_id
 from tests.contract.connectors.server import Answer, Request
 
