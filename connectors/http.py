@@ -162,7 +162,7 @@ class Client:
             async with asyncio.timeout(self._seconds):
                 reply = await self._follow(_parsed(url, params), ask)
         except ConnectorError as error:
-            raise _redacted(error, hidden) from None
+            raise redacted(error, hidden) from None
         except _SLOW:
             raise Retriable(f"{_hide(shown(url), hidden)} did not answer in time") from None
         except _BROKEN as error:
@@ -194,7 +194,7 @@ class Client:
             finally:
                 await response.aclose()
         except ConnectorError as error:
-            raise _redacted(error, hidden) from None
+            raise redacted(error, hidden) from None
         except _SLOW:
             raise Retriable(f"{_hide(shown(url), hidden)} did not answer in time") from None
         except _BROKEN as error:
@@ -211,7 +211,7 @@ class Client:
         """What `get` would have raised for this answer, had its status not been in `accept`."""
         place, now = shown(reply.url), current_time(self._context)
         error = status_error(reply.status, reply.headers, reply.body, place, now)
-        return _redacted(error, self._hidden_from(reply.url))
+        return redacted(error, self._hidden_from(reply.url))
 
     def _judged(self, reply: Reply, accept: Collection[int], secrets: Collection[str]) -> Reply:
         now = current_time(self._context)
@@ -220,7 +220,7 @@ class Client:
         if reply.status in accept:
             return dataclasses.replace(reply, place=_hide(place, secrets))
         error = status_error(reply.status, reply.headers, reply.body, place, now)
-        raise _redacted(error, secrets)
+        raise redacted(error, secrets)
 
     async def _follow(self, url: httpx.URL, ask: "_Ask") -> Reply:
         origin = _origin(url)
@@ -311,7 +311,8 @@ def _long_enough(values: Iterable[str]) -> list[str]:
     return [value for value in values if len(value) >= _SHORTEST_SECRET]
 
 
-def _redacted(error: ConnectorError, secrets: Collection[str]) -> ConnectorError:
+def redacted(error: ConnectorError, secrets: Collection[str]) -> ConnectorError:
+    """The same error, its message without the secrets."""
     message = _hide(str(error), secrets)
     if isinstance(error, WaitUntil):
         return WaitUntil(message, error.moment)

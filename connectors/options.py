@@ -131,9 +131,14 @@ class Options:
             raise self._bad(name, value, f"give a number{unit} from {low:g} to {high:g}")
         return number
 
-    def many(self, name: str) -> list[str]:
-        """A list, or text with commas between; blanks and repeats go."""
+    def many(self, name: str, *, numbers: bool = False) -> list[str]:
+        """A list, or text with commas between; blanks and repeats go. With `numbers` YAML's whole
+        numbers count as text."""
         value = self._raw(name)
+        if numbers and type(value) is int:
+            value = str(value)
+        if numbers and isinstance(value, list | tuple):
+            value = [str(one) if type(one) is int else one for one in value]
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             raise self._bad(name, value, "give a list, or text with commas between")

@@ -23,6 +23,13 @@ _WHERE: Final[Mapping[str, str]] = {
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
     # Video, photo, live
+    "youtube": "connectors.youtube:YouTube",
+    "twitch": "connectors.twitch:Twitch",
+    "flickr": "connectors.flickr:Flickr",
+    "vimeo": "connectors.vimeo:Vimeo",
+    "dailymotion": "connectors.dailymotion:Dailymotion",
+    "rutube": "connectors.rutube:Rutube",
+    "deviantart": "connectors.deviantart:DeviantArt",
     # Thematic
     "discourse": "connectors.discourse:Discourse",
     "lastfm": "connectors.lastfm:LastFm",

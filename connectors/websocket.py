@@ -1,6 +1,7 @@
 """WebSockets for connectors: checked addresses, bounded messages, errors named by recovery."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,16 +24,24 @@ from connectors.transport import tls
 
 MAX_MESSAGE: Final = 2 * 1024 * 1024
 _CONNECT_SECONDS: Final = 10.0
+_MUTE: Final = logging.Logger("websocket", logging.CRITICAL + 1)
+"""The library would log whole addresses and messages, tokens included."""
 
 
 @asynccontextmanager
 async def opened(
-    context: Context, url: str, *, contact: str = "", seconds: float = 20.0
+    context: Context,
+    url: str,
+    *,
+    contact: str = "",
+    seconds: float = 20.0,
+    secrets: Collection[str] = (),
 ) -> AsyncIterator[ClientConnection]:
     """A connection to `url` (`ws` or `wss`); receive with `recv(decode=False)`.
 
     The socket is connected to a checked address, so a redirect is refused. Compression is off: it
-    hides the size of what comes. Raises what `connectors.http` raises for the same faults.
+    hides the size of what comes. No message shows `secrets`. Raises what `connectors.http` raises
+    for the same faults.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -51,6 +60,7 @@ async def opened(
             user_agent_header=http.user_agent(contact),
             open_timeout=seconds,
             close_timeout=2.0,
+            logger=_MUTE,
             **extra,
         ) as connection:
             yield connection
@@ -61,7 +71,8 @@ async def opened(
         headers = httpx.Headers(list(response.headers.raw_items()))
         now = http.current_time(context)
         body = bytes(response.body or b"")
-        raise status_error(response.status_code, headers, body, http.shown(url), now) from None
+        refusal = status_error(response.status_code, headers, body, http.shown(url), now)
+        raise http.redacted(refusal, secrets) from None
     except TimeoutError:
         raise Retriable(f"{http.shown(url)} did not answer in time") from None
     except ConnectionClosedError as error:

@@ -38,6 +38,8 @@ def test_lists_and_numbers_from_text() -> None:
     given = options(list=" a, b,,a ", number="7")
     assert (given.many("list"), given.whole("number", 0, 9)) == (["a", "b"], 7)
     assert options(list=["a", "b"]).many("list") == ["a", "b"]
+    assert options(list=[1, "b"]).many("list", numbers=True) == ["1", "b"]
+    assert options(list=12).many("list", numbers=True) == ["12"]
     assert options().seconds("number", 0, 9) == 5.0
 
 
