@@ -22,6 +22,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "telegram": "connectors.telegram:Telegram",
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
+    "vk": "connectors.vk:Vk",
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",
