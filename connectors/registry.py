@@ -23,6 +23,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
     "vk": "connectors.vk:Vk",
+    "ok": "connectors.ok:Ok",
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",

@@ -36,7 +36,7 @@ class HookFixture(Protocol):
         ...
 
 
-UNSIGNED_BODIES = frozenset({"telegram"})
+UNSIGNED_BODIES = frozenset({"ok", "telegram"})
 """Senders that show a fixed token: whether the body was changed on the way can't be told."""
 SECRET_IN_BODY = frozenset({"vk"})
 """Senders whose secret stands in the body: nobody vouches for one that can't be read."""
@@ -131,6 +131,36 @@ class VkFixture:
         return [{"listen": "everywhere"}, {"path": "hooks"}, {"mode": "pull"}]
 
 
+class OkFixture:
+    """Odnoklassniki's webhooks: unsigned, so that the address that it was given bears a text."""
+
+    name = "ok"
+
+    def options(self) -> dict[str, Any]:
+        return {"groups": "470", "mode": "webhook", "secret": SECRET, "confirmation": "c0de"}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        said = {"mid": f"mid:{number}", "seq": number, "text": text or f"note {number}"}
+        event = {
+            "webhookType": "MESSAGE_CREATED",
+            "sender": {"user_id": "user:7", "name": "Ada"},
+            "recipient": {"chat_id": "chat:470"},
+            "message": said,
+            "timestamp": 1_780_311_600_000,
+        }
+        return json.dumps(event).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        return {"content-type": "application/json", "secret": secret}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        body = json.dumps({"webhookType": "CONFIRMATION"}).encode()
+        return Request(path="/hooks/ok", body=body), Answer(200, b"c0de")
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [{"listen": "everywhere"}, {"path": "hooks"}, {"mode": "pull"}]
+
+
 HOOKS: dict[str, HookFixture] = {
-    one.name: one for one in (WebhookFixture(), TelegramFixture(), VkFixture())
+    one.name: one for one in (WebhookFixture(), TelegramFixture(), VkFixture(), OkFixture())
 }
