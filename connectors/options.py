@@ -131,21 +131,19 @@ class Options:
             raise self._bad(name, value, f"give a number{unit} from {low:g} to {high:g}")
         return number
 
-    def many(self, name: str, *, numbers: bool = False) -> list[str]:
-        """A list, or text with commas between; blanks and repeats go. With `numbers` YAML's whole
-        numbers count as text."""
+    def many(self, name: str) -> list[str]:
+        """A list of texts and whole numbers, or text with commas between; blanks and repeats go.
+
+        A number alone is a list of one: `--set groups=470` gives a number."""
         value = self._raw(name)
-        if numbers and type(value) is int:
-            value = str(value)
-        if numbers and isinstance(value, list | tuple):
-            value = [str(one) if type(one) is int else one for one in value]
-        parts = value.split(",") if isinstance(value, str) else value
+        alone = isinstance(value, int) and not isinstance(value, bool)
+        parts = value.split(",") if isinstance(value, str) else [value] if alone else value
         if not isinstance(parts, list | tuple):
             raise self._bad(name, value, "give a list, or text with commas between")
         for part in parts:
-            if not isinstance(part, str):
+            if not isinstance(part, str | int) or isinstance(part, bool):
                 raise self._bad(name, part, "each entry must be text")
-        cleaned = (self._printable(name, part.strip()) for part in parts)
+        cleaned = (self._printable(name, str(part).strip()) for part in parts)
         return list(dict.fromkeys(part for part in cleaned if part))
 
     def numbers(self, name: str, *, prefix: str = "") -> list[str]:

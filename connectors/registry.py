@@ -22,6 +22,8 @@ _WHERE: Final[Mapping[str, str]] = {
     "telegram": "connectors.telegram:Telegram",
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
+    "vk": "connectors.vk:Vk",
+    "ok": "connectors.ok:Ok",
     # Video, photo, live
     "youtube": "connectors.youtube:YouTube",
     "twitch": "connectors.twitch:Twitch",

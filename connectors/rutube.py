@@ -51,7 +51,7 @@ class Rutube:
     def __init__(self, context: Context) -> None:
         options = Options(self.spec, context.options)
         self._context, self._options = context, options
-        self._persons = [_number(one) for one in options.many("persons", numbers=True)]
+        self._persons = [_number(one) for one in options.many("persons")]
         self._search = options.switch("search")
         if not self._persons and not self._search:
             raise BadSettings(

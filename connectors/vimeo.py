@@ -71,7 +71,7 @@ class Vimeo:
         if not self._token and not all(self._app):
             raise BadSettings(f"vimeo: 'token' is not set. Remedy: {_REMEDY}")
         self._search = options.switch("search")
-        self._users = options.many("users", numbers=True)
+        self._users = options.many("users")
         if not self._search and not self._users:
             raise BadSettings("vimeo: 'search' is no; name 'users' to read")
         self._comments = options.switch("comments")

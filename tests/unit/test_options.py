@@ -38,8 +38,8 @@ def test_lists_and_numbers_from_text() -> None:
     given = options(list=" a, b,,a ", number="7")
     assert (given.many("list"), given.whole("number", 0, 9)) == (["a", "b"], 7)
     assert options(list=["a", "b"]).many("list") == ["a", "b"]
-    assert options(list=[1, "b"]).many("list", numbers=True) == ["1", "b"]
-    assert options(list=12).many("list", numbers=True) == ["12"]
+    assert options(list=[-1, "club2"]).many("list") == ["-1", "club2"]
+    assert options(list=470).many("list") == ["470"]
     assert options().seconds("number", 0, 9) == 5.0
 
 
@@ -60,7 +60,8 @@ def test_ids_that_are_numbers(value: object) -> None:
         ("number", True, lambda o: o.whole("number", 0, 9)),
         ("number", "nan", lambda o: o.seconds("number", 0, 9)),
         ("on", 1, lambda o: o.switch("on")),
-        ("list", 5, lambda o: o.many("list")),
+        ("list", 5.5, lambda o: o.many("list")),
+        ("list", [True], lambda o: o.many("list")),
         ("list", "7a", lambda o: o.numbers("list")),
         ("list", [True], lambda o: o.numbers("list")),
         ("list", {"a": 1}, lambda o: o.numbers("list")),

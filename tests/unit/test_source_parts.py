@@ -1,6 +1,7 @@
 """Shared parts of connectors: budgets, slices of time, what is looked at again, tokens, streams."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,6 +16,7 @@ from connectors.follow import Follow, Recheck
 from connectors.quota import Quota
 from connectors.slices import Found, sliced
 from connectors.sse import Event, events
+from connectors.throttle import Throttle
 from connectors.tokens import Grant, Tokens
 from tests.contract.connectors.server import Answer, Request, running
 
@@ -245,3 +247,10 @@ async def test_a_stream_gives_lines_and_breaks_in_words() -> None:
             assert await anext(lines) == b"a"
             with pytest.raises(Retriable, match="silent"):
                 await anext(lines)
+
+
+async def test_calls_are_spread_in_time() -> None:
+    throttle, began = Throttle(2, seconds=0.05), time.monotonic()
+    for _ in range(5):
+        await throttle.turn()
+    assert time.monotonic() - began >= 0.1

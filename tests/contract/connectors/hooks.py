@@ -36,8 +36,10 @@ class HookFixture(Protocol):
         ...
 
 
-UNSIGNED_BODIES = frozenset({"telegram"})
+UNSIGNED_BODIES = frozenset({"ok", "telegram"})
 """Senders that show a fixed token: whether the body was changed on the way can't be told."""
+SECRET_IN_BODY = frozenset({"vk"})
+"""Senders whose secret stands in the body: nobody vouches for one that can't be read."""
 
 
 class WebhookFixture:
@@ -98,4 +100,67 @@ class TelegramFixture:
         return [{"listen": "everywhere"}, {"path": "hooks"}, {"secret": ""}]
 
 
-HOOKS: dict[str, HookFixture] = {one.name: one for one in (WebhookFixture(), TelegramFixture())}
+class VkFixture:
+    """VKontakte's Callback API: the secret stands in the body, the first event is a question."""
+
+    name = "vk"
+
+    def options(self) -> dict[str, Any]:
+        return {"mode": "callback", "secret": SECRET, "confirmation": "c0de"}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        post = {
+            "id": number,
+            "owner_id": -1,
+            "from_id": 5,
+            "date": 1_780_311_600,
+            "post_type": "post",
+            "text": text or f"note {number}",
+        }
+        event = {"type": "wall_post_new", "object": post, "group_id": 1, "event_id": f"e{number}"}
+        return json.dumps({**event, "v": "5.199", "secret": SECRET}).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        return {"content-type": "application/json"}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        body = json.dumps({"type": "confirmation", "group_id": 1}).encode()
+        return Request(path="/hooks/vk", body=body), Answer(200, b"c0de")
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [{"listen": "everywhere"}, {"path": "hooks"}, {"mode": "pull"}]
+
+
+class OkFixture:
+    """Odnoklassniki's webhooks: unsigned, so that the address that it was given bears a text."""
+
+    name = "ok"
+
+    def options(self) -> dict[str, Any]:
+        return {"groups": "470", "mode": "webhook", "secret": SECRET, "confirmation": "c0de"}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        said = {"mid": f"mid:{number}", "seq": number, "text": text or f"note {number}"}
+        event = {
+            "webhookType": "MESSAGE_CREATED",
+            "sender": {"user_id": "user:7", "name": "Ada"},
+            "recipient": {"chat_id": "chat:470"},
+            "message": said,
+            "timestamp": 1_780_311_600_000,
+        }
+        return json.dumps(event).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        return {"content-type": "application/json", "secret": secret}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        body = json.dumps({"webhookType": "CONFIRMATION"}).encode()
+        return Request(path="/hooks/ok", body=body), Answer(200, b"c0de")
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [{"listen": "everywhere"}, {"path": "hooks"}, {"mode": "pull"}]
+
+
+HOOKS: dict[str, HookFixture] = {
+    one.name: one for one in (WebhookFixture(), TelegramFixture(), VkFixture(), OkFixture())
+}
