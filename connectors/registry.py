@@ -22,6 +22,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "telegram": "connectors.telegram:Telegram",
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
+    "facebook": "connectors.facebook:Facebook",
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",

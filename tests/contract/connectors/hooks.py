@@ -98,4 +98,48 @@ class TelegramFixture:
         return [{"listen": "everywhere"}, {"path": "hooks"}, {"secret": ""}]
 
 
-HOOKS: dict[str, HookFixture] = {one.name: one for one in (WebhookFixture(), TelegramFixture())}
+class FacebookFixture:
+    """Changes of a page, as Meta's webhooks send them: signed over the escaped body."""
+
+    name = "facebook"
+
+    def options(self) -> dict[str, Any]:
+        return {"app_secret": SECRET, "verify_token": "meet-me"}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        value = {
+            "item": "comment",
+            "verb": "add",
+            "post_id": "100_2000",
+            "comment_id": f"2000_{number}",
+            "parent_id": "100_2000",
+            "from": {"id": "55", "name": "Ad\u00e9"},
+            "message": text or f"note {number}",
+            "created_time": 1_780_311_600,
+        }
+        change = {"field": "feed", "value": value}
+        entry = {"id": "100", "time": 1_780_311_601, "changes": [change]}
+        return json.dumps({"object": "page", "entry": [entry]}).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return {"content-type": "application/json", "X-Hub-Signature-256": f"sha256={digest}"}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        query = {
+            "hub.mode": "subscribe",
+            "hub.verify_token": "meet-me",
+            "hub.challenge": "1158201444",
+        }
+        return Request("GET", query=query), Answer(200, b"1158201444")
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [{"listen": "everywhere"}, {"path": "hooks"}, {"webhook": "perhaps"}]
+
+
+_ALL: tuple[HookFixture, ...] = (
+    WebhookFixture(),
+    TelegramFixture(),
+    FacebookFixture(),
+)
+HOOKS: dict[str, HookFixture] = {one.name: one for one in _ALL}
