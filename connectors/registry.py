@@ -23,6 +23,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "reddit": "connectors.reddit:Reddit",
     "tumblr": "connectors.tumblr:Tumblr",
     "facebook": "connectors.facebook:Facebook",
+    "instagram": "connectors.instagram:Instagram",
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",
@@ -68,6 +69,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "odnoklassniki": "ok",
         "email": "imap",
         "hn": "hackernews",
+        "fb": "facebook",
+        "ig": "instagram",
         "websub": "rss",
         "stackoverflow": "stackexchange",
         "last.fm": "lastfm",

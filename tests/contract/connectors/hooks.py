@@ -137,9 +137,27 @@ class FacebookFixture:
         return [{"listen": "everywhere"}, {"path": "hooks"}, {"webhook": "perhaps"}]
 
 
+class InstagramFixture(FacebookFixture):
+    """Comments under an account's media."""
+
+    name = "instagram"
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        value = {
+            "id": f"1790000{number}",
+            "from": {"id": "55", "username": "ada"},
+            "media": {"id": "178001", "media_product_type": "FEED"},
+            "text": text or f"note {number}",
+        }
+        change = {"field": "comments", "value": value}
+        entry = {"id": "178", "time": 1_780_311_601, "changes": [change]}
+        return json.dumps({"object": "instagram", "entry": [entry]}).encode()
+
+
 _ALL: tuple[HookFixture, ...] = (
     WebhookFixture(),
     TelegramFixture(),
     FacebookFixture(),
+    InstagramFixture(),
 )
 HOOKS: dict[str, HookFixture] = {one.name: one for one in _ALL}
