@@ -24,6 +24,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "tumblr": "connectors.tumblr:Tumblr",
     "facebook": "connectors.facebook:Facebook",
     "instagram": "connectors.instagram:Instagram",
+    "threads": "connectors.threads:Threads",
     # Video, photo, live
     # Thematic
     "discourse": "connectors.discourse:Discourse",

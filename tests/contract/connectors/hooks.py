@@ -154,10 +154,41 @@ class InstagramFixture(FacebookFixture):
         return json.dumps({"object": "instagram", "entry": [entry]}).encode()
 
 
+class ThreadsFixture(FacebookFixture):
+    """Replies to an account's posts: one change a delivery, in an object."""
+
+    name = "threads"
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        value = {
+            "id": f"890{number}",
+            "username": "ada",
+            "text": text or f"note {number}",
+            "media_type": "TEXT_POST",
+            "permalink": f"https://www.threads.net/@ada/post/P{number}",
+            "replied_to": {"id": "567"},
+            "root_post": {"id": "123", "owner_id": "17", "username": "tea.house"},
+            "shortcode": f"P{number}",
+            "timestamp": "2026-06-01T11:00:00+0000",
+        }
+        return json.dumps(
+            {
+                "app_id": "123456",
+                "topic": "moderate",
+                "target_id": "78901",
+                "time": 1_780_311_601,
+                "subscription_id": "234567",
+                "has_uid_field": False,
+                "values": {"value": value, "field": "replies"},
+            }
+        ).encode()
+
+
 _ALL: tuple[HookFixture, ...] = (
     WebhookFixture(),
     TelegramFixture(),
     FacebookFixture(),
     InstagramFixture(),
+    ThreadsFixture(),
 )
 HOOKS: dict[str, HookFixture] = {one.name: one for one in _ALL}
