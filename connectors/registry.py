@@ -26,6 +26,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "instagram": "connectors.instagram:Instagram",
     "threads": "connectors.threads:Threads",
     # Video, photo, live
+    "pinterest": "connectors.pinterest:Pinterest",
     # Thematic
     "discourse": "connectors.discourse:Discourse",
     "lastfm": "connectors.lastfm:LastFm",
