@@ -95,6 +95,10 @@ class Client:
         if secret and secret not in self._secrets:
             self._secrets.append(secret)
 
+    def redacted(self, error: ConnectorError) -> ConnectorError:
+        """`error`, made of an answer's own words, without the secrets that those may repeat."""
+        return _redacted(error, self._secrets)
+
     async def __aenter__(self) -> Self:
         if self._transport is None:
             self._own = CheckedTransport(self._context.allow_hosts)

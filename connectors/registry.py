@@ -32,6 +32,11 @@ _WHERE: Final[Mapping[str, str]] = {
     "dailymotion": "connectors.dailymotion:Dailymotion",
     "rutube": "connectors.rutube:Rutube",
     "deviantart": "connectors.deviantart:DeviantArt",
+    "facebook": "connectors.facebook:Facebook",
+    "instagram": "connectors.instagram:Instagram",
+    "threads": "connectors.threads:Threads",
+    # Video, photo, live
+    "pinterest": "connectors.pinterest:Pinterest",
     # Thematic
     "discourse": "connectors.discourse:Discourse",
     "lastfm": "connectors.lastfm:LastFm",
@@ -76,6 +81,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "odnoklassniki": "ok",
         "email": "imap",
         "hn": "hackernews",
+        "fb": "facebook",
+        "ig": "instagram",
         "websub": "rss",
         "stackoverflow": "stackexchange",
         "last.fm": "lastfm",

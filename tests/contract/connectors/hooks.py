@@ -164,3 +164,97 @@ class OkFixture:
 HOOKS: dict[str, HookFixture] = {
     one.name: one for one in (WebhookFixture(), TelegramFixture(), VkFixture(), OkFixture())
 }
+class FacebookFixture:
+    """Changes of a page, as Meta's webhooks send them: signed over the escaped body."""
+
+    name = "facebook"
+
+    def options(self) -> dict[str, Any]:
+        return {"app_secret": SECRET, "verify_token": "meet-me"}
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        value = {
+            "item": "comment",
+            "verb": "add",
+            "post_id": "100_2000",
+            "comment_id": f"2000_{number}",
+            "parent_id": "100_2000",
+            "from": {"id": "55", "name": "Ad\u00e9"},
+            "message": text or f"note {number}",
+            "created_time": 1_780_311_600,
+        }
+        change = {"field": "feed", "value": value}
+        entry = {"id": "100", "time": 1_780_311_601, "changes": [change]}
+        return json.dumps({"object": "page", "entry": [entry]}).encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return {"content-type": "application/json", "X-Hub-Signature-256": f"sha256={digest}"}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        query = {
+            "hub.mode": "subscribe",
+            "hub.verify_token": "meet-me",
+            "hub.challenge": "1158201444",
+        }
+        return Request("GET", query=query), Answer(200, b"1158201444")
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [{"listen": "everywhere"}, {"path": "hooks"}, {"webhook": "perhaps"}]
+
+
+class InstagramFixture(FacebookFixture):
+    """Comments under an account's media."""
+
+    name = "instagram"
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        value = {
+            "id": f"1790000{number}",
+            "from": {"id": "55", "username": "ada"},
+            "media": {"id": "178001", "media_product_type": "FEED"},
+            "text": text or f"note {number}",
+        }
+        change = {"field": "comments", "value": value}
+        entry = {"id": "178", "time": 1_780_311_601, "changes": [change]}
+        return json.dumps({"object": "instagram", "entry": [entry]}).encode()
+
+
+class ThreadsFixture(FacebookFixture):
+    """Replies to an account's posts: one change a delivery, in an object."""
+
+    name = "threads"
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        value = {
+            "id": f"890{number}",
+            "username": "ada",
+            "text": text or f"note {number}",
+            "media_type": "TEXT_POST",
+            "permalink": f"https://www.threads.net/@ada/post/P{number}",
+            "replied_to": {"id": "567"},
+            "root_post": {"id": "123", "owner_id": "17", "username": "tea.house"},
+            "shortcode": f"P{number}",
+            "timestamp": "2026-06-01T11:00:00+0000",
+        }
+        return json.dumps(
+            {
+                "app_id": "123456",
+                "topic": "moderate",
+                "target_id": "78901",
+                "time": 1_780_311_601,
+                "subscription_id": "234567",
+                "has_uid_field": False,
+                "values": {"value": value, "field": "replies"},
+            }
+        ).encode()
+
+
+_ALL: tuple[HookFixture, ...] = (
+    WebhookFixture(),
+    TelegramFixture(),
+    FacebookFixture(),
+    InstagramFixture(),
+    ThreadsFixture(),
+)
+HOOKS: dict[str, HookFixture] = {one.name: one for one in _ALL}
