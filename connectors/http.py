@@ -97,7 +97,7 @@ class Client:
 
     def redacted(self, error: ConnectorError) -> ConnectorError:
         """`error`, made of an answer's own words, without the secrets that those may repeat."""
-        return _redacted(error, self._secrets)
+        return redacted(error, self._secrets)
 
     async def __aenter__(self) -> Self:
         if self._transport is None:

@@ -161,9 +161,6 @@ class OkFixture:
         return [{"listen": "everywhere"}, {"path": "hooks"}, {"mode": "pull"}]
 
 
-HOOKS: dict[str, HookFixture] = {
-    one.name: one for one in (WebhookFixture(), TelegramFixture(), VkFixture(), OkFixture())
-}
 class FacebookFixture:
     """Changes of a page, as Meta's webhooks send them: signed over the escaped body."""
 
@@ -253,6 +250,8 @@ class ThreadsFixture(FacebookFixture):
 _ALL: tuple[HookFixture, ...] = (
     WebhookFixture(),
     TelegramFixture(),
+    VkFixture(),
+    OkFixture(),
     FacebookFixture(),
     InstagramFixture(),
     ThreadsFixture(),
