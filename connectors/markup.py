@@ -12,7 +12,7 @@ from typing import Final
 _RAW: Final = frozenset(
     ("script", "style", "template", "iframe", "noembed", "noframes", "title", "svg", "math")
 )
-_PARAGRAPHS: Final = frozenset(
+PARAGRAPHS: Final = frozenset(
     (
         *("address", "article", "aside", "blockquote", "details", "div", "dl", "fieldset"),
         *("figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header"),
@@ -41,12 +41,14 @@ def decode_entities(text: str) -> str:
 def to_text(markup: str, limit: int) -> tuple[str, bool]:
     """What a reader sees of `markup`, and whether reading stopped early for having passed
     `limit` characters (or four times as many with tags). Linear in the part read."""
-    scanner = _Scanner(markup, limit)
+    scanner = Scanner(markup, limit)
     scanner.run()
     return "".join(scanner.out), scanner.stopped
 
 
-class _Scanner:
+class Scanner:
+    """Reads markup once. A child may do otherwise with `emit` (text) and `tag` (tags)."""
+
     def __init__(self, markup: str, limit: int) -> None:
         self.markup = markup[: 4 * limit]
         self.limit = limit
@@ -74,9 +76,9 @@ class _Scanner:
     def _text(self, raw: str) -> None:
         if raw:
             text = raw if self._pre else _SPACES.sub(" ", raw)
-            self._emit(decode_entities(text))
+            self.emit(decode_entities(text))
 
-    def _emit(self, text: str) -> None:
+    def emit(self, text: str) -> None:
         self.out.append(text)
         self.size += len(text)
 
@@ -87,19 +89,23 @@ class _Scanner:
             return self._declaration(opening)
         name = _NAME.match(self.markup, opening + 1)
         if name is None:
-            self._emit("<")
+            self.emit("<")
             return opening + 1
         end = self._tag_end(name.end())
         if end < 0:
-            self._emit("<")
+            self.emit("<")
             return opening + 1
-        return self._tag(name.group(1).lower(), opening, end, closing=following == "/")
+        kind, closing = name.group(1).lower(), following == "/"
+        if kind in _RAW and not closing:
+            return self._after_raw(kind, end + 1)
+        self.tag(kind, opening, end, closing=closing)
+        return end + 1
 
     def _declaration(self, opening: int) -> int:
         if self.markup.startswith("<![CDATA[", opening):
             closing = self.markup.find("]]>", opening)
             inner = self.markup[opening + 9 : closing if closing >= 0 else None]
-            self._emit(inner)
+            self.emit(inner)
             return closing + 3 if closing >= 0 else len(self.markup)
         mark = "-->" if self.markup.startswith("<!--", opening) else ">"
         closing = self.markup.find(mark, opening + 2)
@@ -127,20 +133,18 @@ class _Scanner:
             self._last_closing = self.markup.rfind(">")
         return self.markup.find(">", at) if at <= self._last_closing else -1
 
-    def _tag(self, name: str, opening: int, end: int, *, closing: bool) -> int:
-        if name in _RAW and not closing:
-            return self._after_raw(name, end + 1)
+    def tag(self, name: str, opening: int, end: int, *, closing: bool) -> None:
+        """A tag from its `<` at `opening` to its `>` at `end`."""
         if name in _LINES:
-            self._emit("\n")
-        elif name in _PARAGRAPHS:
-            self._emit("\n\n")
+            self.emit("\n")
+        elif name in PARAGRAPHS:
+            self.emit("\n\n")
         elif name in ("td", "th"):
-            self._emit("\t" if closing else "")
+            self.emit("\t" if closing else "")
         elif name == "a":
             self._anchor(opening, end, closing=closing)
         if name == "pre":
             self._pre = max(0, self._pre - 1) if closing else self._pre + 1
-        return end + 1
 
     def _after_raw(self, name: str, at: int) -> int:
         found = re.compile(rf"</{name}[\s/>]", re.IGNORECASE).search(self.markup, at)
