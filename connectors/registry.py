@@ -52,6 +52,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "trustpilot": "connectors.trustpilot:Trustpilot",
     "yandexmarket": "connectors.yandexmarket:YandexMarket",
     # Open doors
+    "imap": "connectors.imap:Imap",
     "page": "connectors.page:Page",
     "file": "connectors.file:File",
     "webhook": "connectors.webhook:Webhook",
