@@ -49,7 +49,7 @@ PUSHED = ("webhook",)
 # the MUSTs by its own tests, in `tests/unit/test_NAME.py`.
 OTHERWISE = ("imap",)
 NETWORK = [name for name in CONNECTORS if name not in (*OFFLINE, *PUSHED, *OTHERWISE)]
-STREAMS = ("bluesky", "twitch")  # over WebSockets
+STREAMS = ("bluesky", "nostr", "twitch")  # over WebSockets
 SECRET = "s3cret-0f-the-source"
 # Google leaves out lists that are empty: an empty object is how it says that there is no review.
 EMPTY_OBJECT_IS_AN_ANSWER = ("googlebusiness", "googleplay")
