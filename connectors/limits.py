@@ -45,7 +45,7 @@ def status_error(
     message = f"{place} answered {status}" + (f": {reason}" if reason else "")
     spent = status == 403 and used_up(headers)
     if status in (429, 503) or spent:
-        moment = wait_asked(headers, now)
+        moment = wait_asked(headers, now) or _wait_in_body(body, now)
         if moment is not None:
             return WaitUntil(f"{message} (until {moment:%H:%M:%S} UTC)", moment)
     if status >= 500 or status in _PASSING or spent:
@@ -105,14 +105,19 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _wait_in_body(body: bytes, now: datetime) -> datetime | None:
+    """Seconds as Discord writes them, milliseconds as Matrix does."""
+    data = _object(body)
+    for name, unit in (("retry_after", 1.0), ("retry_after_ms", 1000.0)):
+        value = data.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12:
+            return now + min(timedelta(seconds=value / unit), _LONGEST_WAIT)
+    return None
+
+
 def _reason(body: bytes) -> str:
     """What the server says went wrong, from the fields that APIs use; never a page of HTML."""
-    try:
-        data: Any = msgspec.json.decode(body[:65_536])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    if not isinstance(data, dict):
-        return ""
+    data = _object(body)
     inner = data.get("error")
     fields = inner if isinstance(inner, dict) else data
     for name in ("error_description", "message", "error", "detail", "title"):
@@ -120,3 +125,11 @@ def _reason(body: bytes) -> str:
         if said:
             return said
     return ""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        data: Any = msgspec.json.decode(body[:65_536])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -24,6 +24,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "tumblr": "connectors.tumblr:Tumblr",
     "vk": "connectors.vk:Vk",
     "ok": "connectors.ok:Ok",
+    "matrix": "connectors.matrix:Matrix",
     "nostr": "connectors.nostr:Nostr",
     # Video, photo, live
     "youtube": "connectors.youtube:YouTube",
