@@ -26,6 +26,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "ok": "connectors.ok:Ok",
     "matrix": "connectors.matrix:Matrix",
     "nostr": "connectors.nostr:Nostr",
+    "discord": "connectors.discord:Discord",
     # Video, photo, live
     "youtube": "connectors.youtube:YouTube",
     "twitch": "connectors.twitch:Twitch",
