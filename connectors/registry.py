@@ -55,6 +55,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "trustpilot": "connectors.trustpilot:Trustpilot",
     "yandexmarket": "connectors.yandexmarket:YandexMarket",
     # Open doors
+    "kafka": "connectors.kafka_source:KafkaSource",
     "imap": "connectors.imap:Imap",
     "page": "connectors.page:Page",
     "file": "connectors.file:File",

@@ -47,7 +47,7 @@ OFFLINE = ("file", "sample")
 PUSHED = ("webhook",)
 # These speak neither HTTP nor WebSocket, so HTTP's faults can't be played to them: each is held to
 # the MUSTs by its own tests, in `tests/unit/test_NAME.py`.
-OTHERWISE = ("imap",)
+OTHERWISE = ("imap", "kafka")
 NETWORK = [name for name in CONNECTORS if name not in (*OFFLINE, *PUSHED, *OTHERWISE)]
 STREAMS = ("bluesky", "nostr", "twitch")  # over WebSockets
 SECRET = "s3cret-0f-the-source"
