@@ -1,47 +1,56 @@
-"""Mastodon (and what speaks its API): public, local and hashtag timelines of one instance.
+"""Mastodon (and what speaks its API): timelines, hashtags, searches and streams of one instance.
 
 Pages are asked forward with `min_id`, which leaves no gap however many posts came in between.
-Polled timelines tell of no deletion, and of an edit only while the post is new.
+Polled timelines tell of no deletion, and of an edit only while the post is new; streams tell of
+both, and what came while none was open is read from the timelines.
 See docs/connectors/mastodon.md.
 """
 
 import dataclasses
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from connectors import http, times
+from connectors import http, sse
 from connectors.base import Context, Cursor, Gap, Option, Spec, Step
 from connectors.errors import BadSettings, Refused, Retriable, SkipItem
-from connectors.fields import count, mapping, mappings
-from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
-from connectors.post import Author, Engagement, Post
-from connectors.text import line, link, plain, tag
+from connectors.fields import mapping
+from connectors.mastodon_posts import Reader
+from connectors.mastodon_stream import merged, status_of, streaming_base
+from connectors.options import BASE_URL, CONTACT, QUERIES, TIMEOUT, Options, searched
+from connectors.post import Post
+from connectors.searches import single
+from connectors.text import line, tag
 
 _PAGE: Final = 40
 _MOST_PAGES: Final = 100
-_MEMORY: Final = 20_000
+_MOST_FOUND: Final = 20
+_MOST_STREAMS: Final = 8
+_LONGEST_QUERY: Final = 200
+_SEARCH: Final = "search?"
 _LOCAL: Final = "public?local=true"
 
 
 class Mastodon:
-    """Cursor: `{timeline: id of its last post}`, a timeline being `public`, `local`, `tag:name`."""
+    """Cursor: `{timeline: id of its last post}`, a timeline being `public`, `local`, `tag:name` or
+    `search:query`."""
 
     spec: ClassVar[Spec] = Spec(
         name="mastodon",
-        door="REST timelines",
-        sees="public posts that the instance knows: all, its own, or under hashtags",
+        door="REST timelines, streaming API",
+        sees="public posts that the instance knows: all, its own, under hashtags, or found",
         needs="an instance; a token where it closes its timelines to strangers",
         limits="300 requests in 5 minutes",
         group="networks",
         options=(
             Option("instance", "The server, such as mastodon.social.", "mastodon.social"),
-            Option("timeline", "public, local or hashtag.", "public"),
+            Option("timeline", "public, local, hashtag or search.", "public"),
             Option("hashtags", "Hashtags to follow, with timeline: hashtag.", ()),
+            QUERIES,
+            Option("stream", "yes: posts, edits and deletions as they come; needs a token.", "no"),
             Option("token", "Access token, where the instance asks for one.", "", secret=True),
             BASE_URL,
             CONTACT,
@@ -52,7 +61,7 @@ class Mastodon:
 
     def __init__(self, context: Context) -> None:
         options = Options(self.spec, context.options)
-        self._context = context
+        self._context, self._options = context, options
         self._token = options.header("token")
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
@@ -60,9 +69,18 @@ class Mastodon:
         whole = instance if "://" in instance else f"https://{instance}"
         self._instance = options.check_url("instance", whole).rstrip("/")
         self._host = urlsplit(self._instance).hostname or ""
-        self._base = options.url("base_url") or self._instance
+        own = options.url("base_url")
+        self._base = own or self._instance
+        self._streaming = own
+        """Where it streams, once that is known."""
         self._timelines = _timelines(options)
-        self._uris: OrderedDict[str, str] = OrderedDict()
+        self._reader = Reader(self._host)
+        self._behind: set[str] = set()
+        """Timelines of which more is to be read at once."""
+        self._live = options.switch("stream")
+        if self._live:
+            self._check_stream()
+            vars(self)["spec"] = dataclasses.replace(self.spec, poll_seconds=1.0)
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """One pass over every timeline, oldest post first."""
@@ -75,10 +93,86 @@ class Mastodon:
             secrets=[self._token],
             seconds=self._timeout,
         ) as client:
-            for name, path in self._timelines.items():
-                async for step, last in self._timeline(client, path, state.get(name, "")):
+            timelines = self._timelines or self._searches()
+            if self._live:
+                steps = self._streams(client, timelines, state)
+            else:
+                steps = self._polled(client, timelines, state)
+            async with aclosing(steps):
+                async for step, name, last in steps:
                     state = {**state, name: last}
                     yield dataclasses.replace(step, cursor=state)
+
+    async def _polled(
+        self, client: http.Client, timelines: dict[str, str], state: dict[str, str]
+    ) -> AsyncGenerator[tuple[Step, str, str], None]:
+        for name, path in timelines.items():
+            async for step, last in self._timeline(client, path, state.get(name, "")):
+                yield step, name, last
+
+    async def _streams(
+        self, client: http.Client, timelines: dict[str, str], state: dict[str, str]
+    ) -> AsyncGenerator[tuple[Step, str, str], None]:
+        """All timelines as they grow, until one of their streams ends."""
+        self._streaming = self._streaming or await streaming_base(client, self._instance)
+        streams = [
+            self._stream(client, name, path, state.get(name, ""))
+            for name, path in timelines.items()
+        ]
+        async with aclosing(merged(streams)) as steps:
+            async for step in steps:
+                yield step
+
+    async def _stream(
+        self, client: http.Client, name: str, path: str, start: str
+    ) -> AsyncGenerator[tuple[Step, str, str], None]:
+        """The stream is opened before the timeline is read, so that nothing falls in between."""
+        where = "public/local" if path == _LOCAL else path
+        if path.startswith("tag/"):
+            where = f"hashtag?tag={path.removeprefix('tag/')}"
+        last = start
+        async with client.stream(f"{self._streaming}/api/v1/streaming/{where}") as lines:
+            self._behind.add(path)
+            while path in self._behind:
+                async for step, read in self._timeline(client, path, last):
+                    last = read
+                    yield step, name, last
+            async for event in sse.events(lines):
+                found, number = self._event(event)
+                if found is not None:
+                    last = number if number and _later(number, last) else last
+                    yield found, name, last
+
+    def _event(self, event: sse.Event) -> tuple[Step | None, str]:
+        """The event as a step (`None`: nothing of ours), and the id of a post that is new."""
+        if event.name == "delete":
+            now = http.current_time(self._context)
+            gone = self._reader.deletion(line(event.data, limit=64).strip('"'), now)
+            return (Step(post=gone) if gone else None), ""
+        if event.name not in ("update", "status.update"):
+            return None, ""
+        try:
+            status = status_of(event.data)
+        except (ValueError, RecursionError) as error:
+            place = f"{self._host} stream"
+            said = f"{place}: an event that can't be read: {line(str(error), limit=160)}"
+            return Step(dead=SkipItem(said, place=place, raw=event.data.encode())), ""
+        return self._step(status), _id(status) if event.name == "update" else ""
+
+    def _check_stream(self) -> None:
+        if not self._timelines:
+            raise BadSettings("mastodon: 'stream' is yes; a search can't be streamed, so set it no")
+        if not self._token:
+            raise BadSettings("mastodon: 'stream' is yes; set 'token', which streaming needs")
+        if len(self._timelines) > _MOST_STREAMS:
+            raise BadSettings(
+                f"mastodon: 'hashtags' names {len(self._timelines)}; at most {_MOST_STREAMS} can "
+                "be streamed: name fewer, or set stream: no"
+            )
+
+    def _searches(self) -> dict[str, str]:
+        packed = searched(self._options, self._context, single, _LONGEST_QUERY)
+        return {f"search:{one.query}": f"{_SEARCH}{one.query}" for one in packed}
 
     async def _timeline(
         self, client: http.Client, path: str, last: str
@@ -96,8 +190,9 @@ class Mastodon:
             yield Step(gap=self._forgotten(last, error)), last
             last = ""
         first = not last
+        self._behind.discard(path)
         for _ in range(_MOST_PAGES):
-            if not page and first:
+            if not page and first and not path.startswith(_SEARCH):
                 self._context.on_note(
                     f"{self._host} answered an empty timeline; it may have this feed switched off"
                 )
@@ -108,6 +203,7 @@ class Mastodon:
             if first or not any(_id(entry) for entry in fresh):
                 return
             page = await self._page(client, path, last)
+        self._behind.add(path)
         self._context.on_note(f"{self._host} is ahead by more than {_MOST_PAGES} pages")
 
     def _forgotten(self, last: str, error: Refused) -> Gap:
@@ -116,6 +212,8 @@ class Mastodon:
         return Gap(since=last, until=now, reason=reason)
 
     async def _page(self, client: http.Client, path: str, last: str) -> list[Any]:
+        if path.startswith(_SEARCH):
+            return await self._found(client, path.removeprefix(_SEARCH), last)
         params = {"limit": str(_PAGE)}
         if path == _LOCAL:
             path = "public"
@@ -128,88 +226,44 @@ class Mastodon:
             raise Retriable(f"{self._host} answered {said}")
         return page
 
+    async def _found(self, client: http.Client, query: str, last: str) -> list[Any]:
+        """All that a search finds after the post `last`: pages are in no certain order. The first
+        search takes one page."""
+        found: list[Any] = []
+        params = {"q": query, "type": "statuses", "limit": str(_PAGE)}
+        if last:
+            params["min_id"] = last
+        for number in range(_MOST_FOUND if last else 1):
+            params["offset"] = str(number * _PAGE)
+            answer = mapping(await client.json(f"{self._base}/api/v2/search", params=params))
+            page = answer.get("statuses")
+            if not isinstance(page, list):
+                said = line(answer.get("error"), limit=200) or "no list of posts"
+                raise Retriable(f"{self._host} answered {said}")
+            found += page
+            if len(page) < _PAGE:
+                break
+        return found
+
     def _step(self, entry: object) -> Step:
         place = f"{self._host} status {_id(entry) or '(without id)'}"
         now = http.current_time(self._context)
         try:
-            return Step(post=self._post(mapping(entry), now))
+            return Step(post=self._reader.post(mapping(entry), now))
         except ValueError as error:
             raw = msgspec.json.encode(entry)
             return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
 
     def reread(self, raw: bytes) -> Post:
         """The post of a status that could not be read before. Raises `ValueError`."""
-        return self._post(mapping(msgspec.json.decode(raw)), http.current_time(self._context))
-
-    def _post(self, status: dict[str, Any], now: datetime) -> Post:
-        uri = self._uri(status)
-        created = times.parse(status.get("created_at"), now=now)
-        reblog = mapping(status.get("reblog"))
-        content = reblog or status
-        text, truncated = _text(content)
-        edited = status.get("edited_at")
-        parent = self._parent(status.get("in_reply_to_id"))
-        return Post(
-            id=f"mastodon:{uri}",
-            source="mastodon",
-            kind="comment" if parent else "post",
-            state="edited" if edited else "live",
-            created_at=created,
-            collected_at=now,
-            updated_at=times.parse_or(edited, now, now=now) if edited else None,
-            url=link(status.get("url")) or link(uri),
-            text=text,
-            truncated=truncated,
-            lang=line(content.get("language"), limit=35),
-            author=self._author(mapping(status.get("account"))),
-            engagement=Engagement(
-                likes=count(status.get("favourites_count")),
-                reposts=count(status.get("reblogs_count")),
-                replies=count(status.get("replies_count")),
-            ),
-            parent_id=parent,
-            repost_of=f"mastodon:{self._uri(reblog)}" if reblog else "",
-            hashtags=_unique(tag(each.get("name")) for each in mappings(content.get("tags"))),
-            media=_unique(_media(each) for each in mappings(content.get("media_attachments"))),
-        )
-
-    def _uri(self, status: dict[str, Any]) -> str:
-        """The post's name everywhere; remembered by its local id, which replies refer to."""
-        uri = line(status.get("uri"))
-        if not uri or uri.endswith("…"):
-            raise ValueError(f"the status has no usable uri but {status.get('uri')!r:.80}")
-        local = line(status.get("id"))
-        if local:
-            self._uris[local] = uri
-            if len(self._uris) > _MEMORY:
-                self._uris.popitem(last=False)
-        return uri
-
-    def _parent(self, local: object) -> str:
-        """The post replied to; by its local name where its own was not seen."""
-        number = line(local)
-        if not number:
-            return ""
-        return f"mastodon:{self._uris.get(number, f'{self._host}/statuses/{number}')}"
-
-    def _author(self, account: dict[str, Any]) -> Author:
-        handle = line(account.get("acct"))
-        if handle and "@" not in handle:
-            handle = f"{handle}@{self._host}"
-        bio = account.get("note")
-        return Author(
-            id=line(account.get("uri")) or handle,
-            handle=handle,
-            name=line(account.get("display_name")) or line(account.get("username")),
-            bio=line(bio, html=True) if isinstance(bio, str) else "",
-            followers=count(account.get("followers_count")),
-            url=link(account.get("url")),
-            verified=_verified(account),
+        return self._reader.post(
+            mapping(msgspec.json.decode(raw)), http.current_time(self._context)
         )
 
 
 def _timelines(options: Options) -> dict[str, str]:
-    kind = options.choice("timeline", ("public", "local", "hashtag"))
+    """Name and path of each; none where topics say what to search for."""
+    kind = options.choice("timeline", ("public", "local", "hashtag", "search"))
     tags = [tag(name) for name in options.many("hashtags")]
     if kind != "hashtag" and tags:
         raise BadSettings(
@@ -217,6 +271,12 @@ def _timelines(options: Options) -> dict[str, str]:
         )
     if kind == "hashtag" and not tags:
         raise BadSettings("mastodon: 'timeline' is 'hashtag'; name them in 'hashtags'")
+    if kind == "search":
+        if not options.text("token"):
+            raise BadSettings(
+                "mastodon: 'timeline' is 'search'; set 'token', which searching needs"
+            )
+        return {}
     if kind == "hashtag":
         return {f"tag:{name}": f"tag/{quote(name, safe='')}" for name in tags}
     return {"public": "public"} if kind == "public" else {"local": _LOCAL}
@@ -234,33 +294,3 @@ def _order(number: str) -> tuple[int, str]:
 def _later(number: str, last: str) -> bool:
     """A page that repeats itself must not keep us; what has no id is read once, for the record."""
     return not last or not number or _order(number) > _order(last)
-
-
-def _text(status: dict[str, Any]) -> tuple[str, bool]:
-    """The warning, then the text."""
-    content = status.get("content")
-    if not isinstance(content, str):
-        raise ValueError("the status has no content")  # noqa: TRY004 - unreadable is one error
-    warning = status.get("spoiler_text")
-    if isinstance(warning, str) and warning.strip():
-        text, truncated = plain(content, html=True)
-        head, _ = plain(warning, html=False)
-        joined, cut = plain(f"{head}\n\n{text}", html=False)
-        return joined, truncated or cut
-    return plain(content, html=True)
-
-
-def _media(attachment: dict[str, Any]) -> str:
-    return link(attachment.get("url")) or link(attachment.get("remote_url"))
-
-
-def _verified(account: dict[str, Any]) -> bool | None:
-    """Whether a link in the profile is proven to be the author's; unknown without fields."""
-    fields = account.get("fields")
-    if not isinstance(fields, list):
-        return None
-    return any(field.get("verified_at") for field in mappings(fields))
-
-
-def _unique(values: Any) -> list[str]:
-    return [value for value in dict.fromkeys(values) if value]
