@@ -45,10 +45,7 @@ DOC = Path(__file__).parents[2] / "docs" / "connectors.md"
 OFFLINE = ("file", "sample")
 # These reach for nothing, they are sent their posts: tests/contract/test_receivers.py is theirs.
 PUSHED = ("webhook",)
-# These speak neither HTTP nor WebSocket, so HTTP's faults can't be played to them: each is held to
-# the MUSTs by its own tests, in `tests/unit/test_NAME.py`.
-OTHERWISE = ("imap", "kafka")
-NETWORK = [name for name in CONNECTORS if name not in (*OFFLINE, *PUSHED, *OTHERWISE)]
+NETWORK = [name for name in CONNECTORS if name not in (*OFFLINE, *PUSHED, *table.OTHERWISE)]
 STREAMS = ("bluesky", "nostr", "twitch")  # over WebSockets
 SECRET = "s3cret-0f-the-source"
 # Google leaves out lists that are empty: an empty object is how it says that there is no review.

@@ -95,6 +95,18 @@ async def test_one_bad_message_and_unwanted_senders_harm_no_other() -> None:
     assert result.cursor["INBOX"]["uid"] == 4
 
 
+async def test_it_opens_nothing_before_it_is_iterated_and_holds_clocks_back() -> None:
+    async with imap_server() as server:
+        server.mails = {1: letter(1).replace(b"01 Jun 2026", b"05 Jun 2026")}
+        source = Imap(context(options(server)))
+        stream = source.posts(None)
+        assert server.commands == []
+        del stream
+        (step,) = (await collect(source)).steps
+    assert step.post is not None
+    assert step.post.created_at == step.post.collected_at == NOW
+
+
 async def test_long_messages_are_cut() -> None:
     async with imap_server() as server:
         server.mails = {1: letter(1, "word " * 20_000)}
@@ -254,4 +266,3 @@ def test_hostile_mail_is_one_error() -> None:
 
 def test_names_of_folders() -> None:
     assert _quoted('Чай & "x"') == '"&BCcEMAQ5- &- \\"x\\""'
-    assert NOW.tzinfo is not None

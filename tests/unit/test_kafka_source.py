@@ -100,6 +100,17 @@ async def test_the_first_start_may_begin_at_the_end(broker: str, topic: str) -> 
     assert (first.ids, second.ids) == ([], ["kafka:new"])
 
 
+async def test_it_opens_nothing_before_it_is_iterated_and_holds_clocks_back(
+    broker: str, topic: str
+) -> None:
+    stream = source("127.0.0.1:9", topic).posts(None)
+    del stream
+    await send(broker, topic, [{"id": "a", "text": "a\u202e\u0007", "date": "2026-06-05"}])
+    (post,) = posts(await collect(source(broker, topic)))
+    assert post.created_at == post.collected_at == NOW
+    assert post.text == "a"
+
+
 async def test_offsets_that_are_gone_are_a_gap(broker: str, topic: str) -> None:
     await send(broker, topic, [{"id": "a", "text": "a"}])
     result = await collect(source(broker, topic), {topic: {"0": 99}})

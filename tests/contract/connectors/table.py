@@ -21,11 +21,32 @@ _HEAD: Final = """# The contract, source by source
 
 Each source is held to each MUST of [connectors](connectors.md) by a test of its own, against a
 stand-in that speaks its protocol: `pytest tests/contract/test_connectors.py -k NAME`. A ✓ is such a
-test. Where a MUST can't apply, a letter leads to the reason below.
+test; `imap` and `kafka` have theirs in `tests/unit`. Where a MUST can't apply, a letter leads to
+the reason below.
 """
 _OFFLINE: Final = "it opens no connection"
 _OFFLINE_HOLDS: Final = frozenset({1, 3, 13, 19})
 _OFFLINE_OWN: Final = frozenset({2, 8, 14, 17, 20})
+_NO_HTTP: Final = "it speaks neither HTTP nor WebSocket"
+OTHERWISE: Final = {
+    "imap": {
+        4: _NO_HTTP,
+        5: _NO_HTTP,
+        18: "IMAP names no client",
+        20: "a mailbox tells of no edits or deletions of what its messages are about",
+    },
+    "kafka": {
+        4: _NO_HTTP,
+        5: _NO_HTTP,
+        6: _NO_HTTP,
+        11: "brokers bound their records themselves",
+        16: "its brokers are a setting of their own",
+        18: "brokers are told a client's name, and no contact",
+        20: "a topic's records do not change: a later one with the same id is the edit",
+    },
+}
+"""Sources that HTTP's faults can't be played to, with what can't apply to them and why. They are
+held to the rest by `tests/unit/test_imap.py` and `tests/unit/test_kafka_source.py`."""
 _PUSHED: Final = "the source calls us: `tests/contract/test_receivers.py` holds it to R1 to R10"
 
 
@@ -58,6 +79,8 @@ def _marks(spec: Spec, named: dict[int, str], reasons: dict[str, int]) -> list[s
         held = dict.fromkeys(named, "✓")
         held[20] = _changes(spec.name, because)
         return list(held.values())
+    if (reasons_here := OTHERWISE.get(spec.name)) is not None:
+        return [because(reasons_here[n]) if n in reasons_here else "✓" for n in named]
     if issubclass(CONNECTORS[spec.name], Receiver):
         return [because(_PUSHED)] * len(named)
     return [
