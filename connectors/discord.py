@@ -12,7 +12,7 @@ import msgspec
 from connectors import discord_messages, http
 from connectors.base import Context, Cursor, Option, Spec, Step
 from connectors.discord_messages import Channel
-from connectors.errors import BadSettings, ConnectorError, Fatal, Refused, Retriable, SkipItem
+from connectors.errors import ConnectorError, Fatal, Refused, Retriable, SkipItem
 from connectors.fields import mapping, mappings
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
 from connectors.post import Post
@@ -57,13 +57,7 @@ class Discord:
         self._timeout = options.seconds("timeout", 0.1, 600)
         self._base = options.url("base_url") or _API
         self._backfill = options.whole("backfill", 1, _PAGE)
-        self._channels = options.many("channels")
-        for channel in self._channels:
-            if not channel.isdigit():
-                raise BadSettings(
-                    f"discord: 'channels' has {channel!r:.80}; give ids, which Discord copies from "
-                    "a channel's menu in developer mode"
-                )
+        self._channels = options.numbers("channels")
         self._seen_channels: dict[str, Channel] = {}
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:

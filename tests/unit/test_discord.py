@@ -137,5 +137,7 @@ async def test_a_limit_holds_no_channel_back_for_good() -> None:
 
 
 def test_channels_are_ids() -> None:
-    with pytest.raises(BadSettings, match="'channels' has '#general'; give ids"):
+    for given in (81384788765712384, [81384788765712384], "81384788765712384"):
+        assert Discord(context({"token": "t", "channels": given}))._channels == [CHANNEL]
+    with pytest.raises(BadSettings, match="'channels' is '#general'; give numbers"):
         Discord(context({"token": "t", "channels": "#general"}))
