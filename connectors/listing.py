@@ -1,8 +1,8 @@
 """Items of a list page, found by a user's selectors."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -88,6 +88,11 @@ class Item:
     def digest(self) -> str:
         return digest(f"{self.title}\n{self.text}\n{self.author}")
 
+    @property
+    def apart(self) -> str:
+        """Its name where others have the same."""
+        return f"{self.name}#{self.digest}"
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -113,7 +118,23 @@ def read(body: bytes, content_type: str, url: str, rules: Rules, now: datetime) 
     items = list(found)
     following = rules.next.find(page.root) if rules.next else None
     after = _address(following, rules.next, base) if following and rules.next else ""
-    return Listing(items, lang, after)
+    return Listing(items, lang, after.partition("#")[0])
+
+
+def distinct(items: Sequence[Item]) -> tuple[list[Item], str]:
+    """Each item once, and a name that several different ones share, which then differ by what they
+    hold."""
+    held: dict[str, set[str]] = {}
+    for item in items:
+        held.setdefault(item.name, set()).add(item.digest)
+    shared = next((name for name, digests in held.items() if name and len(digests) > 1), "")
+    found: dict[tuple[str, str], Item] = {}
+    for number, item in enumerate(items):
+        name = item.name or str(number)
+        if item.name and len(held[name]) > 1:
+            item = replace(item, name=item.apart)  # noqa: PLW2901 - renamed
+        found.setdefault((name, item.digest), item)
+    return list(found.values()), shared
 
 
 def digest(text: str) -> str:
@@ -167,7 +188,7 @@ def _address(element: Element | None, pick: Pick | None, base: str) -> str:
     if element is None:
         return ""
     name = pick.attribute if pick and pick.attribute else "href"
-    return link(element.attributes.get(name), base).partition("#")[0]
+    return link(element.attributes.get(name), base).removesuffix("#")
 
 
 def _created(page: Page, element: Element, rules: Rules, now: datetime) -> datetime | None:

@@ -87,7 +87,11 @@ class Page:
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
         self._base = options.url("base_url")
-        self._urls = [options.check_url("urls", url) for url in options.many("urls")]
+        given = options.many("urls") or ([self._base] if self._base else [])
+        self._urls = [
+            options.check_url("urls", self._base + url if url.startswith("/") else url)
+            for url in given
+        ]
         if not self._urls:
             raise BadSettings("page: set 'urls': addresses of list pages, with commas between")
         self._kind = _KINDS[options.choice("kind", tuple(_KINDS))]
@@ -136,7 +140,12 @@ class Page:
         now = http.current_time(self._context)
         steps = [Step(gap=gap) for gap in visit.gaps]
         before, fresh = visit.memory.seen, dict[str, list[Any]]()
-        for item in reversed(visit.items):
+        items, shared = listing.distinct(visit.items)
+        if shared:
+            self._context.on_note(
+                f"{http.shown(url)}: several items are called {shared:.120}; set 'id', or 'link'"
+            )
+        for item in reversed(items):
             if not item.name:
                 place = f"{http.shown(url)}: an item"
                 said = f"{place} has neither title nor text where the selectors look"
@@ -259,7 +268,8 @@ class _Visit:
         return self._knows(page.items[-1])
 
     def _knows(self, item: Item) -> bool:
-        return listing.digest(item.name) in self.memory.seen
+        names = (item.name, item.apart)
+        return any(listing.digest(name) in self.memory.seen for name in names)
 
     def _gap(self, reason: str) -> Gap:
         moments = [seen[1] for seen in self.memory.seen.values()]

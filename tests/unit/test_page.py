@@ -137,7 +137,7 @@ async def test_fields_as_the_page_writes_them() -> None:
         }
         post = (await collect(Page(context(options)))).steps[0].post
     assert post is not None
-    assert (post.id, post.url) == ("page:news.example:77", "https://news.example/r/77.html")
+    assert (post.id, post.url) == ("page:news.example:77", "https://news.example/r/77.html#c")
     assert (post.title, post.text, post.lang) == ("О чае", "Пьём чай\nвесь день", "ru")
     assert post.created_at.isoformat() == "2026-03-01T07:30:00+00:00"
 
@@ -187,3 +187,27 @@ async def test_a_page_without_items_is_an_error_and_other_lists_go_on() -> None:
     assert result.error is None
     assert len(result.ids) == 1
     assert "nothing on the page matches 'item'" in str(alone.error)
+
+
+async def test_items_that_share_a_link_are_kept_apart() -> None:
+    def answer(request: Request) -> Answer:
+        if request.path == "/robots.txt":
+            return Answer(404)
+        items = "".join(f"<li><a href='/topic{mark}'>say {n}</a></li>" for n, mark in marks)
+        return Answer(body=f"<ul>{items}</ul>".encode(), headers={"content-type": "text/html"})
+
+    notes: list[str] = []
+    marks = [(1, "#c1"), (2, "#c2"), (2, "#c2")]
+    async with running(answer) as server:
+        options = {"base_url": server.url, "urls": "/list", "terms_accepted": "yes", "item": "li"}
+        source = Page(context(options, on_note=notes.append))
+        anchored = await collect(source)
+        assert anchored.ids == [f"page:{server.url}/topic#c{n}" for n in (2, 1)]
+        assert notes == []
+        marks = [(1, ""), (2, "#"), (3, "")]
+        shared = await collect(source)
+        again = await collect(source, shared.cursor)
+    assert len(set(shared.ids)) == 3
+    assert again.ids == []
+    assert all(step.gap is None for step in again.steps)
+    assert "set 'id'" in notes[0]
