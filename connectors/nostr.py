@@ -7,6 +7,7 @@ all relays. A deletion counts where its author is the post's. See docs/connector
 import asyncio
 import dataclasses
 import hashlib
+import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -33,11 +34,15 @@ _PAGE: Final = 500
 _MOST_PAGES: Final = 40
 _MEMORY: Final = 3_000
 _OWNERS: Final = 100_000
+_DEEP: Final = 600
+_SHALLOW: Final = 120
+"""Seconds: passes look back over these, and every `_DEEP` over all of `overlap`."""
 
 
 class Nostr:
-    """Cursor: `{"relays": {address: time of its last event}, "seen": {id: [time, author]}}`, times
-    in seconds since 1970."""
+    """Cursor: `{"relays": {address: time of its last event}, "seen": {id: [time, author]}, "deep":
+    when a pass last looked back over all of `overlap`, "mark": its name}`, times in seconds since
+    1970."""
 
     spec: ClassVar[Spec] = Spec(
         name="nostr",
@@ -73,19 +78,24 @@ class Nostr:
             raise BadSettings(f"nostr: set '{self._follow}': 'follow' is {self._follow!r}")
         self._backfill = options.seconds("backfill", 0, 366 * 86_400)
         self._overlap = options.seconds("overlap", 0, 7 * 86_400)
+        self._mark, self._seen = "", dict[str, list[Any]]()
         self._owners: OrderedDict[str, tuple[int, str]] = OrderedDict()
 
     async def posts(self, cursor: Cursor) -> AsyncIterator[Step]:
         """One pass over every relay. Raises only where none could be read."""
-        lasts = dict(mapping(mapping(cursor).get("relays")))
-        seen = _seen(mapping(cursor).get("seen"))
-        self._owners.update((name, (row[0], row[1])) for name, row in seen.items())
+        fields = mapping(cursor)
+        lasts = dict(mapping(fields.get("relays")))
+        seen = self._memory(fields)
+        self._owners.update((name, (row[0], row[1])) for name, row in seen.items() if row[1])
         errors: list[ConnectorError] = []
+        now = int(http.current_time(self._context).timestamp())
+        deep = count(fields.get("deep")) or 0
+        far = now - deep >= _DEEP
+        overlap = int(self._overlap if far else min(self._overlap, _SHALLOW))
         for relay in self._relays:
-            now = int(http.current_time(self._context).timestamp())
             last = count(lasts.get(relay))
-            since = int(now - self._backfill if last is None else last - self._overlap)
-            reading = _Reading(relay, since)
+            since = int(now - self._backfill if last is None else last - overlap)
+            reading = _Reading(relay, since, seen)
             try:
                 await self._read(reading)
             except ConnectorError as error:
@@ -97,10 +107,20 @@ class Nostr:
                 lasts = {**lasts, relay: min(max(reading.newest, last or since), now)}
             oldest = min((int(at) for at in lasts.values()), default=now) - int(self._overlap)
             seen = {name: row for name, row in seen.items() if row[0] >= oldest}
-            seen = dict(sorted(seen.items(), key=lambda one: one[1][0])[-_MEMORY:])
-            yield Step(cursor={"relays": lasts, "seen": seen})
+            kept = sorted(seen.items(), key=lambda one: one[1][0])
+            self._mark, self._seen = uuid.uuid4().hex, dict(kept[-_OWNERS:])
+            seen = dict(self._seen)
+            where = {"relays": lasts, "deep": now if far and not errors else deep}
+            yield Step(cursor={**where, "seen": dict(kept[-_MEMORY:]), "mark": self._mark})
         if errors and len(errors) == len(self._relays):
             raise errors[0]
+
+    def _memory(self, fields: dict[str, Any]) -> dict[str, list[Any]]:
+        """What was seen up to this cursor: all of it where it is the one given last, else what the
+        cursor itself holds."""
+        if self._mark and fields.get("mark") == self._mark:
+            return dict(self._seen)
+        return _seen(fields.get("seen"))
 
     def _steps(self, reading: "_Reading", seen: dict[str, list[Any]], now: int) -> list[Step]:
         """Oldest first, deletions last; `seen` then knows them."""
@@ -173,9 +193,9 @@ class Nostr:
             asked = {**wanted, "since": reading.since, "limit": _PAGE}
             if until is not None:
                 asked["until"] = until
-            before = len(reading.events)
+            before = len(reading.met)
             oldest, found = await self._ask(connection, reading, f"{sub}-{page}", asked)
-            if oldest is None or len(reading.events) == before:
+            if oldest is None or len(reading.met) == before:
                 return
             if "search" in wanted and found < _PAGE:
                 return  # by relevance: there is nothing beyond
@@ -244,6 +264,9 @@ class _Reading:
 
     relay: str
     since: int
+    known: dict[str, list[Any]]
+    """What earlier passes saw."""
+    met: set[str] = dataclasses.field(default_factory=set)
     events: dict[str, Event] = dataclasses.field(default_factory=dict)
     dead: list[Step] = dataclasses.field(default_factory=list)
     forged: dict[str, Step] = dataclasses.field(default_factory=dict)
@@ -253,17 +276,24 @@ class _Reading:
     whole: bool = False
 
     def keep(self, value: object) -> int | None:
-        """Its time, which pages go by; kept where it is signed and of a kind that is read."""
-        known = mapping(value).get("id")
-        if isinstance(known, str) and known in self.events:
-            return self.events[known].at
+        """Its time, which pages go by, unless it is forged; kept where it is of a kind that is
+        read."""
+        name = mapping(value).get("id")
+        if isinstance(name, str):
+            self.met.add(name)
+            if name in self.events:
+                return self.events[name].at
+            if name in self.known:  # checked before: that is what takes time
+                at = int(self.known[name][0])
+                self.newest = max(self.newest, at)
+                return at
         try:
             event = nostr_events.verified(value)
         except ValueError as error:
             raw = msgspec.json.encode(value)
             digest = hashlib.blake2b(raw, digest_size=16).hexdigest()
             self.forged[digest] = _dead(self.relay, str(error), raw)
-            return count(mapping(value).get("created_at"))
+            return None
         if event.kind in KINDS:
             self.events[event.id] = event
             self.newest = max(self.newest, event.at)

@@ -209,3 +209,20 @@ async def test_clocks_that_run_ahead_are_held_back_once() -> None:
     again = await read(Relay([ahead]), first.cursor)
     assert [post.created_at for post in posts(first)] == [NOW]
     assert posts(again) == []
+
+
+async def test_a_pass_looks_far_back_now_and_then_and_knows_more_than_its_cursor() -> None:
+    now = [NOW.timestamp()]
+    events = [signed(ANN, created_at=AT - n, content=str(n)) for n in range(3)]
+    relay = Relay(events)
+    async with relaying(relay) as server:
+        source = Nostr(context({"base_url": server.url}, clock=lambda: now[0]))
+        first = await collect(source)
+        now[0] += 60
+        second = await collect(source, {**first.cursor, "seen": {}})
+        assert relay.asked[-1]["since"] == AT - 120
+        now[0] += 600
+        await collect(source, second.cursor)
+        assert relay.asked[-1]["since"] == AT - 3600
+        other = await collect(source, {**first.cursor, "seen": {}, "mark": "another"})
+    assert (len(first.ids), len(second.ids), len(other.ids)) == (3, 0, 3)
