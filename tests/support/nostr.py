@@ -97,6 +97,7 @@ async def relaying(
     async def talk(connection: ServerConnection) -> None:
         with suppress(ConnectionClosed):
             if (raw := body()) is not None:
+                await connection.recv()
                 await connection.send(raw, text=True)
                 return
             async for message in connection:
