@@ -35,10 +35,12 @@ class Inflow:
         self._pending: list[tuple[float, Spans]] = []
         self._retracted = False
         self._sequence = 0
+        self.behind = False
+        """Whether what was stored before the watch began waits to be judged."""
 
     def restart(self) -> None:
         """Nothing waits, and nobody was heard yet."""
-        self._heard, self._pending = {}, []
+        self._heard, self._pending, self.behind = {}, [], False
 
     async def pass_on(self, wall: datetime) -> None:
         """Tell the worker that watches. Raises `StoreError`."""
@@ -85,10 +87,12 @@ class Inflow:
         return spans
 
     def add(self, spans: Spans, began: float) -> None:
-        """These are due at once, and once."""
+        """These are due at once, and once. However old what they hold is, nothing counts as judged
+        before (`behind`)."""
         if spans:
             self._clock.saw(_starts(spans))
             self._pending.append((began - self._again, spans))
+            self.behind = True
 
     def due(self, began: float) -> Spans:
         """What is to be judged in the round that began then."""
@@ -103,6 +107,7 @@ class Inflow:
             if at + self._again <= began:
                 joined(due, spans)
         self._pending = [one for one in self._pending if one[0] + self._again > began]
+        self.behind = False
         return due
 
     def oldest(self, began: float) -> float:

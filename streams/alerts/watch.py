@@ -175,6 +175,9 @@ class AlertWatch:
     async def _note_progress(self, began: float, wall: datetime) -> None:
         """Until when all that was written has been judged; who takes over reads on from the cursor
         of a round before what waits."""
+        if self._inflow.behind or self._catch_up[1]:
+            await self._alive()
+            return
         oldest = self._inflow.oldest(began)
         before = [cursor for at, cursor in self._cursors if at < oldest]
         if len(before) > 1:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -145,6 +145,64 @@ async def test_killed_between_detection_and_delivery(home: Installation) -> None
     (found,) = await stored(home.case)
     assert home.told.handed == [(found.id, "opened")]
     assert [one.id for one in home.told.published] == [found.id]
+
+
+async def _until_it_fails(watch: AlertWatch) -> AsyncIterator[None]:
+    for _ in range(3):
+        await watch.round()
+    yield
+
+
+async def test_nothing_counts_as_judged_before_what_was_found_at_the_start_is(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await home.write(mentions(crisis=None))
+    await home.watch().round()
+    await home.write(mentions())
+    home.touched = Touched()  # what was noted is gone with the worker
+    written = utc_now()
+    await asyncio.sleep(1.5)  # another one takes a while to begin
+    monkeypatch.setattr(watching, "AGAIN_SECONDS", 0.5)
+    watch = home.watch()
+    judged = None
+    while judged is None:
+        await watch.round()
+        if await judged_through(home.case.store) >= written:
+            judged = [one.kind for one in await stored(home.case)]
+    assert judged == ["negative-spike"]
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_killed_between_two_incidents_of_one_look(home: Installation, before: int) -> None:
+    """The second one is found again, however much was judged before."""
+    rules = ["negative >= 12 in 15m"]
+    home.topics = {"brand": replace(home.topics["brand"], rules=rules)}
+    asked = 0
+
+    async def explain(incident: Incident) -> Evidence:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise RuntimeError("killed")
+        return Evidence()
+
+    some = mentions()
+    if before:
+        await home.write(some[: len(some) // 3])
+        first = home.watch(explain=explain)
+        await first.round()
+        await first.round()
+    else:
+        first = home.watch(explain=explain)
+    await home.write(some)
+    with pytest.raises(RuntimeError):
+        await anext(_until_it_fails(first))
+    assert len(await stored(home.case)) == 1
+    home.touched = Touched()
+    watch = home.watch()
+    for _ in range(3):
+        await watch.round()
+    assert {one.kind for one in await stored(home.case)} == {"negative-spike", "rule"}
 
 
 @pytest.mark.parametrize("rounds", [1, 4])
