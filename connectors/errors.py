@@ -5,6 +5,7 @@ Each quotes the value and the place; none ever carries a secret. The runner read
 dead letters and the source goes on, `Fatal` stops the source until a person acts.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -47,3 +48,16 @@ class NotAllowed(Fatal):
 
 class BadSettings(Fatal):
     """A source's settings are wrong. The message names the setting, its value and the remedy."""
+
+
+def most_hopeful(errors: Sequence[ConnectorError]) -> ConnectorError:
+    """What a source of many places should do when all of them failed, `errors` being why."""
+    waits = [error for error in errors if isinstance(error, WaitUntil)]
+    retries = [error for error in errors if isinstance(error, Retriable)]
+    if waits and len(waits) == len(retries):
+        return min(waits, key=lambda error: error.moment)
+    plain = [error for error in retries if not isinstance(error, WaitUntil)]
+    if plain:
+        return plain[0]
+    skipped = [error for error in errors if isinstance(error, SkipItem)]
+    return Retriable(str(skipped[0])) if skipped else errors[0]

@@ -19,7 +19,10 @@ from typing import Any, Final
 import feedparser
 import msgspec
 
-from connectors.fields import mapping, mappings
+from connectors.charsets import real_charset
+from connectors.fields import count, mapping, mappings
+from connectors.local_dates import halved
+from connectors.rhythm import UNPACED, Pace, read_pace
 from connectors.text import line, link, plain, tag
 
 MAX_ENTRIES: Final = 2_000
@@ -29,6 +32,12 @@ _ROOT = re.compile(rb"<[A-Za-z]")
 _DANGEROUS_ENTITY = re.compile(
     rb"<!ENTITY\s+(?:%\s*)?\S{1,200}\s+(?:SYSTEM|PUBLIC|\"[^\"]*[&%][^\"]*\"|'[^']*[&%][^']*')"
 )
+_HOURS = re.compile(rb"<skipHours>", re.IGNORECASE)
+_HOUR = re.compile(rb"<hour>\s*(\d{1,2})\s*</hour>", re.IGNORECASE)
+_DAYS = re.compile(rb"<skipDays>", re.IGNORECASE)
+_DAY = re.compile(rb"<day>\s*([A-Za-z]{3,12})\s*</day>", re.IGNORECASE)
+_SKIPPED: Final = 2_000
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,20})|([0-9]{1,20}));")
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,12 +65,8 @@ class Entry:
     categories: list[str]
     media: list[str]
     lang: str
-
-    @property
-    def digest(self) -> str:
-        """Changes when a reader would see another text."""
-        seen = f"{self.title}\0{self.text}".encode("utf-8", "replace")
-        return hashlib.blake2b(seen, digest_size=6).hexdigest()
+    replies: int | None = None
+    """How many comments there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,13 @@ class Feed:
     unreadable: list[tuple[str, bytes]]
     cut: bool = False
     """Whether the document ends before its end: what is missing may come next time."""
+    pace: Pace = UNPACED
+    title: str = ""
+    children: tuple[str, ...] = ()
+    """Other documents that this one names, and that are to be read as well."""
+    hub: str = ""
+    """Where WebSub takes subscriptions, and `topic`, what one subscribes to there."""
+    topic: str = ""
 
 
 def parse(body: bytes, content_type: str, url: str) -> Feed:
@@ -107,6 +119,11 @@ def named(entries: Iterable[Entry]) -> list[tuple[str, Entry]]:
     return list(found.items())
 
 
+def short_digest(text: str) -> str:
+    """Sixteen hexadecimal digits that stand for `text` in an id."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
 def _sameness(entry: Entry) -> tuple[object, ...]:
     """What makes two entries of one document the same entry, listed twice."""
     return entry.guid, entry.link, entry.title, entry.text, entry.published
@@ -134,11 +151,14 @@ def _refuse_traps(body: bytes) -> None:
 def _parse_xml(body: bytes, content_type: str, url: str) -> Feed:
     # Without a base, feedparser leaves guids as they are; links are made absolute here.
     headers: dict[str, str] = {}
-    if content_type.isascii() and len(content_type) < 200:
+    if charset := real_charset(body, content_type):
+        headers["content-type"] = f"application/xml; charset={charset}"
+    elif content_type.isascii() and len(content_type) < 200:
         headers["content-type"] = content_type
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        parsed = feedparser.parse(io.BytesIO(body), response_headers=headers, sanitize_html=False)
+        whole = io.BytesIO(_REFERENCE.sub(_possible, body))
+        parsed = feedparser.parse(whole, response_headers=headers, sanitize_html=False)
     if not parsed.get("version") and not parsed.entries:
         raise NotAFeed(f"it is no feed{_why(parsed)}")
     lang = line(parsed.feed.get("language"), limit=35)
@@ -151,7 +171,42 @@ def _parse_xml(body: bytes, content_type: str, url: str) -> Feed:
             entries.append(_usable(_xml_entry(item, lang, url)))
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             unreadable.append((f"entry {number + 1}: {error}", repr(item).encode()[:65536]))
-    return Feed(entries, unreadable, cut)
+    links = parsed.feed.get("links") or ()
+    return Feed(
+        entries,
+        unreadable,
+        cut,
+        _pace(parsed.feed, body),
+        title=line(parsed.feed.get("title"), html=True),
+        hub=_related(links, "hub", url),
+        topic=_related(links, "self", url),
+    )
+
+
+def _pace(feed: Any, body: bytes) -> Pace:
+    """feedparser keeps the last of the hours and days alone."""
+    hours, days = _told(body, _HOURS, _HOUR), _told(body, _DAYS, _DAY)
+    return read_pace(feed.get("ttl"), hours, days)
+
+
+def _told(body: bytes, block: re.Pattern[bytes], each: re.Pattern[bytes]) -> list[str]:
+    start = block.search(body)
+    if start is None:
+        return []
+    inside = body[start.end() : start.end() + _SKIPPED].partition(b"</skip")[0]
+    return [value.decode("ascii") for value in each.findall(inside)]
+
+
+def _possible(found: re.Match[bytes]) -> bytes:
+    """The reference, or that to U+FFFD where it names no character: feedparser fails on it."""
+    number = int(found.group(1), 16) if found.group(1) else int(found.group(2))
+    real = number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF
+    return found.group() if real else b"&#xFFFD;"
+
+
+def _related(links: Iterable[Any], name: str, base: str) -> str:
+    found = (link(each.get("href"), base) for each in links if each.get("rel") == name)
+    return next((address for address in found if address), "")
 
 
 def _is_cut(parsed: Any) -> bool:
@@ -189,14 +244,32 @@ def _xml_entry(item: Any, lang: str, base: str) -> Entry:
         title=line(item.get("title"), html=title.get("type") != "text/plain"),
         text=text,
         truncated=truncated,
-        author=line(author.get("name")) or line(item.get("author")),
+        author=line(author.get("name")) or line(item.get("author")) or _named(item, "lj_poster"),
         author_url=link(author.get("href"), base),
         published=_date(item, "published") or _date(item, "created"),
         updated=_date(item, "updated") if "updated" in item.keys() else None,  # noqa: SIM118 - feedparser answers "updated" from "published" otherwise
         categories=_tags(each.get("term") for each in item.get("tags") or ()),
         media=_xml_media(item, base),
         lang=line(body_lang, limit=35) or lang,
+        replies=_replies(item),
     )
+
+
+def _replies(item: Any) -> int | None:
+    """As RSS's `slash`, Atom's `thr` and LiveJournal's extensions write it."""
+    for name in ("slash_comments", "thr_total", "lj_reply-count"):
+        number = count(_named(item, name))
+        if number is not None:
+            return number
+    return None
+
+
+def _named(item: Any, name: str) -> str:
+    """An extension's element, whether it holds its value or bears it as an attribute."""
+    value = item.get(name)
+    if isinstance(value, dict):
+        value = value.get("user") or value.get("count")
+    return line(value)
 
 
 def _content(item: Any) -> tuple[str, bool, str]:
@@ -211,13 +284,13 @@ def _content(item: Any) -> tuple[str, bool, str]:
 
 
 def _date(item: Any, name: str) -> datetime | str | None:
+    raw = item.get(name)
     parsed = item.get(f"{name}_parsed")
-    if isinstance(parsed, time.struct_time):
+    if isinstance(parsed, time.struct_time) and not (isinstance(raw, str) and halved(raw)):
         try:
             return _FIRST + timedelta(seconds=calendar.timegm(parsed))
         except (OverflowError, ValueError):
             return None
-    raw = item.get(name)
     return raw if isinstance(raw, str) else None
 
 
@@ -245,6 +318,7 @@ def _parse_json(body: bytes, url: str) -> Feed:
     items = document.get("items")
     if not isinstance(items, list):
         raise NotAFeed("its JSON has no list of items")
+    hubs = [each.get("url") for each in mappings(document.get("hubs"))]
     base = link(document.get("home_page_url")) or url
     entries: list[Entry] = []
     unreadable: list[tuple[str, bytes]] = []
@@ -253,7 +327,13 @@ def _parse_json(body: bytes, url: str) -> Feed:
             entries.append(_usable(_json_entry(mapping(item), document, base)))
         except ValueError as error:
             unreadable.append((f"item {number + 1}: {error}", msgspec.json.encode(item)[:65536]))
-    return Feed(entries, unreadable)
+    return Feed(
+        entries,
+        unreadable,
+        title=line(document.get("title")),
+        hub=next(iter(_links(hubs)), ""),
+        topic=link(document.get("feed_url")),
+    )
 
 
 def _json_entry(item: dict[str, Any], document: dict[str, Any], base: str) -> Entry:

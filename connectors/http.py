@@ -88,7 +88,8 @@ class Client:
         self._seconds = seconds
         self._own: CheckedTransport | None = None
         self._transport = context.transport
-        self._closed_until: datetime | None = None
+        self._closed: dict[tuple[str, str, int], datetime] = {}
+        """Servers whose limit is used up, and until when."""
 
     def hide(self, secret: str) -> None:
         """A secret that came on the way, such as a token: no message shows it."""
@@ -167,13 +168,7 @@ class Client:
     async def _asked(
         self, ask: "_Ask", url: str, params: Mapping[str, str] | None, accept: Collection[int]
     ) -> Reply:
-        now = current_time(self._context)
-        if self._closed_until is not None and now < self._closed_until:
-            raise WaitUntil(
-                f"{_hide(shown(url), self._hidden_from(url))}: the rate limit is used up until"
-                f" {self._closed_until:%H:%M:%S} UTC",
-                self._closed_until,
-            )
+        self._check_open(url)
         hidden = [*self._hidden_from(url), *ask.hidden]
         try:
             async with asyncio.timeout(self._seconds):
@@ -230,9 +225,25 @@ class Client:
         error = status_error(reply.status, reply.headers, reply.body, place, now)
         return redacted(error, self._hidden_from(reply.url))
 
+    def _check_open(self, url: str) -> None:
+        if not self._closed:
+            return
+        until = self._closed.get(_origin(_parsed(url, None)))
+        if until is not None and current_time(self._context) < until:
+            raise WaitUntil(
+                f"{_hide(shown(url), self._hidden_from(url))}: the rate limit is used up until"
+                f" {until:%H:%M:%S} UTC",
+                until,
+            )
+
     def _judged(self, reply: Reply, accept: Collection[int], secrets: Collection[str]) -> Reply:
         now = current_time(self._context)
-        self._closed_until = wait_asked(reply.headers, now) if used_up(reply.headers) else None
+        origin = _origin(_parsed(reply.url, None))
+        until = wait_asked(reply.headers, now) if used_up(reply.headers) else None
+        if until is not None:
+            self._closed[origin] = until
+        else:
+            self._closed.pop(origin, None)
         place = shown(reply.url)
         if reply.status in accept:
             return dataclasses.replace(reply, place=_hide(place, secrets))

@@ -17,6 +17,7 @@ from connectors.receiving import Receiver
 _WHERE: Final[Mapping[str, str]] = {
     # Mass networks
     "bluesky": "connectors.bluesky:Bluesky",
+    "livejournal": "connectors.livejournal:LiveJournal",
     "mastodon": "connectors.mastodon:Mastodon",
     "x": "connectors.x:X",
     "telegram": "connectors.telegram:Telegram",
@@ -45,9 +46,17 @@ _WHERE: Final[Mapping[str, str]] = {
     "lastfm": "connectors.lastfm:LastFm",
     "lemmy": "connectors.lemmy:Lemmy",
     "stackexchange": "connectors.stackexchange:StackExchange",
+    "forum": "connectors.forum:Forum",
+    "habr": "connectors.habr:Habr",
     "hackernews": "connectors.hackernews:HackerNews",
+    "medium": "connectors.medium:Medium",
+    "wordpress": "connectors.wordpress:WordPress",
     # News and co-edited
     "rss": "connectors.rss:Rss",
+    "gdelt": "connectors.gdelt:Gdelt",
+    "sitemap": "connectors.sitemap:Sitemap",
+    "websub": "connectors.websub:WebSub",
+    "wikipedia": "connectors.wikipedia:Wikipedia",
     # Reviews
     "googleplay": "connectors.googleplay:GooglePlay",
     "googlebusiness": "connectors.googlebusiness:GoogleBusiness",
@@ -89,9 +98,13 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "hn": "hackernews",
         "fb": "facebook",
         "ig": "instagram",
-        "websub": "rss",
+        "lj": "livejournal",
+        "phpbb": "forum",
+        "vbulletin": "forum",
+        "xenforo": "forum",
         "stackoverflow": "stackexchange",
         "last.fm": "lastfm",
+        "pubsubhubbub": "websub",
     }
 )
 """Other names that people write."""

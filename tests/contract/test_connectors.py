@@ -44,14 +44,14 @@ DOC = Path(__file__).parents[2] / "docs" / "connectors.md"
 # by their own tests. The tests named `offline` here are the rest.
 OFFLINE = ("file", "sample")
 # These reach for nothing, they are sent their posts: tests/contract/test_receivers.py is theirs.
-PUSHED = ("webhook",)
+PUSHED = ("webhook", "websub")
 NETWORK = [name for name in CONNECTORS if name not in (*OFFLINE, *PUSHED, *table.OTHERWISE)]
 STREAMS = ("bluesky", "nostr", "twitch")  # over WebSockets
 SECRET = "s3cret-0f-the-source"
 # Google leaves out lists that are empty: an empty object is how it says that there is no review.
-EMPTY_OBJECT_IS_AN_ANSWER = ("googlebusiness", "googleplay")
+EMPTY_OBJECT_IS_AN_ANSWER = ("googlebusiness", "googleplay", "gdelt")
 # Neither a stream nor a POST follows a redirect at all.
-NOT_REDIRECTED = (*STREAMS, "yandexmarket")
+NOT_REDIRECTED = (*STREAMS, "yandexmarket", "wikipedia")
 
 
 @pytest.fixture(params=NETWORK)

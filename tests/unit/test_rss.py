@@ -37,7 +37,9 @@ def posts(result: Pass) -> list[Post]:
 async def read(body: bytes, kind: str = "application/xml") -> Pass:
     answer = Answer(body=body, headers={"content-type": kind})
     async with running(lambda _: answer) as server:
-        return await collect(Rss(context({"base_url": server.url, "urls": f"{HOST}/feed"})))
+        return await collect(
+            Rss(context({"base_url": server.url, "urls": f"{HOST}/feed", "fastest": 0}))
+        )
 
 
 async def test_atom() -> None:
@@ -117,7 +119,7 @@ async def rounds(*bodies: bytes | Answer) -> list[Pass]:
     async with running(answer) as server:
         for body in bodies:
             current[0] = body
-            source = Rss(context({"base_url": server.url, "urls": f"{HOST}/feed"}))
+            source = Rss(context({"base_url": server.url, "urls": f"{HOST}/feed", "fastest": 0}))
             results.append(await collect(source, cursor))
             cursor = results[-1].cursor or cursor
     return results
@@ -171,7 +173,7 @@ async def test_a_moved_feed_is_asked_at_its_new_place() -> None:
         return Answer(body=feed([ITEM(1)]))
 
     async with running(answer) as server:
-        source = Rss(context({"urls": f"{server.url}/old"}))
+        source = Rss(context({"urls": f"{server.url}/old", "fastest": 0}))
         await collect(source, (await collect(source)).cursor)
         assert [request.path for request in server.requests] == ["/old", "/new", "/new"]
 

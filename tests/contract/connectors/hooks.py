@@ -247,6 +247,48 @@ class ThreadsFixture(FacebookFixture):
         ).encode()
 
 
+class WebSubFixture:
+    """A WebSub hub, as its Recommendation says."""
+
+    name = "websub"
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "secret": SECRET,
+            "urls": "https://news.example/feed",
+            "callback": "https://here.example/hooks/websub",
+        }
+
+    def body(self, number: int, *, text: str = "") -> bytes:
+        item = (
+            f"<item><guid>https://news.example/{number}</guid>"
+            "<pubDate>Mon, 01 Jun 2026 11:00:00 GMT</pubDate>"
+            f"<description>{text or f'note {number}'}</description></item>"
+        )
+        return f'<rss version="2.0"><channel>{item}</channel></rss>'.encode()
+
+    def signed(self, body: bytes, secret: str = SECRET) -> dict[str, str]:
+        digest = hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
+        return {"content-type": "application/rss+xml", "X-Hub-Signature": f"sha1={digest}"}
+
+    def handshake(self) -> tuple[Request, Answer] | None:
+        query = {
+            "hub.mode": "subscribe",
+            "hub.topic": "https://news.example/feed",
+            "hub.challenge": "prove-it",
+            "hub.lease_seconds": "864000",
+        }
+        return Request(method="GET", path="/hooks/it", query=query), Answer(200, b"prove-it")
+
+    def bad(self) -> list[dict[str, Any]]:
+        return [
+            {"listen": "everywhere"},
+            {"lease_days": 0},
+            {"urls": "news.example"},
+            {"callback": "here.example"},
+        ]
+
+
 _ALL: tuple[HookFixture, ...] = (
     WebhookFixture(),
     TelegramFixture(),
@@ -255,5 +297,6 @@ _ALL: tuple[HookFixture, ...] = (
     FacebookFixture(),
     InstagramFixture(),
     ThreadsFixture(),
+    WebSubFixture(),
 )
 HOOKS: dict[str, HookFixture] = {one.name: one for one in _ALL}
