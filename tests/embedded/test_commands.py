@@ -162,7 +162,7 @@ MISUSES = {
             "--set",
             "urls=https://example.org/f",
         ],
-        b"goes with webhook",
+        b"--webhook goes with telegram",
     ),
     "a recorded delivery that is not there": (
         ["collect", "webhook", "--stdout", "--webhook", "nosuch.json"],
