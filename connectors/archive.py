@@ -1,7 +1,7 @@
 """Sites that keep lists of what was published: found, looked at again, and their comments followed.
 
 What is the site's own (addresses, paging, fields) stands in a `Site`; what all have in common
-(where each list was left, overlaps, repeats, deletions, threads) stands here.
+(where each list was left, overlaps, repeatss, threads) stands here.
 """
 
 import hashlib
@@ -12,13 +12,12 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from connectors import http, times
-from connectors.base import Context, Cursor, Gap, Step
+from connectors.base import Context, Cursor, Gap, Step, unreadable
 from connectors.errors import Fatal, Refused, SkipItem, WaitUntil
 from connectors.fields import mapping
 from connectors.follow import Follow, Recheck
-from connectors.post import Kind, Post
+from connectors.post import Kind, Post, tombstone
 from connectors.slices import Slice
-from connectors.text import line
 
 OVERLAP: Final = timedelta(hours=6)
 """Lists show some entries late: each is asked for again from this long before the newest known."""
@@ -198,7 +197,9 @@ class Archive:
             self._recheck.asked(native, now)
             if item is None:
                 self._follow.drop(native)
-                yield Step(post=deletion(self._site.name, native, self._site.kind, created, now))
+                yield Step(
+                    post=tombstone(self._site.name, native, created, now, kind=self._site.kind)
+                )
                 continue
             yield read(item, self._site.read, f"{self._site.name} {native}", now)
 
@@ -241,21 +242,7 @@ def read(item: Any, as_post: Callable[[Any, datetime], Post], place: str, now: d
         return Step(post=as_post(item, now))
     except ValueError as error:
         raw = msgspec.json.encode(item)
-        said = f"{place}: {line(str(error), limit=200)}"
-        return Step(dead=SkipItem(said, place=place, raw=raw))
-
-
-def deletion(source: str, native: str, kind: Kind, created: datetime, now: datetime) -> Post:
-    """The post that says that `native` is gone."""
-    return Post(
-        id=f"{source}:{native}",
-        source=source,
-        kind=kind,
-        state="deleted",
-        created_at=min(created, now),
-        collected_at=now,
-        updated_at=now,
-    )
+        return unreadable(place, error, raw, limit=200)
 
 
 async def still(

@@ -14,6 +14,7 @@ import msgspec
 from connectors.errors import SkipItem
 from connectors.post import Post
 from connectors.searches import Search
+from connectors.text import LONGEST_LINE, line
 
 Group = Literal["networks", "video", "thematic", "news", "reviews", "doors"]
 """Mass networks; video, photo and live; thematic; news and co-edited; reviews; open doors."""
@@ -58,6 +59,11 @@ class Step:
     on_safe: Callable[[], object] | None = None
     """Called by whoever takes the step, once everything up to and including it is safe. Never
     called when it is not: a source that waits for it bounds its wait."""
+
+
+def unreadable(place: str, error: Exception, raw: bytes, *, limit: int = LONGEST_LINE) -> Step:
+    """The dead letter of an item that gave `error`: its place, why, and its bytes."""
+    return Step(dead=SkipItem(f"{place}: {line(str(error), limit=limit)}", place=place, raw=raw))
 
 
 @dataclass(frozen=True, slots=True)

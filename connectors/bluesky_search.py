@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from connectors import bluesky_posts, http, times
-from connectors.base import Context, Gap, Step
-from connectors.errors import BadSettings, ConnectorError, Fatal, Refused, Retriable, SkipItem
+from connectors.base import Context, Gap, Step, unreadable
+from connectors.errors import BadSettings, ConnectorError, Fatal, Refused, Retriable
 from connectors.fields import count, mapping, mappings
 from connectors.limits import status_error
 from connectors.options import Options, searched
@@ -199,7 +199,7 @@ class Search:
             return Step(post=post(view, http.current_time(self._context)))
         except ValueError as error:
             raw = msgspec.json.encode(view)
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
 
 def post(view: dict[str, Any], now: datetime) -> Post:

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from connectors import times
-from connectors.archive import deletion
 from connectors.fields import count, mapping, mappings
-from connectors.post import Author, Engagement, Post
+from connectors.post import Author, Engagement, Post, tombstone
 from connectors.text import line, link, plain, tag
 
 _SITE: Final = "https://www.deviantart.com"
@@ -22,7 +21,7 @@ def deviation(item: Any, now: datetime) -> Post:
         raise ValueError(f"the deviation has no id but {fields.get('deviationid')!r:.80}")
     created = times.parse(fields.get("published_time") or now, now=now)
     if fields.get("is_deleted") is True:
-        return deletion("deviantart", name, "post", created, now)
+        return tombstone("deviantart", name, created, now)
     more = mapping(fields.get("metadata"))
     counts = {**mapping(more.get("stats")), **mapping(fields.get("stats"))}
     whole = more.get("description")
@@ -59,7 +58,7 @@ def comment(item: Any, under: str, now: datetime) -> Post:
         raise ValueError(f"the comment has no id but {fields.get('commentid')!r:.80}")
     created = times.parse(fields.get("posted"), now=now)
     if fields.get("hidden"):
-        return deletion("deviantart", name, "comment", created, now)
+        return tombstone("deviantart", name, created, now, kind="comment")
     body = fields.get("body")
     text, truncated = plain(body, html=True) if isinstance(body, str) else ("", False)
     parent = line(fields.get("parentid"), limit=64)

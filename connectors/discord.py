@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from connectors import discord_messages, http
-from connectors.base import Context, Cursor, Option, Spec, Step
+from connectors.base import Context, Cursor, Option, Spec, Step, unreadable
 from connectors.discord_messages import Channel
-from connectors.errors import ConnectorError, Fatal, Refused, Retriable, SkipItem
+from connectors.errors import ConnectorError, Fatal, Refused, Retriable
 from connectors.fields import mapping, mappings
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
 from connectors.post import Post
@@ -176,7 +176,7 @@ class Discord:
             return Step(post=discord_messages.post(channel, message, now))
         except ValueError as error:
             raw = msgspec.json.encode(message)
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
     def reread(self, raw: bytes) -> Post:
         """The post of a message that could not be read before. Raises `ValueError`."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connectors import times
 from connectors.fields import count, mapping, mappings
-from connectors.post import Author, Engagement, Post
+from connectors.post import Author, Engagement, Post, tombstone
 from connectors.text import line, link, plain
 
 _FIRST: Final = datetime(2015, 1, 1, tzinfo=UTC)
@@ -95,16 +95,8 @@ def post(place: Channel, message: dict[str, Any], now: datetime) -> Post | None:
 
 
 def deletion(place: Channel, name: str, now: datetime) -> Post:
-    return Post(
-        id=f"discord:{name}",
-        source="discord",
-        kind="message",
-        state="deleted",
-        created_at=min(created(name), now),
-        collected_at=now,
-        updated_at=now,
-        url=_url(place, name),
-    )
+    url = _url(place, name)
+    return tombstone("discord", name, created(name), now, kind="message", url=url)
 
 
 def _url(place: Channel, name: str) -> str:

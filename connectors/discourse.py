@@ -58,9 +58,7 @@ class Discourse:
     def __init__(self, context: Context) -> None:
         options = Options(self.spec, context.options)
         self._context, self._options = context, options
-        site = options.text("site")
-        whole = site if "://" in site else f"https://{site}"
-        self._site = options.check_url("site", whole).rstrip("/")
+        self._site = options.server("site")
         self._host = urlsplit(self._site).hostname or ""
         self._searches = options.choice("mode", ("all", "search")) == "search"
         key, user_key = options.header("key"), options.header("user_key")

@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from connectors import http
-from connectors.base import Context, Option, Step
-from connectors.errors import BadSettings, Refused, Retriable, SkipItem, WaitUntil
+from connectors.base import Context, Option, Step, unreadable
+from connectors.errors import BadSettings, Refused, Retriable, WaitUntil
 from connectors.fields import count, mapping
 from connectors.graph_errors import TooMuch, error_of, lacking_field, named, rest_until
 from connectors.options import Options
@@ -187,7 +187,7 @@ def step_of(source: str, path: str, item: object, read: Reader) -> Step:
         return Step(post=read(path, mapping(item)))
     except ValueError as error:
         raw = msgspec.json.encode({"path": path, "item": item})
-        return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+        return unreadable(place, error, raw)
 
 
 def reread(raw: bytes, read: Reader) -> Post:

@@ -12,7 +12,7 @@ from connectors.errors import Refused
 from connectors.follow import Recheck
 from connectors.graph import Graph, Reader, step_of
 from connectors.graph_errors import Closed, Gone
-from connectors.post import Post
+from connectors.post import tombstone
 
 KEPT: Final = 2_000
 _LOOKS: Final = 50
@@ -41,19 +41,8 @@ class Rechecks:
                 item = await self.graph.get(client, number, self.params)
                 step = step_of(self.source, number, item, self.read)
             except Gone:
-                step = Step(post=_deleted(self.source, number, min(published, now), now))
+                step = Step(post=tombstone(self.source, number, published, now))
             except (Closed, Refused) as error:
                 self.note(f"{number} is left as it was: {error}")
             again.asked(number, now)
             yield dataclasses.replace(step, cursor=cursor())
-
-
-def _deleted(source: str, number: str, created: datetime, now: datetime) -> Post:
-    return Post(
-        id=f"{source}:{number}",
-        source=source,
-        state="deleted",
-        created_at=created,
-        collected_at=now,
-        updated_at=now,
-    )

@@ -57,9 +57,7 @@ class Lemmy:
     def __init__(self, context: Context) -> None:
         options = Options(self.spec, context.options)
         self._context, self._options = context, options
-        instance = options.text("instance")
-        whole = instance if "://" in instance else f"https://{instance}"
-        self._site = options.check_url("instance", whole).rstrip("/")
+        self._site = options.server("instance")
         self._instance = Instance(urlsplit(self._site).hostname or "")
         self._searches = options.choice("mode", ("all", "search")) == "search"
         self._communities = options.many("communities")

@@ -16,8 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from connectors import http
-from connectors.base import Context, Cursor, Gap, Option, Step
-from connectors.errors import Refused, SkipItem
+from connectors.base import Context, Cursor, Gap, Option, Step, unreadable
+from connectors.errors import Refused
 from connectors.fields import mapping
 from connectors.post import Post, encode
 from connectors.text import line
@@ -203,7 +203,7 @@ def _as_first_published(post: Post, row: _Row) -> Post:
 
 
 def _dead(place: str, error: ValueError, raw: bytes) -> Step:
-    return Step(dead=SkipItem(f"{place}: {line(str(error), limit=200)}", place=place, raw=raw))
+    return unreadable(place, error, raw, limit=200)
 
 
 def _moment(post: Post) -> float:

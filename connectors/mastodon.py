@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from connectors import http, sse
-from connectors.base import Context, Cursor, Gap, Option, Spec, Step
+from connectors.base import Context, Cursor, Gap, Option, Spec, Step, unreadable
 from connectors.errors import BadSettings, Refused, Retriable, SkipItem
 from connectors.fields import mapping
 from connectors.mastodon_posts import Reader
@@ -65,9 +65,7 @@ class Mastodon:
         self._token = options.header("token")
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
-        instance = options.text("instance")
-        whole = instance if "://" in instance else f"https://{instance}"
-        self._instance = options.check_url("instance", whole).rstrip("/")
+        self._instance = options.server("instance")
         self._host = urlsplit(self._instance).hostname or ""
         own = options.url("base_url")
         self._base = own or self._instance
@@ -252,7 +250,7 @@ class Mastodon:
             return Step(post=self._reader.post(mapping(entry), now))
         except ValueError as error:
             raw = msgspec.json.encode(entry)
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
     def reread(self, raw: bytes) -> Post:
         """The post of a status that could not be read before. Raises `ValueError`."""

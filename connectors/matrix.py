@@ -12,8 +12,8 @@ from urllib.parse import quote
 import msgspec
 
 from connectors import http, matrix_events, times
-from connectors.base import Context, Cursor, Gap, Option, Spec, Step
-from connectors.errors import BadSettings, Fatal, Refused, Retriable, SkipItem
+from connectors.base import Context, Cursor, Gap, Option, Spec, Step, unreadable
+from connectors.errors import BadSettings, Fatal, Refused, Retriable
 from connectors.fields import mapping, mappings
 from connectors.matrix_events import Original, Room
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
@@ -58,9 +58,7 @@ class Matrix:
         self._token = options.header("token")
         self._contact = options.header("contact")
         self._timeout = options.seconds("timeout", 0.1, 600)
-        server = options.text("homeserver")
-        whole = server if "://" in server else f"https://{server}"
-        address = options.check_url("homeserver", whole).rstrip("/")
+        address = options.server("homeserver")
         self._base = (options.url("base_url") or address) + _API
         self._rooms = options.many("rooms")
         for room in self._rooms:
@@ -183,7 +181,7 @@ class Matrix:
             post = await self._post(client, room, event)
         except ValueError as error:
             raw = msgspec.json.encode(event)
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
         return Step(post=post) if post else None
 
     async def _post(self, client: http.Client, room: str, event: dict[str, Any]) -> Post | None:

@@ -21,7 +21,7 @@ from connectors.ok_posts import (
     refs_of,
     topic,
 )
-from connectors.post import Post
+from connectors.post import Post, tombstone
 from connectors.text import line
 
 _FIELDS: Final = (
@@ -269,12 +269,5 @@ class Desk:
 
 
 def _deletion(number: str, home: str, born: datetime, now: datetime) -> Post:
-    return Post(
-        id=f"ok:{number}",
-        source="ok",
-        state="deleted",
-        created_at=min(born, now),
-        collected_at=now,
-        updated_at=now,
-        url=f"{SITE}/group/{home}/topic/{number}" if home else "",
-    )
+    url = f"{SITE}/group/{home}/topic/{number}" if home else ""
+    return tombstone("ok", number, born, now, url=url)

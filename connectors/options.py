@@ -175,6 +175,13 @@ class Options:
         value = self.text(name)
         return self.check_url(name, value, schemes).rstrip("/") if value else ""
 
+    def server(self, name: str) -> str:
+        """The web address of a server named by its host alone or whole, without a slash at its
+        end."""
+        value = self.text(name)
+        whole = value if "://" in value else f"https://{value}"
+        return self.check_url(name, whole).rstrip("/")
+
     def check_url(self, name: str, value: str, schemes: Sequence[str] = ("http", "https")) -> str:
         """`value` if it is a web address with a host. Raises `BadSettings`."""
         remedy = f"give a whole address such as {schemes[-1]}://example.org"

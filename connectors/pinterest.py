@@ -11,14 +11,14 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from connectors import http, times
-from connectors.base import Context, Cursor, Option, Spec, Step
-from connectors.errors import BadSettings, Refused, Retriable, SkipItem
+from connectors.base import Context, Cursor, Option, Spec, Step, unreadable
+from connectors.errors import BadSettings, Refused, Retriable
 from connectors.fields import count, mapping, mappings
 from connectors.follow import Recheck
 from connectors.mapping import hashtags_in
 from connectors.marks import Mark, read_since
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
-from connectors.post import Author, Engagement, Post
+from connectors.post import Author, Engagement, Post, tombstone
 from connectors.text import line, link, plain
 from connectors.tokens import Grant, Tokens
 
@@ -166,16 +166,7 @@ class Pinterest:
                 self._context.on_note(f"pin {number} is left as it was: {error}")
                 return Step()
             now = http.current_time(self._context)
-            return Step(
-                post=Post(
-                    id=f"pinterest:{number}",
-                    source="pinterest",
-                    state="deleted",
-                    created_at=published,
-                    collected_at=now,
-                    updated_at=now,
-                )
-            )
+            return Step(post=tombstone("pinterest", number, published, now))
         return self._step(pin)
 
     def _step(self, pin: object) -> Step:
@@ -184,7 +175,7 @@ class Pinterest:
             return Step(post=post_of(mapping(pin), http.current_time(self._context)))
         except ValueError as error:
             raw = msgspec.json.encode(pin)
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
     def reread(self, raw: bytes) -> Post:
         """The post of a pin that could not be read before. Raises `ValueError`."""

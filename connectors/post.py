@@ -124,6 +124,28 @@ class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
         return max(0, int(min(content, self.collected_at).timestamp() * 1000))
 
 
+def tombstone(
+    source: str,
+    native: str,
+    created: datetime,
+    now: datetime,
+    *,
+    kind: Kind = "post",
+    url: str = "",
+) -> Post:
+    """The post `source:native` as it is once it is gone."""
+    return Post(
+        id=f"{source}:{native}",
+        source=source,
+        kind=kind,
+        state="deleted",
+        created_at=min(created, now),
+        collected_at=now,
+        updated_at=now,
+        url=url,
+    )
+
+
 def utc_now() -> datetime:
     """The present moment, timezone-aware, in UTC."""
     return datetime.now(UTC)

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from connectors import http, times
-from connectors.base import Context, Cursor, Gap, Option, Spec, Step
-from connectors.errors import BadSettings, SkipItem
+from connectors.base import Context, Cursor, Gap, Option, Spec, Step, unreadable
+from connectors.errors import BadSettings
 from connectors.fields import mapping
 from connectors.follow import Recheck
 from connectors.newest_first import Anchors, Entry, read_back
@@ -219,7 +219,7 @@ class Reddit:
             post = read(kind, data, http.current_time(self._context))
         except ValueError as error:
             raw = msgspec.json.encode({"kind": kind, "data": data})
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
         if post.state == "deleted":
             self._gone[name] = None
         return Step(post=post)

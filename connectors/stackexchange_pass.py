@@ -6,14 +6,12 @@ from typing import Any, Final
 import msgspec
 
 from connectors import http
-from connectors.base import Context, Step
-from connectors.errors import SkipItem
+from connectors.base import Context, Step, unreadable
 from connectors.fields import count, mapping
 from connectors.follow import Follow, Recheck
 from connectors.post import Post
 from connectors.stackexchange_api import Api
 from connectors.stackexchange_items import post_of, removed
-from connectors.text import line
 
 _MOST_PAGES: Final = 25  # what may be asked without a key
 _IDS: Final = 100
@@ -185,7 +183,7 @@ class Pass:
         except ValueError as error:
             place = f"{site} {number}"
             raw = msgspec.json.encode({"site": site, "item": item})
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
 
 def _of(site: str, names: list[str]) -> list[str]:

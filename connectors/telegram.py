@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from connectors import http
-from connectors.base import Context, Cursor, Gap, Option, Spec, Step
-from connectors.errors import BadSettings, SkipItem
+from connectors.base import Context, Cursor, Gap, Option, Spec, Step, unreadable
+from connectors.errors import BadSettings
 from connectors.fields import count, mapping
 from connectors.options import BASE_URL, CONTACT, LISTEN, PATH, TIMEOUT, Options
 from connectors.post import Post
@@ -32,7 +32,6 @@ from connectors.receiving import (
 from connectors.telegram_bot import PAGE, Bot
 from connectors.telegram_posts import KINDS, album, has_content, key, message_of, read
 from connectors.telegram_preview import Previews
-from connectors.text import line
 
 _API: Final = "https://api.telegram.org"
 _WEB: Final = "https://t.me"
@@ -168,7 +167,7 @@ class Telegram:
             post = self._post(message, edited=edited)
         except ValueError as error:
             raw = msgspec.json.encode(update)
-            return [Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))]
+            return [unreadable(place, error, raw)]
         return [Step(post=post)] if post else []
 
     def _post(self, message: dict[str, Any], *, edited: bool) -> Post | None:

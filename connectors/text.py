@@ -13,7 +13,7 @@ from connectors.post import MAX_TEXT_BYTES
 
 _KEPT_CHARACTERS: Final = 4 * MAX_TEXT_BYTES
 """More than this is never looked at: normalising a long run of marks takes quadratic time."""
-_LONGEST_LINE: Final = 500
+LONGEST_LINE: Final = 500
 _LONGEST_LINK: Final = 2048
 _MARKS_IN_A_ROW: Final = 30  # UAX #15, stream-safe text
 
@@ -51,7 +51,7 @@ def plain(value: str, *, html: bool) -> tuple[str, bool]:
     return text, stopped or cut
 
 
-def line(value: object, *, html: bool = False, limit: int = _LONGEST_LINE) -> str:
+def line(value: object, *, html: bool = False, limit: int = LONGEST_LINE) -> str:
     """`value` as one line of at most `limit` characters: titles, names, handles.
 
     Anything that is no text is empty: sources send numbers and objects where names belong.

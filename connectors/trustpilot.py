@@ -16,7 +16,7 @@ from connectors.errors import Fatal, Refused, Retriable
 from connectors.fields import count, mapping
 from connectors.follow import Recheck
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
-from connectors.post import Author, Engagement, Post, Rating
+from connectors.post import Author, Engagement, Post, Rating, tombstone
 from connectors.quota import Quota
 from connectors.text import line, plain
 
@@ -159,15 +159,7 @@ class Trustpilot:
         reply = await client.get(f"{self._base}/v1/reviews/{number}", accept=(200, 404))
         recheck.asked(number, now)
         if reply.status == 404:
-            gone = Post(
-                id=f"trustpilot:{number}",
-                source="trustpilot",
-                kind="review",
-                state="deleted",
-                created_at=born,
-                collected_at=now,
-                updated_at=now,
-            )
+            gone = tombstone("trustpilot", number, born, now, kind="review")
             return Step(post=gone, cursor={})
         try:
             return Step(post=self._post("", http.decode(reply)), cursor={})

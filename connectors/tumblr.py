@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 
 from connectors import http, times
-from connectors.base import Context, Cursor, Gap, Option, Spec, Step
-from connectors.errors import BadSettings, ConnectorError, Retriable, SkipItem, WaitUntil
+from connectors.base import Context, Cursor, Gap, Option, Spec, Step, unreadable
+from connectors.errors import BadSettings, ConnectorError, Retriable, WaitUntil
 from connectors.fields import count, mapping
 from connectors.newest_first import Anchors, Entry, read_back
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
@@ -201,7 +201,7 @@ class Tumblr:
             return Step(post=read(item, http.current_time(self._context)))
         except ValueError as error:
             raw = msgspec.json.encode(item)
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
 
 def _as_tag(searches: Sequence[Search]) -> str | None:

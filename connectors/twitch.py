@@ -17,12 +17,11 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
 from connectors import http, irc, times, websocket
-from connectors.archive import deletion
 from connectors.base import Context, Cursor, Gap, Option, Spec, Step
 from connectors.errors import BadSettings, Fatal, Retriable, SkipItem
 from connectors.fields import mapping
 from connectors.options import BASE_URL, CONTACT, TIMEOUT, Options
-from connectors.post import Author, Post
+from connectors.post import Author, Post, tombstone
 from connectors.text import line, plain
 
 _CHAT: Final = "wss://irc-ws.chat.twitch.tv"
@@ -235,7 +234,7 @@ class Twitch:
         for name in filter(None, names):
             known = self._said.pop(name, None)
             created = known.created if known else now
-            found.append(deletion("twitch", name, "message", created, now))
+            found.append(tombstone("twitch", name, created, now, kind="message"))
         return found
 
     def _noticed(self, said: str) -> None:

@@ -7,8 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors import times
-from connectors.base import Step
-from connectors.errors import SkipItem
+from connectors.base import Step, unreadable
 from connectors.fields import mapping
 from connectors.post import Post
 from connectors.text import line
@@ -36,7 +35,7 @@ def event_steps(event: Mapping[str, Any], now: datetime) -> list[Step]:
         kept = {name: event.get(name) for name in ("type", "object", "group_id", "event_id")}
         place = f"vk event {line(event.get('event_id')) or line(event.get('type'))}"
         raw = msgspec.json.encode(kept)
-        return [Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))]
+        return [unreadable(place, error, raw)]
 
 
 def read_event(event: Mapping[str, Any], now: datetime) -> Post:

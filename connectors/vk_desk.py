@@ -7,8 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors import http
-from connectors.base import Context, Cursor, Step
-from connectors.errors import SkipItem
+from connectors.base import Context, Cursor, Step, unreadable
 from connectors.fields import mapping
 from connectors.follow import Follow, Recheck
 from connectors.post import Author, Post
@@ -80,7 +79,7 @@ class Desk:
                 f"vk {fields.get('owner_id', '')!s:.24}_{fields.get('id', '(without id)')!s:.24}"
             )
             raw = msgspec.json.encode(item)
-            yield Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            yield unreadable(place, error, raw)
             return
         version = (post.id, post.version, post.state)
         if version in self._told:

@@ -16,8 +16,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedOK
 
 from connectors import http, times, websocket
-from connectors.base import Context, Step
-from connectors.errors import Refused, Retriable, SkipItem
+from connectors.base import Context, Step, unreadable
+from connectors.errors import Refused, Retriable
 from connectors.fields import mapping, mappings
 from connectors.post import Engagement, Post, State
 from connectors.text import line, link
@@ -119,7 +119,7 @@ def _step(raw: bytes, now: datetime) -> Step | str:
         return Step(post=event_post(mapping(fields.get("event")), now))
     except (ValueError, RecursionError) as error:
         place = f"vk stream {now.isoformat()}"
-        return Step(dead=SkipItem(f"{place}: {line(str(error), limit=200)}", place=place, raw=raw))
+        return unreadable(place, error, raw, limit=200)
 
 
 def event_post(event: Mapping[str, Any], now: datetime) -> Post:

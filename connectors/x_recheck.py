@@ -12,7 +12,7 @@ from connectors import http
 from connectors.base import Context, Step
 from connectors.fields import mapping, mappings
 from connectors.follow import Recheck
-from connectors.post import Post
+from connectors.post import Post, tombstone
 from connectors.text import line
 from connectors.x_api import MOST, Api
 from connectors.x_posts import FIELDS
@@ -65,12 +65,5 @@ class Again:
         """Deleted, or of an account that is suspended or protected now."""
         first, _, newest = name.partition("/")
         born = self._recheck.published(name)
-        return Post(
-            id=f"x:{first}",
-            source="x",
-            state="deleted",
-            created_at=now if born is None else datetime.fromtimestamp(born, UTC),
-            collected_at=now,
-            updated_at=now,
-            url=f"https://x.com/i/status/{newest}",
-        )
+        created = now if born is None else datetime.fromtimestamp(born, UTC)
+        return tombstone("x", first, created, now, url=f"https://x.com/i/status/{newest}")

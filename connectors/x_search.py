@@ -13,8 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors import http
-from connectors.base import Context, Gap, Step
-from connectors.errors import SkipItem
+from connectors.base import Context, Gap, Step, unreadable
 from connectors.fields import mapping
 from connectors.text import line
 from connectors.x_api import Api, Page, TooOld
@@ -87,7 +86,7 @@ class Search:
             return Step(post=read(item, included, http.current_time(self._context)))
         except ValueError as error:
             raw = msgspec.json.encode(included.needed(item))
-            return Step(dead=SkipItem(f"{place}: {line(str(error))}", place=place, raw=raw))
+            return unreadable(place, error, raw)
 
     def _params(self, query: str, place: Place) -> dict[str, str]:
         """The same for all pages of a search."""

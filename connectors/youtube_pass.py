@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from connectors import http, times
 from connectors import youtube_posts as posts_of
-from connectors.archive import OVERLAP, Unreadable, deletion, read
+from connectors.archive import OVERLAP, Unreadable, read
 from connectors.base import Context, Cursor, Gap, Step
 from connectors.errors import Refused, WaitUntil
 from connectors.fields import mapping, mappings
 from connectors.follow import Follow, Recheck
-from connectors.post import Post
+from connectors.post import Post, tombstone
 from connectors.searches import Packed
 from connectors.text import line
 from connectors.youtube_api import IDS, Calls, entries
@@ -235,7 +235,7 @@ class Pass:
                 continue
             created = datetime.fromtimestamp(published[name][1], tz=now.tzinfo)
             self.comments.follow.drop(name)
-            yield Step(post=deletion("youtube", name, "video", created, now))
+            yield Step(post=tombstone("youtube", name, created, now, kind="video"))
 
 
 def _escaped(item: Any, now: datetime) -> Post:
