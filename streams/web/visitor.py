@@ -1,0 +1,49 @@
+"""Who looks at a page: name, role, language and time zone, as every page is told them."""
+
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+Role = Literal["viewer", "analyst", "admin"]
+"""A viewer reads, an analyst also decides, an admin also changes topics, users and settings."""
+ROLES: Final[tuple[Role, ...]] = ("viewer", "analyst", "admin")
+Language = Literal["en", "fr", "ru"]
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "fr", "ru")
+LOCAL: Final = "local"
+"""Whose name stands beside what is done where nobody logs in."""
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks. `zone` is an IANA name; `name` is empty for one that nobody knows."""
+
+    name: str = LOCAL
+    role: Role = "admin"
+    language: Language = "en"
+    zone: str = "UTC"
+    shared: str = ""
+    """The id of the shared link this visitor came by: it reads that view alone."""
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    def may(self, role: Role) -> bool:
+        """Whether this visitor has at least that role."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Who asks, as the middleware of the app found; a local visitor where there is none."""
+    found = request.scope.get("veille.visitor")
+    return found if isinstance(found, Visitor) else Visitor()
+
+
+def require(request: Request, role: Role) -> Visitor:
+    """Who asks, if they may. Raises `HTTPException` 403."""
+    visitor = visitor_of(request)
+    if not visitor.may(role):
+        raise HTTPException(403, f"This needs the role {role}. Remedy: ask an admin of Veille")
+    return visitor
