@@ -238,14 +238,15 @@ def windows(
         return
     twins = _twins(terms)
     nearest = [(at - term, term) for term, at in enumerate(taken)]
-    largest, last = max(nearest)[0], max(taken)
+    largest, last, told = max(nearest)[0], max(taken), -len(terms)
     heapify(nearest)
     while True:
         distance, term = nearest[0]
         if taken[term] - term > distance:  # it had to make way for a twin
             heapreplace(nearest, (taken[term] - term, term))
             continue
-        if met := largest - distance <= slop:
+        if (met := largest - distance <= slop) and distance > told:
+            told = distance
             yield min(taken), last
         least = term + (distance + 1 if met else largest - slop)
         moved = term

@@ -114,3 +114,10 @@ def test_posts_made_to_hurt_take_bounded_time(text: str) -> None:
     start = time.process_time()
     matcher.match(post(text), "")
     assert time.process_time() - start < 0.5
+
+
+def test_a_sloppy_phrase_has_one_place_for_each_distance() -> None:
+    matcher = compile_topics([Topic(id="t", query='"a b"~2')])
+    (match,) = matcher.match(post("a b a"), "en")
+    assert [(span.start, span.end) for span in match.spans] == [(0, 3)]
+    assert [match] == match_brute(list(matcher.topics.values()), post("a b a"), "en")
