@@ -22,7 +22,8 @@ from streams.web.backtest import read as read_backtest
 from streams.web.filters import Parameter
 from streams.web.forms import body
 from streams.web.incident_list import PARAMETERS, ordered, read
-from streams.web.incidents import Act, acknowledging, resolving, snoozed_until, snoozing, zone_named
+from streams.web.incidents import Act, acknowledging, resolving, snoozed_until, snoozing
+from streams.web.reading import zone_named
 
 
 class IncidentList(msgspec.Struct, frozen=True, kw_only=True):

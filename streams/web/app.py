@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
@@ -17,17 +17,16 @@ from streams.criteria.topics import Topic
 from streams.errors import StoreError, StoreUnavailable, VeilleError
 from streams.settings import Alerts
 from streams.store.port import Store
-from streams.web import api, api_incidents, assets, charts, metrics
+from streams.web import api, api_incidents, assets, i18n, metrics
 from streams.web.backtest import BacktestPages, Backtests
-from streams.web.filters import BadFilter, Query, read
+from streams.web.filters import BadFilter
 from streams.web.guard import Guard
 from streams.web.incidents import IncidentPages
 from streams.web.letters import LetterPages, Replay
-from streams.web.live import EventStream, Full, Hub
-from streams.web.pages import Body, Pages
-
-WIDTHS: Final = {"wide": 860, "narrow": 340}
-RETRY: Final = {"Retry-After": "5"}
+from streams.web.live import Hub
+from streams.web.mentions import RETRY, MentionPages
+from streams.web.pages import Pages
+from streams.web.reading import Reading
 
 _log = logging.getLogger(__name__)
 
@@ -55,12 +54,13 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         lifespan=_lifespan,
     )
-    pages = Pages(store, topics, sample=sample)
+    pages = Pages(topics)
+    hub = Hub(store, pages.card)
     app.state.store = store
     app.state.pages = pages
-    app.state.hub = Hub(store, pages.card)
-    app.state.drawings = charts.Drawings()
+    app.state.hub = hub
     _add_routes(app)
+    MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
     LetterPages(store, pages, replay).add_to(app)
     app.state.zone = ZoneInfo(alerts.zone)
     IncidentPages(store, pages, topics, app.state.zone).add_to(app)
@@ -70,7 +70,9 @@ def create_app(
     app.include_router(api.router)
     app.include_router(api_incidents.router)
     api.describe(app, *api_incidents.RECORDS)
+    pages.navigation.look_at(app)
     _add_errors(app)
+    app.add_middleware(Reading, zone=alerts.zone)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, hosts=hosts)
     return app
@@ -78,6 +80,7 @@ def create_app(
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    i18n.load()
     preparing = asyncio.create_task(assets.prepare())
     yield
     await cast("Hub", app.state.hub).aclose()
@@ -85,55 +88,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for path, endpoint in (
-        ("/", index),
-        ("/fragment/overview", fragment),
-        ("/chart.svg", chart),
-        ("/live", live),
-        ("/static/{name}", static),
-    ):
-        app.add_api_route(path, endpoint, include_in_schema=False, response_class=Response)
+    app.add_api_route("/static/{name}", static, include_in_schema=False, response_class=Response)
     app.add_api_route("/healthz", healthz, tags=["health"], response_class=JSONResponse)
     app.add_api_route("/metrics", figures, include_in_schema=False, response_class=Response)
 
 
 def _pages(request: Request) -> Pages:
     return cast("Pages", request.app.state.pages)
-
-
-def _query(request: Request, *also: str) -> Query:
-    return read(request.query_params.multi_items(), also=also)
-
-
-async def index(request: Request) -> Response:
-    """The first page."""
-    return _page(request, await _pages(request).index(_query(request)))
-
-
-async def fragment(request: Request) -> Response:
-    """The page's moving parts, for the script to put in place."""
-    return _page(request, await _pages(request).fragment(_query(request)))
-
-
-async def chart(request: Request) -> Response:
-    """The chart drawn by the server, for browsers that run no script."""
-    given = request.query_params
-    theme: charts.Theme = "dark" if given.get("theme") == "dark" else "light"
-    width = WIDTHS.get(given.get("size", ""), WIDTHS["wide"])
-    view = await _pages(request).view(_query(request, "theme", "size"))
-    drawings = cast("charts.Drawings", request.app.state.drawings)
-    drawn = await drawings.svg(view.chart, theme=theme, width=width)
-    return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
-
-
-async def live(request: Request) -> Response:
-    """New mentions as server-sent events. `Last-Event-ID` (a reconnect) wins over `after`."""
-    query = _query(request, "after")
-    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    try:
-        return EventStream(cast("Hub", request.app.state.hub).join(query, after[:4_000]))
-    except Full:
-        return Response("too many open pages\n", 503, RETRY, media_type="text/plain")
 
 
 async def static(request: Request, name: str) -> Response:
@@ -155,13 +116,6 @@ async def figures(request: Request) -> Response:
     text = await metrics.page(cast("Store", request.app.state.store), utc_now())
     headers = {"Cache-Control": "no-store", "Content-Type": metrics.CONTENT_TYPE}
     return Response(text, headers=headers)
-
-
-def _page(request: Request, body: Body) -> Response:
-    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return HTMLResponse(body.raw, headers=headers)
-    return HTMLResponse(body.zipped, headers={**headers, "Content-Encoding": "gzip"})
 
 
 def _html(body: str, status: int = 200) -> Response:

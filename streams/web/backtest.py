@@ -20,8 +20,7 @@ from streams.settings import Alerts
 from streams.store.port import Filter, Store
 from streams.web import charts, incident_charts
 from streams.web.filters import MAX_VALUE, BadFilter, Problem
-from streams.web.incidents import drawn
-from streams.web.pages import Pages
+from streams.web.pages import Pages, drawn
 from streams.web.recent import Recent
 
 PATH: Final = "/backtest"

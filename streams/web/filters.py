@@ -26,6 +26,8 @@ PRESETS: Final[dict[str, timedelta | None]] = {
 AHEAD: Final = timedelta(minutes=10)
 """How far ahead of our clock a post may be dated and still count as new."""
 
+PATH: Final = "/mentions"
+"""The page that these filters are of."""
 MAX_VALUE: Final = 300
 MAX_VALUES: Final = 50
 
@@ -123,7 +125,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         return f"{round(moment.timestamp() * 1_000_000)}~{cursor}" if cursor else ""
 
 
-def link(pairs: Iterable[Pair], path: str = "/") -> str:
+def link(pairs: Iterable[Pair], path: str = PATH) -> str:
     """A URL of this site: the query string is empty where there are no filters."""
     query = urlencode(_ordered(pairs))
     return f"{path}?{query}" if query else path

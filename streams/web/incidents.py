@@ -19,16 +19,15 @@ from streams.criteria.topics import Topic
 from streams.store.port import Store
 from streams.web import charts, incident_words
 from streams.web.cards import clip
-from streams.web.forms import Forms
 from streams.web.incident_list import Which, ordered, read, tally
 from streams.web.incident_story import Story, story
-from streams.web.pages import PERIODS, Pages
+from streams.web.pages import PERIODS, Pages, drawn
+from streams.web.reading import zone_named
 from streams.web.recent import Recent
 
 PATH: Final = "/incidents"
 SHOWN: Final = 200
 STORY_SECONDS: Final = 2.0
-WIDTHS: Final = {"wide": 860, "narrow": 340}
 SNOOZES: Final = {"1h": "1 hour", "8h": "8 hours", "tomorrow": "until tomorrow 8:00"}
 _TOLD: Final = {
     "acknowledged": "Acknowledged: nobody else is called",
@@ -48,7 +47,7 @@ class IncidentPages:
         self._zone = zone
         self._pages = pages
         self._topics = topics
-        self._forms = Forms()
+        self._forms = pages.forms
         self._stories: Recent[Story | None] = Recent(STORY_SECONDS, most=32)
         self._drawings = charts.Drawings()
 
@@ -179,14 +178,6 @@ def name_of(by: str) -> str:
     return clip("".join(letter for letter in by if letter.isprintable()), _MOST_NAME) or "staff"
 
 
-def zone_named(name: str) -> ZoneInfo | None:
-    """`Europe/Paris` as a time zone; `None` for one that nobody knows."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
-
-
 def snoozed_until(span: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     """`1h`, `8h`, or `tomorrow`: the next day at 8 by the clock of `zone`."""
     if span in ("1h", "8h"):
@@ -195,12 +186,3 @@ def snoozed_until(span: str, now: datetime, zone: ZoneInfo) -> datetime | None:
         day = (now.astimezone(zone) + timedelta(days=1)).replace(hour=8, minute=0, second=0)
         return day.replace(microsecond=0).astimezone(now.tzinfo)
     return None
-
-
-async def drawn(drawings: charts.Drawings, chart: dict[str, Any], request: Request) -> Response:
-    """A chart as SVG: `theme` and `size` as the page asks."""
-    given = request.query_params
-    theme: charts.Theme = "dark" if given.get("theme") == "dark" else "light"
-    width = WIDTHS.get(given.get("size", ""), WIDTHS["wide"])
-    found = await drawings.svg(chart, theme=theme, width=width)
-    return Response(found, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})

@@ -18,7 +18,6 @@ from connectors.post import utc_now
 from streams.dead_letters import Outcome
 from streams.store.port import LetterFilter, Store
 from streams.web.filters import BadFilter, Problem
-from streams.web.forms import Forms
 from streams.web.pages import Pages
 
 SHOWN: Final = 100
@@ -35,7 +34,7 @@ class LetterPages:
         self._store = store
         self._pages = pages
         self._replay = replay
-        self._forms = Forms()
+        self._forms = pages.forms
 
     def add_to(self, app: FastAPI) -> None:
         for path, endpoint, method in (

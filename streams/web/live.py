@@ -21,6 +21,7 @@ from streams.errors import StoreError
 from streams.records import Mention
 from streams.store.port import Filter, Store
 from streams.web.filters import PRESETS, Query
+from streams.web.visitor import Visitor
 
 BEAT: Final = 0.4
 """Seconds between two looks at the store."""
@@ -33,8 +34,8 @@ LONGEST_BACK_OFF: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
-Render = Callable[[Mention, Query], str]
-"""A mention as HTML, with links that add to the filters of the page it is for."""
+Render = Callable[[Mention, Query, Visitor], str]
+"""A mention as HTML as one reads it, with links that add to the filters of the page it is for."""
 
 
 def wants(query: Query, mention: Mention, now: datetime) -> bool:
@@ -44,10 +45,11 @@ def wants(query: Query, mention: Mention, now: datetime) -> bool:
 
 
 class _Channel:
-    """One set of filters: where it has read to, and who listens."""
+    """One set of filters in one language and zone: where it has read to, and who listens."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: Query, visitor: Visitor) -> None:
         self.query = query
+        self.visitor = visitor
         self.cursor = ""
         self.queues: set[asyncio.Queue[bytes | None]] = set()
 
@@ -131,7 +133,7 @@ class Hub:
         self._store = store
         self._render = render
         self._most = most
-        self._channels: dict[Query, _Channel] = {}
+        self._channels: dict[tuple[Query, Visitor], _Channel] = {}
         self._clients: set[Client] = set()
         self._poller: asyncio.Task[None] | None = None
         self._seen = ""
@@ -141,11 +143,11 @@ class Hub:
     def clients(self) -> int:
         return sum(len(channel.queues) for channel in self._channels.values())
 
-    def join(self, query: Query, after: str) -> Client:
+    def join(self, query: Query, after: str, visitor: Visitor = Visitor()) -> Client:
         """A new page that has seen all up to `after`. Raises `Full`, also once stopped."""
         if self._stopped or self.clients >= self._most:
             raise Full
-        channel = self._channels.setdefault(query, _Channel(query))
+        channel = self._channels.setdefault((query, visitor), _Channel(query, visitor))
         client = Client(self, channel, after)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
@@ -153,7 +155,7 @@ class Hub:
 
     def forget(self, channel: _Channel) -> None:
         if not channel.queues:
-            self._channels.pop(channel.query, None)
+            self._channels.pop((channel.query, channel.visitor), None)
 
     def stop(self) -> None:
         """End every stream, now: a server that shuts down waits for its open responses."""
@@ -181,7 +183,7 @@ class Hub:
         except StoreError:
             return event("refresh")
         channel.cursor = channel.cursor or end
-        return self._news(channel.query, page.mentions, end) or event("ready", cursor=end)
+        return self._news(channel, page.mentions, end) or event("ready", cursor=end)
 
     async def _poll(self) -> None:
         failures = 0
@@ -226,15 +228,17 @@ class Hub:
         channel.cursor = page.cursor or channel.cursor
         if len(page.mentions) >= BATCH:
             channel.cursor = await self._end(channel.query.where)
-        if news := self._news(channel.query, page.mentions, channel.cursor):
+        if news := self._news(channel, page.mentions, channel.cursor):
             channel.send(news)
 
-    def _news(self, query: Query, mentions: list[Mention], cursor: str) -> bytes:
+    def _news(self, channel: _Channel, mentions: list[Mention], cursor: str) -> bytes:
         if len(mentions) >= BATCH:
             return event("refresh", cursor=cursor)
         now = utc_now()
         cards = [
-            {"id": m.id, "html": self._render(m, query)} for m in mentions if wants(query, m, now)
+            {"id": m.id, "html": self._render(m, channel.query, channel.visitor)}
+            for m in mentions
+            if wants(channel.query, m, now)
         ]
         return event("mentions", cards, cursor=cursor) if cards else b""
 

@@ -8,19 +8,23 @@ from typing import Any, Final, NamedTuple
 
 import jinja2
 import msgspec
+from fastapi import Request
+from starlette.responses import HTMLResponse, Response
 
 from connectors.post import utc_now
 from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
 from streams.records import LABELS, Mention
-from streams.store.port import Store
 from streams.web import assets, cards, charts, incident_story, incident_words
-from streams.web.filters import BY_NAME, BadFilter, Pair, Query, link
-from streams.web.recent import Recent
-from streams.web.views import PANELS, Choices, View, choices, names_of, view
+from streams.web.filters import BadFilter, Pair, Query, link
+from streams.web.forms import Forms
+from streams.web.i18n import gettext, plural, reader, reading_for
+from streams.web.navigation import Navigation
+from streams.web.reading import carry
+from streams.web.views import names_of
+from streams.web.visitor import Visitor
 
-VIEW_SECONDS: Final = 0.3
-CHOICES_SECONDS: Final = 15.0
+WIDTHS: Final = {"wide": 860, "narrow": 340}
 LANGUAGES: Final = {
     "ar": "Arabic", "de": "German", "en": "English", "es": "Spanish", "fr": "French",
     "it": "Italian", "ja": "Japanese", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese",
@@ -35,23 +39,6 @@ PANEL_TITLES: Final = {
 PERIODS: Final = {"1h": "1 h", "24h": "24 h", "7d": "7 days", "30d": "30 days", "all": "All time"}
 
 
-class Chip(NamedTuple):
-    """A filter that is set, and the link that takes it away."""
-
-    label: str
-    value: str
-    href: str
-
-
-class Menu(NamedTuple):
-    """One filter with several values to tick."""
-
-    name: str
-    label: str
-    chosen: tuple[str, ...]
-    options: list[tuple[str, str]]
-
-
 class Body(NamedTuple):
     """A page as it is sent, plain and compressed."""
 
@@ -63,82 +50,50 @@ class Body(NamedTuple):
         raw = page.encode("utf-8", "replace")  # a lone surrogate must not take the page down
         return cls(raw, gzip.compress(raw, 4, mtime=0))
 
+    def response(self, request: Request) -> Response:
+        """As the browser takes it; never kept, for the next moment's page is another."""
+        headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return HTMLResponse(self.raw, headers=headers)
+        return HTMLResponse(self.zipped, headers={**headers, "Content-Encoding": "gzip"})
+
 
 class Pages:
-    """Renders pages over a store. Views asked for within a blink of each other are shared."""
+    """The templates of one installation: its topics' names, and the places it has."""
 
-    def __init__(self, store: Store, topics: Sequence[Topic], *, sample: bool) -> None:
-        self._store = store
-        self._topics = topics
+    def __init__(self, topics: Sequence[Topic]) -> None:
         self._names = dict(names_of(topics))
-        self._sample = sample
-        self._views: Recent[View] = Recent(VIEW_SECONDS)
-        self._bodies: Recent[Body] = Recent(VIEW_SECONDS)
-        self._choices: Recent[Choices] = Recent(CHOICES_SECONDS, most=1)
+        self.forms = Forms()
+        self.navigation = Navigation()
         self._jinja = _environment()
-        self._jinja.filters["named"] = self._named
-        self._jinja.filters["subject"] = self._subject
+        self._jinja.filters.update(named=self.named, subject=self._subject)
+        self._jinja.globals.update(navigation=self.navigation.of, csrf=self.forms.token)
         self._card = self._jinja.get_template("card.html")
 
-    async def view(self, query: Query) -> View:
-        return await self._views.get(query, lambda: view(self._store, query, now=utc_now()))
+    def render(self, template: str, *, visitor: Visitor | None = None, **given: Any) -> str:
+        """A page as `visitor` reads it; without one, as who sent the present request does."""
+        whom = visitor or reader()
+        with reading_for(whom):
+            page = self._jinja.get_template(template).render(visitor=whom, **given)
+        return carry(page, whom.carried)
 
-    async def index(self, query: Query) -> Body:
-        """The whole page, rendered and compressed once for all who ask in the same blink."""
-        return await self._bodies.get(("index", query), lambda: self._index(query))
-
-    async def fragment(self, query: Query) -> Body:
-        """The page's moving parts."""
-        return await self._bodies.get(("parts", query), lambda: self._parts(query))
-
-    async def _index(self, query: Query) -> Body:
-        shown = await self.view(query)
-        found = await self._choices.get("", lambda: choices(self._store, self._topics))
-        page = self._render(
-            "index.html",
-            **self._moving(shown),
-            chips=self._chips(query),
-            menus=self._menus(query, found),
-            periods=PERIODS,
-            themes=charts.themes_json(),
-        )
-        return Body.of(page)
-
-    async def _parts(self, query: Query) -> Body:
-        return Body.of(self._render("parts.html", **self._moving(await self.view(query))))
-
-    def card(self, mention: Mention, query: Query) -> str:
+    def card(self, mention: Mention, query: Query, visitor: Visitor) -> str:
         """One article of the feed, with links that add to `query`."""
-        return self._card.render(card=cards.card(mention), query=query, now=utc_now())
+        with reading_for(visitor):
+            page = self._card.render(card=cards.card(mention), query=query, now=utc_now())
+        return carry(page, visitor.carried)
 
     def bad_filter(self, error: BadFilter) -> str:
-        return self._render("bad_filter.html", problems=error.problems, rest=link(error.kept))
+        return self.render("bad_filter.html", problems=error.problems, rest=link(error.kept))
 
     def trouble(self, title: str, said: str, *, retry: bool = False) -> str:
-        return self._render("trouble.html", title=title, said=said, retry=retry)
-
-    def render(self, template: str, **given: Any) -> str:
-        """A page of another module's."""
-        return self._render(template, **given)
-
-    def _render(self, template: str, **given: Any) -> str:
-        return self._jinja.get_template(template).render(**given)
-
-    def _moving(self, shown: View) -> dict[str, Any]:
-        return {
-            "view": shown,
-            "query": shown.query,
-            "now": shown.now,
-            "panels": [(by, PANEL_TITLES[by], shown.panels[by]) for by in PANELS],
-            "sample": self._sample or shown.sample,
-            "filtered": any(name not in {"range"} for name, _ in shown.query.pairs),
-        }
+        return self.render("trouble.html", title=title, said=said, retry=retry)
 
     def _subject(self, one: Incident) -> str:
         """What an incident is about, in words."""
-        return f"Source {one.source}" if one.source else self._named(one.topic, "topic")
+        return f"Source {one.source}" if one.source else self.named(one.topic, "topic")
 
-    def _named(self, value: str, dimension: str) -> str:
+    def named(self, value: str, dimension: str) -> str:
         """The word for a value of a dimension: a topic's name, a language's, a sentiment's."""
         if dimension == "topic":
             return self._names.get(value, value)
@@ -148,39 +103,19 @@ class Pages:
             return LANGUAGES.get(value, value)
         return value
 
-    def _chips(self, query: Query) -> list[Chip]:
-        return [
-            Chip(BY_NAME[name].label, self._named(value, name), query.without((name, value)))
-            for name, value in query.pairs
-            if name != "range"
-        ]
-
-    def _menus(self, query: Query, found: Choices) -> list[Menu]:
-        known: dict[str, list[str]] = {
-            "topic": found.of("topic"),
-            "sentiment": list(LABELS),
-            "lang": found.of("lang"),
-            "source": found.of("source"),
-            "country": found.of("country"),
-        }
-        return [self._menu(query, name, values) for name, values in known.items()]
-
-    def _menu(self, query: Query, name: str, values: list[str]) -> Menu:
-        chosen = query.values(name)
-        everything = dict.fromkeys([*values, *chosen])
-        options = [(value, self._named(value, name)) for value in everything]
-        return Menu(name, BY_NAME[name].label, chosen, options)
-
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        optimized=False,  # what filters say depends on who reads, also of a constant
     )
+    environment.install_gettext_callables(gettext, plural, newstyle=True)  # type: ignore[attr-defined]  # the extension's
     environment.globals.update(
         asset=assets.url,
         link=link,
@@ -212,6 +147,15 @@ def _environment() -> jinja2.Environment:
         lasting=incident_words.lasting,
     )
     return environment
+
+
+async def drawn(drawings: charts.Drawings, chart: dict[str, Any], request: Request) -> Response:
+    """A chart as SVG: `theme` and `size` as the page asks."""
+    given = request.query_params
+    theme: charts.Theme = "dark" if given.get("theme") == "dark" else "light"
+    width = WIDTHS.get(given.get("size", ""), WIDTHS["wide"])
+    found = await drawings.svg(chart, theme=theme, width=width)
+    return Response(found, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
 def _panel_pairs(by: str, value: str) -> list[Pair]:

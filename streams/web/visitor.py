@@ -12,8 +12,15 @@ Role = Literal["viewer", "analyst", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("viewer", "analyst", "admin")
 Language = Literal["en", "fr", "ru"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "fr", "ru")
+Theme = Literal["auto", "light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = ("auto", "light", "dark")
 LOCAL: Final = "local"
 """Whose name stands beside what is done where nobody logs in."""
+VISITOR: Final = "veille.visitor"
+"""Where the middleware leaves the visitor in a request's scope."""
+PREFERRED: Final = "veille.preferred"
+"""Where what a user once chose is left in the scope, for the middleware of `streams.web.reading`:
+a mapping with any of `language`, `zone` and `theme`."""
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,12 +30,21 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     role: Role = "admin"
     language: Language = "en"
     zone: str = "UTC"
+    theme: Theme = "auto"
     shared: str = ""
     """The id of the shared link this visitor came by: it reads that view alone."""
+    carried: tuple[tuple[str, str], ...] = ()
+    """`ui` and `tz` as the address gives them: every link of the page gives them again."""
 
     @property
     def tz(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
+
+    @property
+    def alike(self) -> "Visitor":
+        """Nobody in particular who is shown the same words, times and links: a key for what is
+        written once for many."""
+        return Visitor(language=self.language, zone=self.zone, carried=self.carried)
 
     def may(self, role: Role) -> bool:
         """Whether this visitor has at least that role."""
@@ -37,7 +53,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
 def visitor_of(request: Request) -> Visitor:
     """Who asks, as the middleware of the app found; a local visitor where there is none."""
-    found = request.scope.get("veille.visitor")
+    found = request.scope.get(VISITOR)
     return found if isinstance(found, Visitor) else Visitor()
 
 

@@ -48,7 +48,7 @@ def drawn(page: Page, where: str = ".plot") -> None:
 
 
 def test_the_overview_leads_to_the_story(crisis: Site, open_page: Open) -> None:
-    page = open_page("/")
+    page = open_page("/mentions")
     strip = page.locator('[data-part="incidents"]')
     expect(strip).to_contain_text("high")
     strip.get_by_role("link").first.click()
@@ -65,7 +65,7 @@ def test_the_overview_leads_to_the_story(crisis: Site, open_page: Open) -> None:
 
 
 def test_an_incident_appears_on_an_open_overview(site: Site, open_page: Open) -> None:
-    page = open_page("/")
+    page = open_page("/mentions")
     strip = page.locator('[data-part="incidents"]')
     expect(strip).to_be_hidden()
     site.run(lambda: outcry.tell(site.store, KIT))
@@ -164,9 +164,9 @@ def test_hostile_words_stay_words(site: Site, open_page: Open) -> None:
         evidence=told,
     )  # fmt: skip
     site.run(lambda: outcry.tell(site.store, one))
-    page = open_page("/")
+    page = open_page("/mentions")
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
-    for path in ("/", "/incidents", f"/incidents/{KIT.id}"):
+    for path in ("/mentions", "/incidents", f"/incidents/{KIT.id}"):
         page.goto(site.url + path)
         expect(page.locator("main")).to_be_visible()
         assert page.title() != "owned"
@@ -177,8 +177,13 @@ def test_hostile_words_stay_words(site: Site, open_page: Open) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE], ids=str)
 def test_nothing_overflows(crisis: Site, open_page: Open, options: dict[str, object]) -> None:
-    page = open_page("/", **options)
-    for path in ("/", "/incidents", f"/incidents/{KIT.id}", "/backtest?topic=kestrel&days=30"):
+    page = open_page("/mentions", **options)
+    for path in (
+        "/mentions",
+        "/incidents",
+        f"/incidents/{KIT.id}",
+        "/backtest?topic=kestrel&days=30",
+    ):
         page.goto(crisis.url + path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert page.evaluate(

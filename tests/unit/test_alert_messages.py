@@ -219,7 +219,7 @@ def test_the_link_to_the_posts_is_one_that_the_page_reads() -> None:
     parts = urlsplit(posts_link(BASE, one))
     query = filters.read(parse_qsl(parts.query))
     wanted = window_of(one)
-    assert (parts.netloc, parts.path) == ("veille.example.org", "/")
+    assert (parts.netloc, parts.path) == ("veille.example.org", "/mentions")
     assert query.where.topics == wanted.topics
     assert query.where.sentiments == ("neg",)
     assert query.where.since == wanted.since

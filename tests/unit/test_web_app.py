@@ -50,14 +50,14 @@ async def fill(store: SqliteStore, n: int = 10) -> None:
 
 async def test_the_page_shows_exact_figures(store: SqliteStore, client: httpx.AsyncClient) -> None:
     await fill(store)
-    page = (await client.get("/")).text
+    page = (await client.get("/mentions")).text
     figures = dict(re.findall(r'data-figure="(\w+)">(\d+)<', page))
     assert figures == {"total": "10", "neg": "3", "neu": "2", "pos": "3", "unscored": "2"}
     assert page.count("<article") == 10
 
 
 async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/nothing", "/api/v1/counts", "/?x=1", "/healthz"):
+    for path in ("/", "/mentions", "/nothing", "/api/v1/counts", "/mentions?x=1", "/healthz"):
         headers = (await client.get(path)).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -72,7 +72,7 @@ async def test_no_inline_script_style_or_foreign_address(
     store: SqliteStore, client: httpx.AsyncClient
 ) -> None:
     await store.write([hostile(1)])
-    page = (await client.get("/")).text
+    page = (await client.get("/mentions")).text
     assert re.findall(r"<script(?![^>]*\bsrc=\"/)", page) == []
     assert re.findall(r"<[^>]+\s(?:on\w+|style)=", page) == []
     assert re.findall(r"(?:src|srcset|href)=\"(?!/|#)[^\"]*", page) == []
@@ -82,7 +82,7 @@ async def test_links_to_originals_tell_nothing(
     store: SqliteStore, client: httpx.AsyncClient
 ) -> None:
     await store.write([mention(1, url="https://example.org/p")])
-    link = re.search(r'<a class="original"[^>]*>', (await client.get("/")).text)
+    link = re.search(r'<a class="original"[^>]*>', (await client.get("/mentions")).text)
     assert link is not None
     assert "noopener noreferrer nofollow" in link[0]
     assert 'referrerpolicy="no-referrer"' in link[0]
@@ -92,7 +92,7 @@ async def test_a_foreign_host_name_is_refused(store: SqliteStore) -> None:
     async with client_of(
         store, base="http://evil.example:8420", hosts=["veille.example"]
     ) as client:
-        assert (await client.get("/")).status_code == 421
+        assert (await client.get("/mentions")).status_code == 421
         assert (await client.get("http://veille.example/")).status_code == 200
         assert (await client.get("http://[::1]:8420/healthz")).status_code == 200
 
@@ -100,18 +100,18 @@ async def test_a_foreign_host_name_is_refused(store: SqliteStore) -> None:
 async def test_bad_filters_are_named_with_their_remedy_and_the_rest_is_kept(
     client: httpx.AsyncClient,
 ) -> None:
-    page = await client.get("/?lang=fr&sentiment=bad")
+    page = await client.get("/mentions?lang=fr&sentiment=bad")
     assert page.status_code == 400
     assert "sentiment=bad" in page.text
     assert "One of pos, neg, neu, unscored" in page.text
-    assert 'href="/?lang=fr"' in page.text
+    assert 'href="/mentions?lang=fr"' in page.text
     answer = await client.get("/api/v1/counts?sentiment=bad")
     assert answer.status_code == 400
     assert answer.json()["problems"][0][:2] == ["sentiment", "bad"]
 
 
 async def test_a_bad_filter_is_escaped(client: httpx.AsyncClient) -> None:
-    page = await client.get("/", params={"<script>": "<b>"})
+    page = await client.get("/mentions", params={"<script>": "<b>"})
     assert page.status_code == 400
     assert "<script>=" not in page.text
 
@@ -121,7 +121,7 @@ async def test_pages_on_without_gap_or_repeat(
 ) -> None:
     await fill(store, 120)
     seen: list[str] = []
-    path: str | None = "/?range=24h"
+    path: str | None = "/mentions?range=24h"
     while path:
         page = (await client.get(path)).text
         seen += re.findall(r'data-id="(\w+)"', page)
@@ -135,7 +135,7 @@ async def test_falls_back_to_all_time_and_says_so(
 ) -> None:
     old = datetime(2015, 2, 20, tzinfo=UTC)
     await store.write([mention(n, at=old + timedelta(hours=n)) for n in range(60)])
-    page = (await client.get("/")).text
+    page = (await client.get("/mentions")).text
     assert "Nothing in the last 24 hours" in page
     assert 'data-figure="total">60<' in page
     older = re.search(r'<a href="([^"]+)" rel="next"', page)
@@ -149,7 +149,7 @@ async def test_posts_from_the_ends_of_time_do_no_harm(
 ) -> None:
     far = datetime(year, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
     await store.write([mention(1, at=far), mention(2)])
-    page = await client.get("/?range=all")
+    page = await client.get("/mentions?range=all")
     assert page.status_code == 200
     assert 'data-figure="total">2<' in page.text
 
@@ -222,7 +222,7 @@ async def test_odd_states_are_shown_not_trusted(
     }
     await store.put_state("source", "odd", odd)
     await store.put_state("worker", "w", {"lag": [], "seen_at": 5, "posts_per_second": None})
-    page = await client.get("/")
+    page = await client.get("/mentions")
     assert page.status_code == 200
     assert "&lt;i&gt;" in page.text
 
@@ -236,7 +236,7 @@ async def test_alerts_and_what_the_broker_dropped_are_shown(
     gap = {"at": NOW.isoformat(), "first": 7, "records": 12}
     await store.put_state("missed", "veille.posts/3", {"records": 12, "gaps": [gap]})
     await store.put_state("missed", "odd/1", {"records": None, "gaps": [3]})
-    page = (await client.get("/")).text
+    page = (await client.get("/mentions")).text
     assert page.count("data-alert=") == 1
     assert "out by &lt;3&gt;" in page
     assert "<b>1 alert</b>" in page
@@ -298,7 +298,7 @@ async def test_openapi_names_every_filter_and_answer(client: httpx.AsyncClient) 
 async def test_files_are_cached_for_good_and_nothing_else_is_served(
     client: httpx.AsyncClient,
 ) -> None:
-    page = (await client.get("/")).text
+    page = (await client.get("/mentions")).text
     for path in set(re.findall(r"/static/[\w.-]+", page)):
         answer = await client.get(path)
         assert answer.status_code == 200, path
@@ -312,7 +312,7 @@ async def test_the_chart_is_drawn_without_script(
     store: SqliteStore, client: httpx.AsyncClient
 ) -> None:
     await fill(store)
-    answer = await client.get("/chart.svg?sentiment=neg&theme=dark&size=narrow")
+    answer = await client.get("/mentions/chart.svg?sentiment=neg&theme=dark&size=narrow")
     assert answer.headers["content-type"] == "image/svg+xml"
     assert answer.text.startswith("<svg")
 
@@ -329,7 +329,7 @@ class Away:
 
 async def test_a_store_that_is_away_is_told_with_503() -> None:
     async with client_of(Away()) as client:
-        page = await client.get("/")
+        page = await client.get("/mentions")
         assert page.status_code == 503
         assert "Remedy: start it" in page.text
         assert page.headers["retry-after"] == "5"
@@ -340,14 +340,14 @@ async def test_a_store_that_is_away_is_told_with_503() -> None:
 
 async def test_our_own_fault_shows_no_inside() -> None:
     async with client_of(object()) as client:
-        page = await client.get("/")
+        page = await client.get("/mentions")
         assert page.status_code == 500
         assert "attribute" not in page.text
 
 
 async def test_pages_travel_compressed(store: SqliteStore, client: httpx.AsyncClient) -> None:
     await fill(store)
-    async with client.stream("GET", "/", headers={"accept-encoding": "gzip"}) as answer:
+    async with client.stream("GET", "/mentions", headers={"accept-encoding": "gzip"}) as answer:
         raw = b"".join([chunk async for chunk in answer.aiter_raw()])
     assert answer.headers["content-encoding"] == "gzip"
     assert len(gzip.decompress(raw)) > 3 * len(raw)
@@ -360,3 +360,10 @@ async def test_the_documentation_names_every_filter_and_path(client: httpx.Async
         assert re.search(row, written), parameter.name
     paths = (await client.get("/api/v1/openapi.json")).json()["paths"]
     assert [path for path in paths if f"`{path}`" not in written] == []
+
+
+async def test_links_from_before_the_page_had_a_name_lead_to_it(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/?topic=kestrel&sentiment=neg")
+    assert answer.status_code == 302
+    assert answer.headers["location"] == "/mentions?topic=kestrel&sentiment=neg"
+    assert (await client.get("/")).status_code == 200

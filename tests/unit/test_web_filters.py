@@ -70,17 +70,20 @@ def test_names_every_problem_and_keeps_the_rest() -> None:
         of("/?lang=fr&sentimnt=neg&since=x&q=late")
     assert [p.parameter for p in raised.value.problems] == ["sentimnt", "since"]
     assert "sentiment" in raised.value.problems[0].remedy
-    assert link(raised.value.kept) == "/?lang=fr&q=late"
+    assert link(raised.value.kept) == "/mentions?lang=fr&q=late"
 
 
 def test_links_add_replace_and_take_away() -> None:
     query = of("/?topic=a&sentiment=neg&range=7d")
-    assert query.with_pairs(("topic", "b")) == "/?topic=a&topic=b&sentiment=neg&range=7d"
-    assert query.with_pairs(("topic", "a")) == "/?topic=a&sentiment=neg&range=7d"
-    assert query.with_pairs(("range", "1h")) == "/?topic=a&sentiment=neg&range=1h"
-    assert query.with_pairs(("since", "2026-01-01")) == "/?topic=a&sentiment=neg&since=2026-01-01"
-    assert query.without("range", ("topic", "a")) == "/?sentiment=neg"
-    assert of("/?author=x").with_pairs(("author", "y")) == "/?author=y"
+    assert query.with_pairs(("topic", "b")) == "/mentions?topic=a&topic=b&sentiment=neg&range=7d"
+    assert query.with_pairs(("topic", "a")) == "/mentions?topic=a&sentiment=neg&range=7d"
+    assert query.with_pairs(("range", "1h")) == "/mentions?topic=a&sentiment=neg&range=1h"
+    assert (
+        query.with_pairs(("since", "2026-01-01"))
+        == "/mentions?topic=a&sentiment=neg&since=2026-01-01"
+    )
+    assert query.without("range", ("topic", "a")) == "/mentions?sentiment=neg"
+    assert of("/?author=x").with_pairs(("author", "y")) == "/mentions?author=y"
 
 
 def test_a_preset_moves_with_the_clock_but_not_between_pages() -> None:

@@ -106,7 +106,7 @@ async def test_a_source_that_stopped_has_its_page(
     page = (await client.get("/incidents/f6")).text
     assert "Source rss" in page
     assert "nothing came" in page
-    assert "/?source=rss&amp;since=" in page
+    assert "/mentions?source=rss&amp;since=" in page
     answer = (await client.get("/api/v1/incidents?source=rss")).json()
     assert [(each["topic"], each["source"]) for each in answer["incidents"]] == [("", "rss")]
 
@@ -145,7 +145,7 @@ async def test_the_story_is_whole(store: SqliteStore, client: httpx.AsyncClient)
         "started it",
     ):  # fmt: skip
         assert words in page, words
-    assert "/?topic=kestrel&amp;sentiment=neg&amp;" in page
+    assert "/mentions?topic=kestrel&amp;sentiment=neg&amp;" in page
     drawing = await client.get(f"/incidents/{KIT.id}/chart.svg?theme=dark&size=narrow")
     assert drawing.headers["content-type"].startswith("image/svg+xml")
     assert "<svg" in drawing.text
@@ -156,7 +156,7 @@ async def test_every_link_to_mentions_can_be_followed(
 ) -> None:
     await outcry.tell(store, outcry.changed(KIT, author="rss:writer1"))
     page = (await client.get(f"/incidents/{KIT.id}")).text
-    links = set(re.findall(r'href="(/\?[^"]+)"', page))
+    links = set(re.findall(r'href="(/mentions\?[^"]+)"', page))
     assert len(links) >= 8
     for link in links:
         assert (await client.get(link.replace("&amp;", "&"))).status_code == 200, link
@@ -219,7 +219,7 @@ def _hostile() -> Incident:
 
 async def test_hostile_words_do_nothing(store: SqliteStore, client: httpx.AsyncClient) -> None:
     await outcry.tell(store, _hostile())
-    for path in ("/incidents", f"/incidents/{KIT.id}", "/"):
+    for path in ("/incidents", f"/incidents/{KIT.id}", "/mentions"):
         page = await client.get(path)
         assert page.status_code == 200
         assert len(page.text) < 200_000
@@ -306,12 +306,12 @@ async def test_tomorrow_is_the_readers(
 async def test_the_first_page_shows_open_ones(
     store: SqliteStore, client: httpx.AsyncClient
 ) -> None:
-    assert re.search(r'data-part="incidents"[^>]* hidden', (await client.get("/")).text)
+    assert re.search(r'data-part="incidents"[^>]* hidden', (await client.get("/mentions")).text)
     await outcry.tell(
         store, *(outcry.incident(NOW, id=f"a{n}", severity=s) for n, s in enumerate(
             ("low", "critical", "medium", "high")))
     )  # fmt: skip
-    for path in ("/?range=1h", "/fragment/overview?range=1h"):
+    for path in ("/mentions?range=1h", "/mentions/parts?range=1h"):
         page = (await client.get(path)).text
         assert re.findall(r'data-incident="(\w+)"', page) == ["a1", "a3", "a2"]
         assert "All 4 open incidents" in page

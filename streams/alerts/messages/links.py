@@ -15,7 +15,7 @@ def incident_link(base_url: str, incident: Incident) -> str:
 
 
 def posts_link(base_url: str, incident: Incident) -> str:
-    """The first page with the filters of the incident's window (`streams.web.filters`)."""
+    """The page of mentions with the filters of the incident's window (`streams.web.filters`)."""
     return filter_link(base_url, window_of(incident))
 
 
@@ -28,7 +28,7 @@ def filter_link(base_url: str, where: Filter) -> str:
     pairs += [("author", where.author)] if where.author else []
     pairs += [("since", _written(where.since))] if where.since else []
     pairs += [("until", _written(_up(where.until)))] if where.until else []
-    return f"{base_url}/?{urlencode(pairs, errors='replace')}"
+    return f"{base_url}/mentions?{urlencode(pairs, errors='replace')}"
 
 
 def _up(moment: datetime) -> datetime:

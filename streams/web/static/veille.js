@@ -75,7 +75,7 @@ function redraw() {
 function drawnByServer(error) {
   console.error("chart:", error);
   const image = new Image();
-  const url = new URL("/chart.svg", location.href);
+  const url = new URL("/mentions/chart.svg", location.href);
   url.search = location.search;
   url.searchParams.set("theme", dark.matches ? "dark" : "light");
   image.src = url.href;
@@ -98,7 +98,7 @@ async function refresh() {
   if (running) { again = true; return; }
   running = true;
   try {
-    const answer = await fetch(`/fragment/overview${location.search}`, { headers: { Accept: "text/html" } });
+    const answer = await fetch(`/mentions/parts${location.search}`, { headers: { Accept: "text/html" } });
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     place(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {

@@ -1,4 +1,4 @@
-"""The first page as a person uses it, in a headless Chromium over the real app and SQLite."""
+"""The page of mentions as a person uses it, in a headless Chromium over the real app and SQLite."""
 
 import re
 import time
@@ -60,7 +60,7 @@ def drawn(page: Page) -> None:
 
 
 def test_shows_true_figures_and_a_chart(filled: Site, open_page: Open) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     expect(figure(page, "total")).to_have_text("10")
     for label, n in SPLIT.items():
         expect(figure(page, label)).to_have_text(str(n))
@@ -73,7 +73,7 @@ def test_shows_true_figures_and_a_chart(filled: Site, open_page: Open) -> None:
 
 
 def test_a_new_mention_appears_within_two_seconds(filled: Site, open_page: Open) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     began = time.monotonic()
     filled.write(mention(50, sentiment="neg", ago=timedelta(0), text="Breaking: Kestrel stops"))
@@ -88,7 +88,7 @@ def test_a_new_mention_appears_within_two_seconds(filled: Site, open_page: Open)
 def test_an_edit_replaces_and_a_deletion_deletes_without_a_reload(
     filled: Site, open_page: Open
 ) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     now = datetime.now(UTC)
     old = mention(60, ago=timedelta(minutes=2), text="First words on Kestrel")
@@ -108,7 +108,7 @@ def test_an_edit_replaces_and_a_deletion_deletes_without_a_reload(
 
 
 def test_only_mentions_that_fit_the_filters_arrive(filled: Site, open_page: Open) -> None:
-    page = open_page("/?sentiment=neg")
+    page = open_page("/mentions?sentiment=neg")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     filled.write(
         mention(70, sentiment="pos", ago=timedelta(0), text="Kestrel: a kind word"),
@@ -122,7 +122,7 @@ def test_only_mentions_that_fit_the_filters_arrive(filled: Site, open_page: Open
 def test_filters_by_clicking_stand_in_the_url_and_survive_a_reload(
     filled: Site, open_page: Open
 ) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     page.locator(".totals .neg a").click()
     expect(page).to_have_url(re.compile(r"\?sentiment=neg$"))
     expect(page.locator("article.card")).to_have_count(4)
@@ -135,13 +135,13 @@ def test_filters_by_clicking_stand_in_the_url_and_survive_a_reload(
     expect(page.locator("article.card")).to_have_count(2)
     expect(page.locator(".chips")).to_contain_text("negative")
     page.locator(".chips a", has_text="negative").click()
-    expect(page).to_have_url(re.compile(r"/\?lang=fr$"))
+    expect(page).to_have_url(re.compile(r"/mentions\?lang=fr$"))
     page.go_back()
     expect(page).to_have_url(re.compile(r"sentiment=neg&lang=fr$"))
 
 
 def test_search_and_filters_by_hand(filled: Site, open_page: Open) -> None:
-    page = open_page("/?hashtag=delay&range=all")
+    page = open_page("/mentions?hashtag=delay&range=all")
     expect(figure(page, "total")).to_have_text("3")
     page.get_by_label("Words in the text").fill('"number 2"')
     page.keyboard.press("Enter")
@@ -152,7 +152,7 @@ def test_search_and_filters_by_hand(filled: Site, open_page: Open) -> None:
 def test_times_are_the_readers_own_with_utc_beside(filled: Site, open_page: Open) -> None:
     at = datetime(2025, 7, 1, 10, 0, tzinfo=UTC)
     filled.write(mention(80, at=at))
-    page = open_page("/?since=2025-07-01&until=2025-07-02")
+    page = open_page("/mentions?since=2025-07-01&until=2025-07-02")
     time_ = page.locator("article.card time")
     expect(time_).to_have_attribute("title", "2025-07-01 10:00:00 UTC")
     expect(time_).to_contain_text("1 Jul 2025, 12:00")  # Paris, in summer
@@ -160,7 +160,7 @@ def test_times_are_the_readers_own_with_utc_beside(filled: Site, open_page: Open
 
 def test_older_pages_lead_back_and_forth(site: Site, open_page: Open) -> None:
     site.write(*(mention(n, ago=timedelta(minutes=n)) for n in range(60)))
-    page = open_page()
+    page = open_page("/mentions")
     expect(page.locator("article.card")).to_have_count(50)
     page.get_by_role("link", name="Older mentions").click()
     expect(page.locator("article.card")).to_have_count(10)
@@ -170,7 +170,7 @@ def test_older_pages_lead_back_and_forth(site: Site, open_page: Open) -> None:
 
 
 def test_works_without_javascript(filled: Site, open_page: Open) -> None:
-    page = open_page(java_script_enabled=False)
+    page = open_page("/mentions", java_script_enabled=False)
     expect(figure(page, "total")).to_have_text("10")
     image = page.locator("img.drawn")
     expect(image).to_be_visible()
@@ -185,7 +185,7 @@ def test_works_without_javascript(filled: Site, open_page: Open) -> None:
 
 def test_a_hostile_post_is_inert(site: Site, open_page: Open) -> None:
     site.write(hostile(1))
-    page = open_page()
+    page = open_page("/mentions")
     drawn(page)
     dialogs: list[str] = []
 
@@ -211,7 +211,9 @@ def test_a_hostile_post_is_inert(site: Site, open_page: Open) -> None:
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_never_scrolls_sideways(filled: Site, open_page: Open, width: int) -> None:
     filled.write(hostile(1))
-    page = open_page("/?sentiment=neg&sentiment=neu", viewport={"width": width, "height": 800})
+    page = open_page(
+        "/mentions?sentiment=neg&sentiment=neu", viewport={"width": width, "height": 800}
+    )
     drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.locator("summary", has_text="More").click()
@@ -231,7 +233,7 @@ def test_sources_workers_and_dead_letters_are_told(site: Site, open_page: Open) 
         await site.store.add_dead_letters([letter])
 
     site.run(tell)
-    page = open_page()
+    page = open_page("/mentions")
     expect(page.locator('[data-source="news"]')).to_contain_text("503 from <b>there</b>")
     expect(page.locator(".pulse")).to_contain_text("1 failing")
     expect(page.locator("#health")).to_contain_text("7 behind")
@@ -241,7 +243,7 @@ def test_sources_workers_and_dead_letters_are_told(site: Site, open_page: Open) 
 
 
 def test_the_first_mention_replaces_the_empty_state(site: Site, open_page: Open) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     expect(page.locator(".empty h3")).to_have_text("Nothing yet")
     site.write(mention(1, ago=timedelta(0)))
     expect(page.locator("article.card")).to_have_count(1, timeout=2_500)
@@ -249,17 +251,17 @@ def test_the_first_mention_replaces_the_empty_state(site: Site, open_page: Open)
 
 
 def test_sample_data_is_marked(filled: Site, open_page: Open) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     expect(page.locator(".banner")).to_contain_text("sample")
     expect(page.locator("article.card .badge.sample")).to_have_count(1)
-    page.goto(f"{filled.url}/?source=rss")
+    page.goto(f"{filled.url}/mentions?source=rss")
     expect(page.locator("article.card .badge.sample")).to_have_count(0)
 
 
 def test_works_by_keyboard(filled: Site, open_page: Open) -> None:
-    page = open_page()
+    page = open_page("/mentions")
     page.keyboard.press("Tab")
-    expect(page.get_by_text("Skip to the mentions")).to_be_focused()
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
     summary = page.locator("summary", has_text="Sentiment")
     summary.focus()
     page.keyboard.press("Enter")
@@ -274,7 +276,7 @@ def test_works_by_keyboard(filled: Site, open_page: Open) -> None:
 
 def test_says_when_the_connection_is_lost(filled: Site, browser_page: Page) -> None:
     page = browser_page
-    page.goto(filled.url)
+    page.goto(f"{filled.url}/mentions")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     filled.stop()  # with the stream open: it must not hold up the stop
     expect(page.locator("#live")).to_have_attribute("data-state", "lost")
