@@ -101,6 +101,12 @@ class Web(_Section):
         "messages lead there. Empty: host and port above.",
         pattern=r"^(https?://[^\s?#]+)?$",
     )
+    export_rows: int = Field(
+        1_000_000,
+        ge=1_000,
+        le=100_000_000,
+        description="Mentions a file made by the pages may hold; `veille export` has no limit.",
+    )
 
     @property
     def base_url(self) -> str:

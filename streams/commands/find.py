@@ -1,12 +1,9 @@
 """`veille search` and `veille export`: mentions from the store."""
 
-import csv
-import io
 import sys
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final, cast
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -21,19 +18,13 @@ from streams.commands.common import (
     run,
 )
 from streams.errors import ConfigError
-from streams.records import LABELS, Mention, SentimentLabel
+from streams.exporting import COLUMNS, csv_rows, flat, pages
+from streams.records import LABELS, Mention, SentimentLabel, encode
 from streams.settings import Settings
 from streams.store import opened_store
 from streams.store.port import Filter
 from streams.store.rules import tone
 
-PAGE: Final = 500
-COLUMNS: Final = (
-    "id", "topic", "created_at", "source", "kind", "lang", "sentiment", "score", "confidence",
-    "author_handle", "author_name", "followers", "country", "title", "text", "url", "likes",
-    "reposts", "replies", "views",
-)  # fmt: skip
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SYMBOLS: Final = {
     "pos": ("+", "green"),
     "neg": ("−", "red"),
@@ -158,10 +149,9 @@ async def _search(settings: Settings, where: Filter, limit: int, *, as_json: boo
 
 async def _export(settings: Settings, where: Filter, format_: str) -> None:
     if format_ == "csv":
-        _write(csv_row(list(COLUMNS)))
+        _write(csv_rows([COLUMNS]))
     async for mention in mentions(settings, where, newest_first=False):
-        line = csv_row(flat(mention)) if format_ == "csv" else msgspec.json.encode(mention) + b"\n"
-        _write(line)
+        _write(csv_rows([flat(mention)]) if format_ == "csv" else encode(mention) + b"\n")
     sys.stdout.flush()
 
 
@@ -175,39 +165,8 @@ def _write(line: bytes) -> None:
 async def mentions(
     settings: Settings, where: Filter, *, limit: int | None = None, newest_first: bool = True
 ) -> AsyncIterator[Mention]:
-    """All that fit, page by page, so that memory stays flat."""
+    """All that fit. Raises `StoreError`."""
     async with opened_store(settings) as store:
-        cursor, left = "", limit
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            page = await store.search(where, limit=size, cursor=cursor, newest_first=newest_first)
-            for mention in page.mentions:
+        async for page in pages(store, where, limit=limit, newest_first=newest_first):
+            for mention in page:
                 yield mention
-            cursor = page.cursor
-            left = None if left is None else left - len(page.mentions)
-            if not cursor:
-                return
-
-
-def flat(mention: Mention) -> list[Any]:
-    """The mention as the values of `COLUMNS`."""
-    post, author, engagement = mention.post, mention.post.author, mention.post.engagement
-    sentiment = mention.sentiment
-    return [
-        mention.id, mention.topic, post.created_at.isoformat(), post.source, post.kind,
-        mention.lang, tone(mention), sentiment.score, sentiment.confidence,
-        author.handle, author.name, author.followers, mention.country, post.title, post.text,
-        post.url, engagement.likes, engagement.reposts, engagement.replies, engagement.views,
-    ]  # fmt: skip
-
-
-def csv_row(values: list[Any]) -> bytes:
-    """One line of CSV in UTF-8. A cell that a spreadsheet would run as a formula is quoted
-    with an apostrophe."""
-    safe = [
-        f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-        for value in values
-    ]
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(safe)
-    return buffer.getvalue().encode("utf-8", "replace")

@@ -9,16 +9,18 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from connectors.post import utc_now
 from streams.criteria.topics import Topic
 from streams.errors import StoreError, StoreUnavailable, VeilleError
-from streams.settings import Alerts
+from streams.settings import Alerts, Settings, Web
 from streams.store.port import Store
 from streams.web import api, api_incidents, assets, i18n, metrics
 from streams.web.backtest import BacktestPages, Backtests
+from streams.web.charts import Drawings
+from streams.web.exports.routes import XLSX, ExportPages
 from streams.web.filters import BadFilter
 from streams.web.guard import Guard
 from streams.web.incidents import IncidentPages
@@ -39,12 +41,14 @@ def create_app(
     hosts: Sequence[str] = (),
     replay: Replay | None = None,
     alerts: Alerts = Alerts(),
+    settings: Settings | None = None,
 ) -> FastAPI:
     """The app over an open store, which stays the caller's to close.
 
     `topics` give display names; `sample` says that the sample source runs; `hosts` are names
     besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again;
-    `alerts` are the settings that back-tests go by, and the zone of who tells none.
+    `alerts` are the settings that back-tests go by, and the zone of who tells none; `settings`
+    have the rest.
     """
     app = FastAPI(
         title="Veille",
@@ -60,6 +64,9 @@ def create_app(
     app.state.pages = pages
     app.state.hub = hub
     _add_routes(app)
+    web = settings.web if settings else Web()
+    exports = ExportPages(store, Drawings(), most_rows=web.export_rows)
+    exports.add_to(app)  # before pages that take any name
     MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
     LetterPages(store, pages, replay).add_to(app)
     app.state.zone = ZoneInfo(alerts.zone)
@@ -73,7 +80,10 @@ def create_app(
     pages.navigation.look_at(app)
     _add_errors(app)
     app.add_middleware(Reading, zone=alerts.zone)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    as_it_is = (*DEFAULT_EXCLUDED_CONTENT_TYPES, XLSX)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=as_it_is
+    )
     app.add_middleware(Guard, hosts=hosts)
     return app
 
@@ -164,7 +174,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if _for_program(request):
         return api.reply(api.Refusal(error=detail), status)
     said = "There is no such page here." if status == 404 else "Go back and try again."
-    return _html(_pages(request).trouble(detail, said), status)
+    answer = _html(_pages(request).trouble(detail, said), status)
+    answer.headers.update(cast("HTTPException", error).headers or {})
+    return answer
 
 
 async def _our_fault(request: Request, error: Exception) -> Response:

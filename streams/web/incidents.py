@@ -72,6 +72,7 @@ class IncidentPages:
         return self._page(
             "incidents.html",
             which=which,
+            pairs=[pair for pair in request.query_params.multi_items() if pair[0] != "told"],
             shown=fitting[:SHOWN],
             total=len(fitting),
             tally=tally(fitting),

@@ -76,5 +76,6 @@ async def _serve(
             hosts=[host],
             replay=_replay(settings, store),
             alerts=settings.alerts,
+            settings=settings,
         )
         await build_server(app).serve(sockets=[listener])
