@@ -27,8 +27,10 @@ from streams.commands import (
     sources,
     status,
     store,
+    tokens,
     topics,
     up,
+    users,
 )
 from streams.commands.common import FAILED, MISUSED, err, out
 from streams.errors import ConfigError, VeilleError
@@ -59,6 +61,8 @@ app.add_typer(store.store, name="store")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.command()(label.label)
 app.command()(erase.erase)
+app.add_typer(users.users, name="users")
+app.add_typer(tokens.tokens, name="tokens")
 app.command()(parts.worker)
 app.command()(parts.connect)
 app.command()(parts.web)

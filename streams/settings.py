@@ -5,9 +5,12 @@ The environment wins (`VEILLE_KAFKA__BOOTSTRAP_SERVERS`, `VEILLE_STORE__URL`, â€
 `docs/settings.md` is generated from this module.
 """
 
+import ipaddress
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 import yaml
@@ -30,6 +33,7 @@ from pydantic_settings import (
 
 from streams.alert_settings import Delivery, Sensitivity
 from streams.errors import ConfigError
+from streams.roles import Role
 
 
 class _Section(BaseModel):
@@ -90,6 +94,42 @@ class Store(_Section):
     )
 
 
+class Oidc(_Section):
+    """Logging in by OpenID Connect (`docs/users.md`)."""
+
+    issuer: str = Field(
+        description="Address of the issuer, such as https://login.example.org/realms/staff.",
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|$))[^\s?#]*$",
+    )
+    client_id: str = Field(description="Veille's name at the issuer.", min_length=1)
+    client_secret: SecretStr = Field(
+        SecretStr(""), description="Veille's secret there; empty for a public client."
+    )
+    client_secret_file: Path | None = Field(None, description="File that holds it, instead.")
+    scopes: str = Field("openid profile email", description="What is asked of the issuer.")
+    label: str = Field("", description="What the button says; empty: the issuer's host.")
+    role_claim: str = Field(
+        "", description="Claim that tells the groups of a user, such as `groups`; dots lead inside."
+    )
+    admins: list[str] = Field([], description="Values of that claim that make an admin.")
+    analysts: list[str] = Field([], description="Values of it that make an analyst.")
+    viewers: list[str] = Field([], description="Values of it that make a viewer.")
+    default_role: Role | Literal["none"] = Field(
+        "viewer", description="Role of who has none of these; `none`: they are refused."
+    )
+    allowed_domains: list[str] = Field(
+        [], description="Domains of verified e-mail addresses that may log in; empty: any."
+    )
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "Oidc":
+        if self.client_secret.get_secret_value() and self.client_secret_file:
+            raise ValueError("give one of client_secret and client_secret_file")
+        if "openid" not in self.scopes.split():
+            raise ValueError("scopes must hold `openid`")
+        return self
+
+
 class Web(_Section):
     """The pages."""
 
@@ -107,6 +147,32 @@ class Web(_Section):
         le=100_000_000,
         description="Mentions a file made by the pages may hold; `veille export` has no limit.",
     )
+    login: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether people log in. `auto`: unless the pages are served on, and reached "
+        "by, this machine's own address alone.",
+    )
+    session_hours: float = Field(
+        168, gt=0, le=8760, description="After so long one has to log in anew."
+    )
+    idle_hours: float = Field(24, gt=0, le=8760, description="So long after the last request, too.")
+    open_metrics: bool = Field(
+        False,
+        description="Whether `/metrics` answers without a token where people log in.",
+    )
+    oidc: Oidc | None = Field(None, description="Logging in by OpenID Connect.")
+
+    def login_needed(self, host: str | None = None) -> bool:
+        """Whether people log in where the pages are served on `host`, else on `web.host`."""
+        if self.login != "auto":
+            return self.login == "on"
+        public = urlsplit(self.public_url).hostname or "localhost"
+        return not (_is_local(self.host if host is None else host) and _is_local(public))
+
+    @property
+    def lasting(self) -> timedelta:
+        """Of a session."""
+        return timedelta(hours=self.session_hours)
 
     @property
     def base_url(self) -> str:
@@ -262,6 +328,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def shipped_config() -> Path:

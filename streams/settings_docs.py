@@ -32,6 +32,7 @@ does not exist is an error that gives its file, line and remedy.
 
 _AS_JSON: Final = frozenset(
     {"sources", "alerts.channels", "alerts.routes", "alerts.escalation", "alerts.digest"}
+    | {f"web.oidc.{name}" for name in ("admins", "analysts", "viewers", "allowed_domains")}
 )
 
 

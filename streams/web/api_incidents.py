@@ -24,6 +24,7 @@ from streams.web.forms import body
 from streams.web.incident_list import PARAMETERS, ordered, read
 from streams.web.incidents import Act, acknowledging, resolving, snoozed_until, snoozing
 from streams.web.reading import zone_named
+from streams.web.visitor import require, signed
 
 
 class IncidentList(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,39 +101,42 @@ async def show(request: Request, incident_id: str) -> Response:
 @router.post("/incidents/{incident_id}/acknowledge", openapi_extra=_acting())
 async def acknowledge(request: Request, incident_id: str) -> Response:
     """Someone looks after it: nobody else is called."""
-    doing = await _doing(request)
-    return await _act(request, incident_id, *acknowledging(doing.by))
+    by, _ = await _doing(request)
+    return await _act(request, incident_id, *acknowledging(by))
 
 
 @router.post("/incidents/{incident_id}/snooze", openapi_extra=_acting())
 async def snooze(request: Request, incident_id: str) -> Response:
     """Silent for `for` (`1h`, `8h`, `tomorrow`), or until `until`."""
-    doing, now = await _doing(request), utc_now()
+    (by, doing), now = await _doing(request), utc_now()
     zone = zone_named(doing.zone) if doing.zone else cast("ZoneInfo", request.app.state.zone)
     if zone is None:
         raise bad("zone", doing.zone, "no such time zone", "Write Europe/Paris or UTC.")
     until = doing.until or snoozed_until(doing.for_, now, zone)
     if until is None or until <= now:
         raise bad("for", doing.for_, "not how long", "Write 1h, 8h, tomorrow, or a later `until`.")
-    return await _act(request, incident_id, *snoozing(until, doing.by))
+    return await _act(request, incident_id, *snoozing(until, by))
 
 
 @router.post("/incidents/{incident_id}/resolve", openapi_extra=_acting())
 async def resolve(request: Request, incident_id: str) -> Response:
     """Over, because someone says so."""
-    doing = await _doing(request)
-    return await _act(request, incident_id, *resolving(doing.by))
+    by, _ = await _doing(request)
+    return await _act(request, incident_id, *resolving(by))
 
 
-async def _doing(request: Request) -> Doing:
-    """Only as JSON: another site's page can't send that without asking first, and is refused."""
+async def _doing(request: Request) -> tuple[str, Doing]:
+    """Who asks for what. Only as JSON: another site's page can't send that without asking first,
+    and is refused."""
+    visitor = require(request, "analyst")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "Send application/json")
     try:
-        return msgspec.json.decode(await body(request) or b"{}", type=Doing)
+        doing = msgspec.json.decode(await body(request) or b"{}", type=Doing)
     except msgspec.DecodeError as error:
         raise bad("body", "", str(error), 'Write {"by": "…"}.') from None
+    return signed(visitor, doing.by), doing
 
 
 async def _act(request: Request, incident_id: str, act: Act, deed: Deed) -> Response:

@@ -29,6 +29,7 @@ from streams.web.live import Hub
 from streams.web.mentions import RETRY, MentionPages
 from streams.web.pages import Pages
 from streams.web.reading import Reading
+from streams.web.users.pages import UserPages
 
 _log = logging.getLogger(__name__)
 
@@ -42,13 +43,14 @@ def create_app(
     replay: Replay | None = None,
     alerts: Alerts = Alerts(),
     settings: Settings | None = None,
+    login: bool | None = None,
 ) -> FastAPI:
     """The app over an open store, which stays the caller's to close.
 
     `topics` give display names; `sample` says that the sample source runs; `hosts` are names
     besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again;
     `alerts` are the settings that back-tests go by, and the zone of who tells none; `settings`
-    have the rest.
+    have the rest; `login` says whether people log in, where it is not for those to say.
     """
     app = FastAPI(
         title="Veille",
@@ -64,7 +66,7 @@ def create_app(
     app.state.pages = pages
     app.state.hub = hub
     _add_routes(app)
-    web = settings.web if settings else Web()
+    web = settings.web if settings else Web(login="off")
     exports = ExportPages(store, Drawings(), most_rows=web.export_rows)
     exports.add_to(app)  # before pages that take any name
     MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
@@ -74,16 +76,21 @@ def create_app(
     tests = Backtests(store, topics, alerts)
     app.state.backtests = tests
     BacktestPages(tests, pages).add_to(app)
+    users = UserPages(store, pages, web, login=web.login_needed() if login is None else login)
+    app.state.users = users
+    users.add_to(app)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
     api.describe(app, *api_incidents.RECORDS)
     pages.navigation.look_at(app)
     _add_errors(app)
+    users.gate(app, _explained)
     app.add_middleware(Reading, zone=alerts.zone)
     as_it_is = (*DEFAULT_EXCLUDED_CONTENT_TYPES, XLSX)
     app.add_middleware(
         GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=as_it_is
     )
+    users.watch(app)
     app.add_middleware(Guard, hosts=hosts)
     return app
 
@@ -94,6 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     preparing = asyncio.create_task(assets.prepare())
     yield
     await cast("Hub", app.state.hub).aclose()
+    await cast("UserPages", app.state.users).aclose()
     await asyncio.gather(preparing, return_exceptions=True)
 
 
@@ -168,12 +176,20 @@ async def _not_now(request: Request, error: Exception) -> Response:
     return _html(_pages(request).trouble("This can't be done now", str(error)), 503)
 
 
+async def _explained(request: Request, error: Exception) -> Response:
+    """What the middleware found, which stands before the handlers of errors."""
+    away = isinstance(error, StoreError)
+    return await (_store_error if away else _http_error)(request, error)
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     status = cast("HTTPException", error).status_code
     detail = str(cast("HTTPException", error).detail)
     if _for_program(request):
         return api.reply(api.Refusal(error=detail), status)
-    said = "There is no such page here." if status == 404 else "Go back and try again."
+    said = {403: "Go back, or log in as somebody who may.", 404: "There is no such page here."}.get(
+        status, "Go back and try again."
+    )
     answer = _html(_pages(request).trouble(detail, said), status)
     answer.headers.update(cast("HTTPException", error).headers or {})
     return answer

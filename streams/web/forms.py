@@ -1,8 +1,12 @@
-"""Forms that change something: each carries a token of this process, which a page elsewhere can't
-read."""
+"""Forms that change something: each carries a token of the visitor's session, or of this process
+where nobody logs in, which a page elsewhere can't read."""
 
+import hashlib
 import hmac
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -11,20 +15,47 @@ from starlette.exceptions import HTTPException
 
 MOST_FORM_BYTES: Final = 64 * 1024
 
+_session: ContextVar[str] = ContextVar("session of this request", default="")
+
+
+@contextmanager
+def bound_to(session: str) -> Iterator[None]:
+    """Meanwhile forms carry the token of the session with this secret; empty: of the process."""
+    before = _session.set(session)
+    try:
+        yield
+    finally:
+        _session.reset(before)
+
 
 class Forms:
-    """The token of this process, and the fields of forms that carry it."""
+    """The token of this request's forms, and the fields of forms that carry it."""
 
     def __init__(self) -> None:
-        self.token = secrets.token_urlsafe(24)
+        self._token = secrets.token_urlsafe(24)
+
+    @property
+    def token(self) -> str:
+        """The same in every process that knows the session."""
+        session = _session.get()
+        if not session:
+            return self._token
+        return hmac.new(session.encode(), b"veille form", hashlib.sha256).hexdigest()
+
+    def is_ours(self, token: str) -> bool:
+        return hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode())
 
     async def read(self, request: Request) -> list[tuple[str, str]]:
         """Raises `HTTPException` for a form that is not of ours, or too large."""
-        given = parse_qsl((await body(request)).decode("utf-8", "replace"))
-        token = next((value for name, value in given if name == "token"), "")
-        if not hmac.compare_digest(token.encode(), self.token.encode()):
+        given = await fields(request)
+        if not self.is_ours(next((value for name, value in given if name == "token"), "")):
             raise HTTPException(403, "This form is out of date. Remedy: reload the page")
         return given
+
+
+async def fields(request: Request) -> list[tuple[str, str]]:
+    """Of a form, whoever sent it. Raises `HTTPException` for one that is too large."""
+    return parse_qsl((await body(request)).decode("utf-8", "replace"))
 
 
 async def body(request: Request) -> bytes:

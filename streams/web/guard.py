@@ -7,6 +7,7 @@ the browser then says so, and what would change something is refused.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -38,6 +39,8 @@ HEADERS: Final = {
 }
 
 
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^][\s/?#@:\\]+)(:\d{0,5})?")
+"""Nothing that would turn into a path where an address is put together of it."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -61,6 +64,8 @@ class Guard:
 
 def known_host(header: str, names: frozenset[str]) -> bool:
     """Whether a `Host` header is an address, `localhost` or one of `names`."""
+    if not _HOST.fullmatch(header):
+        return False
     name = _name(header)
     if name == "localhost" or name.endswith(".localhost") or name in names:
         return True

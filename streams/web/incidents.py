@@ -24,6 +24,7 @@ from streams.web.incident_story import Story, story
 from streams.web.pages import PERIODS, Pages, drawn
 from streams.web.reading import zone_named
 from streams.web.recent import Recent
+from streams.web.visitor import require, signed, visitor_of
 
 PATH: Final = "/incidents"
 SHOWN: Final = 200
@@ -70,6 +71,7 @@ class IncidentPages:
         known = await book.incidents(self._store)
         fitting = ordered(one for one in known if which.matches(one, now))
         return self._page(
+            request,
             "incidents.html",
             which=which,
             pairs=[pair for pair in request.query_params.multi_items() if pair[0] != "told"],
@@ -92,6 +94,7 @@ class IncidentPages:
         """One whole."""
         found = await self._story(incident_id)
         return self._page(
+            request,
             "incident.html",
             story=found,
             one=found.incident,
@@ -114,22 +117,28 @@ class IncidentPages:
 
     async def acknowledge(self, request: Request, incident_id: str) -> Response:
         """Someone looks after it."""
-        given = dict(await self._forms.read(request))
-        return await self._act(incident_id, given, *acknowledging(given.get("by", "")))
+        by, given = await self._asked(request)
+        return await self._act(incident_id, given, *acknowledging(by))
 
     async def snooze(self, request: Request, incident_id: str) -> Response:
         """Silent for a while."""
-        given = dict(await self._forms.read(request))
+        by, given = await self._asked(request)
         zone = zone_named(given.get("zone", "")) or self._zone
         until = snoozed_until(given.get("for", ""), utc_now(), zone)
         if until is None:
             raise HTTPException(400, "Snooze it for 1h, 8h or until tomorrow")
-        return await self._act(incident_id, given, *snoozing(until, given.get("by", "")))
+        return await self._act(incident_id, given, *snoozing(until, by))
 
     async def resolve(self, request: Request, incident_id: str) -> Response:
         """Over, because someone says so."""
+        by, given = await self._asked(request)
+        return await self._act(incident_id, given, *resolving(by))
+
+    async def _asked(self, request: Request) -> tuple[str, dict[str, str]]:
+        """Who asks, and what the form holds. Raises `HTTPException` for who may not."""
+        visitor = require(request, "analyst")
         given = dict(await self._forms.read(request))
-        return await self._act(incident_id, given, *resolving(given.get("by", "")))
+        return signed(visitor, given.get("by", "")), given
 
     async def _act(
         self, incident_id: str, given: dict[str, str], act: "Act", deed: Deed
@@ -144,9 +153,14 @@ class IncidentPages:
         path = PATH if given.get("back") == "list" else f"{PATH}/{incident_id}"
         return RedirectResponse(f"{path}?{urlencode({'told': told})}", 303)
 
-    def _page(self, template: str, **given: Any) -> Response:
+    def _page(self, request: Request, template: str, **given: Any) -> Response:
         page = self._pages.render(
-            template, token=self._forms.token, now=utc_now(), snoozes=SNOOZES, **given
+            template,
+            visitor=visitor_of(request),
+            token=self._forms.token,
+            now=utc_now(),
+            snoozes=SNOOZES,
+            **given,
         )
         headers = {"Cache-Control": "no-store"}
         return Response(page.encode("utf-8", "replace"), media_type="text/html", headers=headers)

@@ -19,6 +19,7 @@ from streams.dead_letters import Outcome
 from streams.store.port import LetterFilter, Store
 from streams.web.filters import BadFilter, Problem
 from streams.web.pages import Pages
+from streams.web.visitor import require, visitor_of
 
 SHOWN: Final = 100
 PATH: Final = "/dead-letters"
@@ -52,6 +53,7 @@ class LetterPages:
         where = _filter(request.query_params.multi_items())
         total, letters = await self._store.dead_letters(limit=SHOWN, where=where)
         return self._page(
+            request,
             "letters.html",
             total=total,
             letters=letters,
@@ -64,7 +66,8 @@ class LetterPages:
         letter = await self._store.dead_letter(letter_id)
         if letter is None:
             raise HTTPException(404)
-        return self._page("letter.html", letter=letter, text=printable(letter.raw), said="")
+        text = printable(letter.raw)
+        return self._page(request, "letter.html", letter=letter, text=text, said="")
 
     async def replay(self, request: Request) -> Response:
         """Send the ticked ones again, and say what became of them."""
@@ -80,6 +83,7 @@ class LetterPages:
         return _back({"dropped": await self._store.drop_dead_letters([one.id for one in chosen])})
 
     async def _chosen(self, request: Request) -> Sequence[DeadLetter]:
+        require(request, "admin")
         given = await self._forms.read(request)
         ids = tuple(value for name, value in given if name == "id")
         if not ids:
@@ -87,9 +91,10 @@ class LetterPages:
         _, letters = await self._store.dead_letters(limit=len(ids), where=LetterFilter(ids=ids))
         return letters
 
-    def _page(self, template: str, **given: Any) -> Response:
+    def _page(self, request: Request, template: str, **given: Any) -> Response:
         body = self._pages.render(
             template,
+            visitor=visitor_of(request),
             token=self._forms.token,
             can_replay=self._replay is not None,
             now=utc_now(),

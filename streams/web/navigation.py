@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 from fastapi import FastAPI
 
+from streams.roles import Role
 from streams.web.i18n import N_
-from streams.web.visitor import Role, Visitor
+from streams.web.visitor import Visitor
 
 
 class Place(NamedTuple):
@@ -44,7 +45,7 @@ class Navigation:
         self._places = tuple(place for place in PLACES if place.path in paths)
 
     def of(self, visitor: Visitor) -> Sequence[Place]:
-        """What a visitor may open; nothing for who came by a shared link."""
-        if visitor.shared:
+        """What a visitor may open; nothing for who came by a shared link, or is not known."""
+        if visitor.shared or not visitor.name:
             return ()
         return tuple(place for place in self._places if visitor.may(place.role))

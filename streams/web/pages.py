@@ -67,14 +67,15 @@ class Pages:
         self.navigation = Navigation()
         self._jinja = _environment()
         self._jinja.filters.update(named=self.named, subject=self._subject)
-        self._jinja.globals.update(navigation=self.navigation.of, csrf=self.forms.token)
+        self._jinja.globals.update(navigation=self.navigation.of)
         self._card = self._jinja.get_template("card.html")
 
     def render(self, template: str, *, visitor: Visitor | None = None, **given: Any) -> str:
         """A page as `visitor` reads it; without one, as who sent the present request does."""
         whom = visitor or reader()
         with reading_for(whom):
-            page = self._jinja.get_template(template).render(visitor=whom, **given)
+            made = self._jinja.get_template(template)
+            page = made.render(visitor=whom, csrf=self.forms.token, **given)
         return carry(page, whom.carried)
 
     def card(self, mention: Mention, query: Query, visitor: Visitor) -> str:

@@ -1,8 +1,10 @@
 """Uvicorn as Veille runs it: open live streams never hold up a stop. `serve` is `veille web`."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,10 +16,13 @@ from streams.listening import bind
 from streams.settings import Settings
 from streams.store import opened_store
 from streams.store.port import Store
+from streams.users import kept
+from streams.users.records import User
 from streams.web.app import create_app
 from streams.web.letters import Replay
 
 GRACE_SECONDS = 5
+_log = logging.getLogger(__name__)
 REPLAY_SECONDS = 8
 """How long the form waits for the outcome."""
 
@@ -68,14 +73,21 @@ async def _serve(
     settings: Settings, topics: Sequence[Topic], host: str, listener: socket.socket
 ) -> None:
     async with opened_store(settings) as store:
+        login = settings.web.login_needed(host)
         sample = any(one.connector == "sample" and one.enabled for one in settings.sources)
         app = create_app(
             store,
             topics=topics,
             sample=sample,
-            hosts=[host],
+            hosts=[host, *filter(None, [urlsplit(settings.web.public_url).hostname])],
             replay=_replay(settings, store),
             alerts=settings.alerts,
             settings=settings,
+            login=login,
         )
+        if login and not await kept.every(store, kept.USER, User):
+            _log.warning(
+                "nobody can log in yet. Remedy: veille users add NAME --role admin, with the "
+                "settings and the store of this installation"
+            )
         await build_server(app).serve(sockets=[listener])

@@ -7,9 +7,8 @@ import msgspec
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-Role = Literal["viewer", "analyst", "admin"]
-"""A viewer reads, an analyst also decides, an admin also changes topics, users and settings."""
-ROLES: Final[tuple[Role, ...]] = ("viewer", "analyst", "admin")
+from streams.roles import Role, at_least
+
 Language = Literal["en", "fr", "ru"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "fr", "ru")
 Theme = Literal["auto", "light", "dark"]
@@ -48,7 +47,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
     def may(self, role: Role) -> bool:
         """Whether this visitor has at least that role."""
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return at_least(self.role, role)
 
 
 def visitor_of(request: Request) -> Visitor:
@@ -61,5 +60,15 @@ def require(request: Request, role: Role) -> Visitor:
     """Who asks, if they may. Raises `HTTPException` 403."""
     visitor = visitor_of(request)
     if not visitor.may(role):
-        raise HTTPException(403, f"This needs the role {role}. Remedy: ask an admin of Veille")
+        raise lacking(role)
     return visitor
+
+
+def signed(visitor: Visitor, typed: str) -> str:
+    """Whose name stands beside what is done: where nobody logs in, the one that was typed."""
+    return typed if visitor.name == LOCAL else visitor.name
+
+
+def lacking(role: Role) -> HTTPException:
+    """Says what is needed."""
+    return HTTPException(403, f"This needs the role {role}. Remedy: ask an admin of Veille")

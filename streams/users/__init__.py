@@ -1,0 +1,1 @@
+"""Who logs in: users, their sessions and API tokens, kept in the store."""
