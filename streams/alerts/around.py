@@ -1,7 +1,6 @@
 """Counts around an incident, beside what was usual at that time: learned from stored posts."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +11,7 @@ from streams.alerts.history import History
 from streams.alerts.hours import WINDOWS, Usual
 from streams.alerts.incidents import HOUR, moment
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident, Kind
-from streams.alerts.tails import lack, surprise
+from streams.alerts.tails import chance_range
 from streams.alerts.watching import Watching
 from streams.store.port import Store, TopicCounts
 
@@ -102,23 +101,10 @@ def _usual(
     times = range(start, start + buckets * BUCKET_SECONDS, BUCKET_SECONDS)
     expected = sum(history.expected(at)[series] for at in times)
     dispersion = _dispersion(known, series, buckets, expected)
-    low = _first_whole(lambda n: lack(n, expected, dispersion) < _RARE, int(expected))
-    high = _first_whole(lambda n: surprise(n + 1, expected, dispersion) >= _RARE, 1 << 40)
+    low, high = chance_range(expected, dispersion, _RARE)
     return expected, float(low), float(high)
 
 
 def _dispersion(usual: Usual, series: int, buckets: int, expected: float) -> float:
     window = next((n for n, width in enumerate(WINDOWS) if width >= buckets), len(WINDOWS) - 1)
     return usual.dispersion(series, window, expected)
-
-
-def _first_whole(fits: Callable[[int], bool], most: int) -> int:
-    """The least number from 0 to `most` that fits, where all above it fit, too."""
-    low, high = 0, 1
-    while high < most and not fits(high):
-        low, high = high, 2 * high
-    high = min(high, most)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle) else (middle + 1, high)
-    return low

@@ -1,7 +1,7 @@
 """Incidents as the store keeps them: one state each, with what happened last beside it."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -57,6 +57,18 @@ async def running(store: Store) -> list[Incident]:
     over = ("resolved", "withdrawn")
     found = [_read(state) for state in states.values() if state.get("status") not in over]
     return [change.incident for change in found if change]
+
+
+async def lately(store: Store, since: datetime) -> list[Incident]:
+    """Those not over and those that opened since then, by the time they opened: older ones, which
+    are many, are not even decoded. Raises `StoreError`."""
+    over, first = ("resolved", "withdrawn"), since.astimezone(UTC).isoformat()[:19]
+    states = {
+        key: state
+        for key, state in (await store.states(INCIDENT)).items()
+        if state.get("status") not in over or str(state.get("opened_at", "")) >= first
+    }
+    return read(states)
 
 
 async def keep(store: Store, change: Change) -> None:

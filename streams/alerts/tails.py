@@ -4,6 +4,7 @@ Surprises are powers of ten, `-log10 P(X >= count)`, rise with the count, and ta
 microseconds each.
 """
 
+from collections.abc import Callable
 from math import erfc, exp, lgamma, log, log1p, log10, pi, sqrt
 from typing import Final
 
@@ -130,6 +131,26 @@ def lack(count: float, expected: float, dispersion: float = 0.0) -> float:
 
 def _step(count: float, expected: float, size: float) -> float:
     return (count - 1 + size) * expected / (expected + size)
+
+
+def chance_range(expected: float, dispersion: float, rare: float) -> tuple[int, int]:
+    """The least and the most that chance gives of a count whose variance is
+    `expected + dispersion * expected**2`: each end is as rare as the surprise `rare`."""
+    low = _first_whole(lambda n: lack(n, expected, dispersion) < rare, int(expected))
+    high = _first_whole(lambda n: surprise(n + 1, expected, dispersion) >= rare, 1 << 40)
+    return low, high
+
+
+def _first_whole(fits: Callable[[int], bool], most: int) -> int:
+    """The least number from 0 to `most` that fits, where all above it fit, too."""
+    low, high = 0, 1
+    while high < most and not fits(high):
+        low, high = high, 2 * high
+    high = min(high, most)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle + 1, high)
+    return low
 
 
 def normal_tail(deviations: float) -> float:

@@ -27,6 +27,7 @@ from streams.web.incidents import IncidentPages
 from streams.web.letters import LetterPages, Replay
 from streams.web.live import Hub
 from streams.web.mentions import RETRY, MentionPages
+from streams.web.overview.pages import OverviewPages
 from streams.web.pages import Pages
 from streams.web.reading import Reading
 from streams.web.users.pages import UserPages
@@ -69,6 +70,9 @@ def create_app(
     web = settings.web if settings else Web(login="off")
     exports = ExportPages(store, Drawings(), most_rows=web.export_rows)
     exports.add_to(app)  # before pages that take any name
+    overview = OverviewPages(store, pages, topics, sample=sample)
+    overview.add_to(app)
+    app.state.overview = overview
     MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
     LetterPages(store, pages, replay).add_to(app)
     app.state.zone = ZoneInfo(alerts.zone)
@@ -102,6 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await cast("Hub", app.state.hub).aclose()
     await cast("UserPages", app.state.users).aclose()
+    await cast("OverviewPages", app.state.overview).aclose()
     await asyncio.gather(preparing, return_exceptions=True)
 
 

@@ -39,6 +39,12 @@ _INK: Final[dict[Theme, tuple[str, str]]] = {
     "dark": ("#a7b2c2", "#2a3441"),
 }
 
+_HEAT: Final[dict[Theme, tuple[str, str]]] = {
+    "light": ("#edf3f9", "#0d4a82"),
+    "dark": ("#1b2735", "#8fcbff"),
+}
+"""Of one hue, so that lightness alone tells: what is least lies near the ground."""
+
 _STEPS: Final = (
     *(timedelta(seconds=s) for s in (10, 30)),
     *(timedelta(minutes=m) for m in (1, 2, 5, 15, 30)),
@@ -53,6 +59,16 @@ def step_for(span: timedelta) -> timedelta:
     return next((step for step in _STEPS if span / step <= MAX_BARS), _STEPS[-1])
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment that a chart points at: an incident that opened, a topic that was edited."""
+
+    at: datetime
+    kind: Literal["incident", "edit"]
+    subject: str
+    """What it is about, such as a topic's name."""
+    text: str
+
+
 def over_time(
     buckets: Sequence[Bucket],
     *,
@@ -60,9 +76,10 @@ def over_time(
     until: datetime,
     step: timedelta,
     gaps: Sequence[Shade] = (),
+    marks: Sequence[Mark] = (),
 ) -> dict[str, Any]:
     """Mentions over time, stacked by sentiment, over shaded stretches in which a source gave
-    nothing. Times are milliseconds since 1970."""
+    nothing, with the moments of `marks` pointed at. Times are milliseconds since 1970."""
     edges = [{"t": _ms(moment), "e": _ms(moment), "lo": 0, "hi": 0} for moment in (since, until)]
     rows = [row for bucket in buckets for row in _stack(bucket, step)]
     return {
@@ -72,17 +89,26 @@ def over_time(
         "padding": {"left": 0, "right": 10, "top": 4, "bottom": 0},
         "autosize": {"type": "fit", "contains": "padding"},
         "data": {"values": [*edges, *rows]},  # the edges keep an empty start or end in sight
-        **_drawn(gaps, since, until, has_data=bool(rows)),
+        **_drawn([*_shaded(gaps, since, until), *_marked(marks)], has_data=bool(rows)),
     }
 
 
-def _drawn(
-    gaps: Sequence[Shade], since: datetime, until: datetime, *, has_data: bool
-) -> dict[str, Any]:
+def _drawn(around: list[dict[str, Any]], *, has_data: bool) -> dict[str, Any]:
+    """The bars alone or, with layers around them, behind those that point at something."""
     encoding = _encoding(has_data=has_data)
     mark = {"type": "rect", "tooltip": True}
-    if not gaps:
+    if not around:
         return {"mark": mark, "encoding": encoding}
+    along = {"x": encoding.pop("x")}
+    bars = {"mark": mark, "encoding": encoding}
+    behind = [one for one in around if one["mark"]["type"] == "rect"]
+    return {
+        "encoding": along,
+        "layer": [*behind, bars, *(one for one in around if one not in behind)],
+    }
+
+
+def _shaded(gaps: Sequence[Shade], since: datetime, until: datetime) -> list[dict[str, Any]]:
     shaded = [
         {
             "t": _ms(max(gap.begins, since)),
@@ -96,13 +122,83 @@ def _drawn(
         {"field": "source", "title": "posts may be missing from"},
         {"field": "why", "title": "because"},
     ]
-    shades = {
-        "data": {"values": shaded},
-        "mark": {**mark, "opacity": 0.3, "color": "#8a94a3"},
-        "encoding": {"tooltip": told},
-    }
-    along = {name: encoding.pop(name) for name in ("x", "x2")}
-    return {"encoding": along, "layer": [shades, {"mark": mark, "encoding": encoding}]}
+    mark = {"type": "rect", "tooltip": True, "opacity": 0.3, "color": "#8a94a3"}
+    encoding = {"x2": {"field": "e"}, "tooltip": told}
+    return [{"data": {"values": shaded}, "mark": mark, "encoding": encoding}] if shaded else []
+
+
+def _marked(marks: Sequence[Mark]) -> list[dict[str, Any]]:
+    """Of each kind that there is a dashed line, and a head at its top with a shape of its own."""
+    told = [
+        {"field": "t", "type": "temporal", "title": "at", "format": "%a %d %b %Y, %H:%M"},
+        {"field": "subject", "title": "about"},
+        {"field": "text", "title": "what"},
+    ]
+    layers: list[dict[str, Any]] = []
+    for kind in ("incident", "edit"):
+        rows = [
+            {"t": _ms(one.at), "subject": one.subject, "text": one.text}
+            for one in marks
+            if one.kind == kind
+        ]
+        if not rows:
+            continue
+        for shape, where in (
+            ("rule", {"y": {"value": 0}, "y2": {"value": "height"}}),
+            ("point", {"y": {"value": 5}}),
+        ):
+            style = kind if shape == "rule" else f"{kind}-head"
+            layers.append(
+                {
+                    "data": {"values": rows},
+                    "mark": {"type": shape, "style": style, "tooltip": True},
+                    "encoding": {**where, "tooltip": told},
+                }
+            )
+    return layers
+
+
+def hours_of_week(
+    means: Sequence[Sequence[float]], *, days: Sequence[str], measure: str = "mentions an hour"
+) -> dict[str, Any]:
+    """A heat map of the mean number of mentions by hour (0 to 23) of each of seven `days`."""
+    rows = [
+        {"d": day, "h": hour, "n": round(n, 2)}
+        for day, hours in zip(days, means, strict=True)
+        for hour, n in enumerate(hours)
+    ]
+    return {
+        "$schema": SCHEMA,
+        "width": "container",
+        "height": 150,
+        "padding": {"left": 0, "right": 4, "top": 2, "bottom": 0},
+        "autosize": {"type": "fit", "contains": "padding"},
+        "data": {"values": rows},
+        "mark": {"type": "rect", "tooltip": True, "stroke": None},
+        "encoding": {
+            "x": {
+                "field": "h",
+                "type": "ordinal",
+                "scale": {"paddingInner": 0.08},
+                "axis": {"title": None, "labelAngle": 0, "values": [0, 6, 12, 18, 23],
+                         "ticks": False, "domain": False},
+            },
+            "y": {
+                "field": "d",
+                "type": "nominal",
+                "sort": list(days),
+                "scale": {"paddingInner": 0.08},
+                "axis": {"title": None, "ticks": False, "domain": False},
+            },
+            "color": {"field": "n", "type": "quantitative", "legend": None,
+                      "scale": {"domainMin": 0}},
+            "tooltip": [
+                {"field": "d", "title": "day"},
+                {"field": "h", "title": "hour"},
+                {"field": "n", "title": measure, "format": ",.1f"},
+            ],
+        },
+    }  # fmt: skip
 
 
 def _stack(bucket: Bucket, step: timedelta) -> list[dict[str, Any]]:
@@ -180,7 +276,10 @@ def config(theme: Theme) -> dict[str, Any]:
         },
         "axisX": {"grid": False},
         "axisY": {"domain": False, "ticks": False},
-        "range": {"category": [COLOURS[theme][key] for key, _ in SERIES]},
+        "range": {
+            "category": [COLOURS[theme][key] for key, _ in SERIES],
+            "heatmap": list(_HEAT[theme]),
+        },
         "style": _styles(theme),
     }
 
@@ -188,6 +287,7 @@ def config(theme: Theme) -> dict[str, Any]:
 def _styles(theme: Theme) -> dict[str, Any]:
     """Of marks whose colour no field decides."""
     colours, (ink, rule) = COLOURS[theme], _INK[theme]
+    head = {"shape": "triangle-down", "color": ink, "filled": True, "size": 70, "opacity": 1}
     return {
         "neg-bar": {"color": colours["neg"]},
         "all-bar": {"color": colours["unscored"]},
@@ -196,13 +296,11 @@ def _styles(theme: Theme) -> dict[str, Any]:
         "expected": {"color": colours["pos"], "strokeWidth": 1.5},
         "opened": {"color": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
         "alarm": {"color": ink, "strokeWidth": 1.5, "strokeDash": [4, 3]},
-        "alarm-head": {
-            "shape": "triangle-down",
-            "color": ink,
-            "filled": True,
-            "size": 70,
-            "opacity": 1,
-        },
+        "alarm-head": head,
+        "incident": {"color": colours["neg"], "strokeWidth": 1.5, "strokeDash": [4, 3]},
+        "incident-head": {**head, "color": colours["neg"]},
+        "edit": {"color": ink, "strokeWidth": 1, "strokeDash": [1, 3]},
+        "edit-head": {**head, "shape": "diamond"},
     }
 
 
@@ -213,7 +311,8 @@ def svg(spec: dict[str, Any], *, theme: Theme, width: int) -> str:
 
 def _in_utc(spec: dict[str, Any], width: int) -> dict[str, Any]:
     encoding = {**spec["encoding"]}
-    encoding["x"] = {**encoding["x"], "scale": {**encoding["x"]["scale"], "type": "utc"}}
+    if encoding["x"]["type"] == "temporal":
+        encoding["x"] = {**encoding["x"], "scale": {**encoding["x"]["scale"], "type": "utc"}}
     return {**spec, "width": width, "encoding": encoding}
 
 

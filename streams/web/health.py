@@ -46,6 +46,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     usage: list[str]
     """What was used of each budget: "83 of 100 searches a day"."""
     last_post_at: datetime | None
+    last_pass_at: datetime | None = None
+    """When it last came to the end of what there was."""
+    started_at: datetime | None = None
+    errors: int = 0
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +142,9 @@ def _source(key: str, told: dict[str, Any]) -> Source:
         gaps=len(gaps) if isinstance(gaps, list) else 0,
         usage=used(told),
         last_post_at=_moment(told.get("last_post_at")),
+        last_pass_at=_moment(told.get("last_pass_at")),
+        started_at=_moment(told.get("started_at")),
+        errors=_whole(told.get("errors")),
     )
 
 

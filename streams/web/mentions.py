@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from fastapi import FastAPI, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from connectors.post import utc_now
 from streams.criteria.topics import Topic
@@ -58,19 +58,12 @@ class MentionPages:
 
     def add_to(self, app: FastAPI) -> None:
         for path, endpoint in (
-            ("/", self.first),
             (PATH, self.index),
             (PATH + "/parts", self.parts),
             (PATH + "/chart.svg", self.chart),
             ("/live", self.live),
         ):
             app.add_api_route(path, endpoint, include_in_schema=False, response_class=Response)
-
-    async def first(self, request: Request) -> Response:
-        """This page too; links to it from before it had a name of its own lead there."""
-        if request.url.query:
-            return RedirectResponse(f"{PATH}?{request.url.query}", 302)
-        return await self.index(request)
 
     async def index(self, request: Request) -> Response:
         """The whole page, rendered and compressed once for all who ask in the same blink."""

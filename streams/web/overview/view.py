@@ -1,0 +1,189 @@
+"""All that the overview shows, asked of the store: one question for the counts of all topics."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from streams.alerts import book
+from streams.alerts.records import Incident
+from streams.alerts.terms import own_words
+from streams.criteria.topics import Topic
+from streams.source_gaps import Shade, shades
+from streams.store.port import Filter, Store
+from streams.web import charts
+from streams.web.coverage import Coverage, coverage, overall, still_failing
+from streams.web.filters import AHEAD
+from streams.web.health import Health, health
+from streams.web.incident_list import ordered as gravest_first
+from streams.web.incident_words import active, hidden, what
+from streams.web.overview.asked import Asked
+from streams.web.overview.news import News, news
+from streams.web.overview.past import Series, read_past, week_of_hours
+from streams.web.overview.tiles import Known, Period, Tile, Wall, wall
+from streams.web.recent import Behind
+
+TILES: Final = 12
+ROWS: Final = 48
+MOST_TOPICS: Final = 300
+PAST_SECONDS: Final = 3600.0
+NEWS_SECONDS: Final = 60.0
+NAMES_SECONDS: Final = 60.0
+PATIENCE: Final = 0.08
+"""Seconds that a page waits for what is worked out behind it, before it is shown without."""
+DAY: Final = timedelta(days=1)
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything on the page. `news` and `heat` are `None` until they are worked out; `rest` are
+    topics beyond the tiles."""
+
+    asked: Asked
+    period: Period
+    wall: Wall
+    tiles: list[Tile]
+    rest: list[Tile]
+    left_out: int
+    chart: dict[str, Any]
+    gaps: list[Shade]
+    marks: list[charts.Mark]
+    incidents: list[Incident]
+    news: News | None
+    past_known: bool
+    heat: list[list[float]] | None
+    health: Health
+    coverage: list[Coverage]
+    covered: float | None
+    arrivals: str
+    now: datetime
+
+
+class Overviews:
+    """Overviews of one store. What takes long is kept, and asked anew behind the readers' backs."""
+
+    def __init__(self, store: Store, topics: Sequence[Topic]) -> None:
+        self._store = store
+        self._topics = {topic.id: topic for topic in topics}
+        self._past: Behind[Mapping[str, Series]] = Behind(PAST_SECONDS, most=8)
+        self._news: Behind[News] = Behind(NEWS_SECONDS)
+        self._names: Behind[list[str]] = Behind(NAMES_SECONDS, most=1)
+
+    async def of(self, asked: Asked, *, now: datetime, zone: ZoneInfo) -> Overview:
+        """Raises `StoreError`."""
+        store = self._store
+        at = await store.arrivals("", where=Filter(topics=asked.topics))
+        topics = asked.topics or tuple(await self._all())
+        period = _period(asked, now)
+        counts, days, recent, state, found = await asyncio.gather(
+            store.counts(topics, period.since, period.until, step=period.step, people=False),
+            self._days(topics, asked, now),
+            book.lately(store, period.since),
+            health(store, now=now),
+            shades(store, period.since, now),
+        )
+        past, new = await asyncio.gather(
+            self._past.get(topics, lambda: read_past(store, topics, now), wait=PATIENCE),
+            self._news.get(
+                (topics, asked.preset), lambda: self._new(topics, period), wait=PATIENCE
+            ),
+        )
+        incidents = [one for one in recent if not hidden(one) and _of(one, topics, asked)]
+        gaps = [*found, *still_failing(state.sources, now)]
+        shown = wall(
+            topics,
+            asked,
+            period,
+            Known(
+                counts=counts,
+                days=days,
+                past=past or {},
+                incidents=[one for one in incidents if active(one)],
+            ),
+            drawn=TILES + ROWS,
+        )
+        marks = self._marks(incidents, period)
+        covered = coverage(state.sources, gaps, period.since, now)
+        return Overview(
+            asked=asked,
+            period=period,
+            wall=shown,
+            tiles=shown.tiles[:TILES],
+            rest=shown.tiles[TILES : TILES + ROWS],
+            left_out=max(0, len(topics) - TILES - ROWS)
+            + (max(0, len(self._topics) - MOST_TOPICS) if not asked.topics else 0),
+            chart=charts.over_time(
+                shown.buckets,
+                since=period.since,
+                until=now,
+                step=period.step,
+                gaps=gaps,
+                marks=marks,
+            ),
+            gaps=gaps,
+            marks=marks,
+            incidents=gravest_first(one for one in incidents if active(one)),
+            news=new,
+            past_known=past is not None,
+            heat=week_of_hours(past, topics, zone, now) if past else None,
+            health=state,
+            coverage=covered,
+            covered=overall(covered),
+            arrivals=at.cursor,
+            now=now,
+        )
+
+    async def _all(self) -> Sequence[str]:
+        """Topics that are set or, where none is, those that have mentions."""
+        if self._topics:
+            return list(self._topics)[:MOST_TOPICS]
+        return await self._names.get("", self._stored, wait=2.0) or []
+
+    async def _stored(self) -> list[str]:
+        found = await self._store.top(Filter(), "topic", limit=MOST_TOPICS)
+        return [one.value for one in found if one.value]
+
+    async def _days(self, topics: Sequence[str], asked: Asked, now: datetime) -> dict[str, int]:
+        """Mentions of the last 24 hours."""
+        if asked.span == DAY:
+            return {}
+        found = await self._store.counts(topics, now - DAY, now + AHEAD, step=DAY, people=False)
+        days = dict.fromkeys(topics, 0)
+        for one in found:
+            days[one.topic] += one.counts.total
+        return days
+
+    async def _new(self, topics: Sequence[str], period: Period) -> News:
+        known = (self._topics[one] for one in topics if one in self._topics)
+        own = frozenset(word for topic in known for word in own_words(topic))
+        return await news(self._store, topics, period.since, period.until, own)
+
+    def _marks(self, incidents: Iterable[Incident], period: Period) -> list[charts.Mark]:
+        return [
+            charts.Mark(
+                at=one.opened_at, kind="incident", subject=self._subject(one), text=what(one)
+            )
+            for one in incidents
+            if period.since <= one.opened_at < period.until
+        ]
+
+    def _subject(self, one: Incident) -> str:
+        topic = self._topics.get(one.topic)
+        return topic.name or topic.id if topic else one.topic or one.source
+
+    async def aclose(self) -> None:
+        for one in (self._past, self._news, self._names):
+            await one.aclose()
+
+
+def _of(one: Incident, topics: Sequence[str], asked: Asked) -> bool:
+    """Those of a source are of every topic, unless some were chosen."""
+    return one.topic in topics or (bool(one.source) and not asked.topics)
+
+
+def _period(asked: Asked, now: datetime) -> Period:
+    return Period(
+        since=now - asked.span, now=now, until=now + AHEAD, step=charts.step_for(asked.span)
+    )

@@ -1,0 +1,15 @@
+"""What WCAG 2.2 AA finds wrong with a page, as axe-core sees it in the browser."""
+
+from typing import Final
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+_RULES: Final = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+_axe: Final = Axe()
+
+
+def violations(page: Page) -> list[str]:
+    """Each rule that is broken with the first element that breaks it; empty where all is well."""
+    found = _axe.run(page, options={"runOnly": _RULES}).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
