@@ -43,8 +43,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     def where(self) -> Filter:
         """Wider than the target: an author's filter takes ids, handles and keys alike."""
         if self.post_id:
-            return Filter(post_id=self.post_id)
-        return Filter(sources=(self.source,), author=self.name.removeprefix("@") or self.name)
+            return Filter(post_id=self.post_id, hidden="any")
+        name = self.name.removeprefix("@") or self.name
+        return Filter(sources=(self.source,), author=name, hidden="any")
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +140,7 @@ async def _erase_mentions(
 
 
 def _where_id(target: Target, key: str) -> Filter:
-    return Filter(sources=(target.source,), author=key.split("\0")[2])
+    return Filter(sources=(target.source,), author=key.split("\0")[2], hidden="any")
 
 
 def _taken_back(mention: Mention) -> Label:

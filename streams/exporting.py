@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from streams.records import Mention
-from streams.store.port import Filter, Store
+from streams.store.port import Filter, Order, Store
 from streams.store.rules import tone
 
 PAGE: Final = 500
@@ -19,13 +19,13 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 async def pages(
-    store: Store, where: Filter, *, limit: int | None = None, newest_first: bool = True
+    store: Store, where: Filter, *, limit: int | None = None, order: Order = "newest"
 ) -> AsyncIterator[list[Mention]]:
     """All that fit, page by page, so that memory stays flat. Raises `StoreError`."""
     cursor, left = "", limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
-        page = await store.search(where, limit=size, cursor=cursor, newest_first=newest_first)
+        page = await store.search(where, limit=size, cursor=cursor, order=order)
         yield page.mentions
         cursor = page.cursor
         left = None if left is None else left - len(page.mentions)

@@ -46,6 +46,8 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A correction by staff; it wins over what was computed, also after a replay.
 
     The latest by `labeled_at` counts, as a whole; one with nothing in it takes back what was said.
+    What is not `relevant` or is `spam` is hidden: stored, but no question finds it unless it asks.
+    `assigned` names who is to look at it; `done` says that someone decided, and nobody need look.
     """
 
     mention_id: str
@@ -54,6 +56,10 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sentiment: SentimentLabel | None = None
     relevant: bool | None = None
     note: str = ""
+    tags: list[str] = []
+    assigned: str = ""
+    done: bool = False
+    spam: bool = False
 
 
 class Mention(

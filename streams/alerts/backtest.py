@@ -89,7 +89,7 @@ async def _without_known_authors(
         if one.loudest and one.followers >= LOUD:
             if one.loudest not in began:
                 where = Filter(topics=(topic,), author=one.loudest)
-                page = await store.search(where, limit=1, newest_first=False)
+                page = await store.search(where, limit=1, order="oldest")
                 times = [each.post.created_at.timestamp() for each in page.mentions]
                 began[one.loudest] = min(times, default=start)
             if began[one.loudest] < start:

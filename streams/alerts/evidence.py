@@ -130,7 +130,7 @@ def window_of(incident: Incident) -> Filter:
 
 async def _window(store: Store, where: Filter) -> list[Mention]:
     """All of it, or its first and its last thousand."""
-    first = await store.search(where, limit=PAGE, newest_first=False)
+    first = await store.search(where, limit=PAGE, order="oldest")
     if not first.cursor:
         return first.mentions
     last = await store.search(where, limit=PAGE)

@@ -22,7 +22,7 @@ from streams.exporting import COLUMNS, csv_rows, flat, pages
 from streams.records import LABELS, Mention, SentimentLabel, encode
 from streams.settings import Settings
 from streams.store import opened_store
-from streams.store.port import Filter
+from streams.store.port import Filter, Order
 from streams.store.rules import tone
 
 _SYMBOLS: Final = {
@@ -150,7 +150,7 @@ async def _search(settings: Settings, where: Filter, limit: int, *, as_json: boo
 async def _export(settings: Settings, where: Filter, format_: str) -> None:
     if format_ == "csv":
         _write(csv_rows([COLUMNS]))
-    async for mention in mentions(settings, where, newest_first=False):
+    async for mention in mentions(settings, where, order="oldest"):
         _write(csv_rows([flat(mention)]) if format_ == "csv" else encode(mention) + b"\n")
     sys.stdout.flush()
 
@@ -163,10 +163,10 @@ def _write(line: bytes) -> None:
 
 
 async def mentions(
-    settings: Settings, where: Filter, *, limit: int | None = None, newest_first: bool = True
+    settings: Settings, where: Filter, *, limit: int | None = None, order: Order = "newest"
 ) -> AsyncIterator[Mention]:
     """All that fit. Raises `StoreError`."""
     async with opened_store(settings) as store:
-        async for page in pages(store, where, limit=limit, newest_first=newest_first):
+        async for page in pages(store, where, limit=limit, order=order):
             for mention in page:
                 yield mention

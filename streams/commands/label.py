@@ -86,6 +86,10 @@ def merged(before: Label | None, change: Label, *, keep_note: bool) -> Label:
         sentiment=change.sentiment or before.sentiment,
         relevant=before.relevant if change.relevant is None else change.relevant,
         note=before.note if keep_note else change.note,
+        tags=before.tags,
+        assigned=before.assigned,
+        done=before.done,
+        spam=before.spam,
     )
 
 

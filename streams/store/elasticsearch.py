@@ -17,26 +17,32 @@ from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record
 from streams.settings import Store as StoreSettings
-from streams.store import es_counts, es_setup, paging
+from streams.store import es_counts, es_setup, hiding, paging
 from streams.store import es_queries as queries
 from streams.store.erasures import Erased, Erasure
 from streams.store.es_bulk import Bulk, Item
+from streams.store.es_journal import EsJournal
 from streams.store.es_ledger import EsLedger, state_body, state_id
 from streams.store.es_letters import EsLetters
 from streams.store.es_writes import Body, Writer
 from streams.store.folding import Part, folded
+from streams.store.hiding import KIND as HIDDEN
+from streams.store.hiding import Hidden
+from streams.store.journal import Entry, EntryFilter, EntryPage
 from streams.store.port import (
     Bucket,
     Count,
     Dimension,
     Filter,
     LetterFilter,
+    Order,
     Page,
     RejectedLabel,
     StoryCount,
     TopicCounts,
     WriteReport,
 )
+from streams.store.rewriting import write_again
 from streams.store.rules import MAX_ID_BYTES, millis
 
 _log = logging.getLogger(__name__)
@@ -46,6 +52,7 @@ _ARRIVAL_SLACK: Final = timedelta(seconds=1)
 _SHARD_SIZES: Final = (1_000, 60_000)
 _STATES_AT_ONCE: Final = 1_000
 _T = TypeVar("_T")
+_Parts = tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters, EsJournal]
 
 
 class ElasticsearchStore:
@@ -58,7 +65,7 @@ class ElasticsearchStore:
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
         self._connected: AsyncElasticsearch | None = None
-        self._parts: tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters] | None = None
+        self._parts: _Parts | None = None
 
     async def open(self) -> None:
         self._connected = es_setup.connect(self._settings)
@@ -66,7 +73,8 @@ class ElasticsearchStore:
         bulk = Bulk(self._connected, indices.recreate)
         ledger = EsLedger(bulk, indices, self._ask)
         writer = Writer(bulk, indices, self._ask, self._settings.prefix, ledger)
-        self._parts = (indices, bulk, writer, ledger, EsLetters(bulk, indices, self._ask))
+        letters = EsLetters(bulk, indices, self._ask)
+        self._parts = (indices, bulk, writer, ledger, letters, EsJournal(bulk, indices))
         try:
             await self._once(indices.prepare)
             await self._writer.prune()
@@ -90,10 +98,10 @@ class ElasticsearchStore:
         return queries.mention(hits[0]) if hits else None
 
     async def search(
-        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+        self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:
-        body = queries.search(where, limit=limit, cursor=cursor, newest_first=newest_first)
-        owner = queries.search_owner(where, newest_first)
+        body = queries.search(where, limit=limit, cursor=cursor, order=order)
+        owner = queries.search_owner(where, order)
         return queries.page(await self._search(body), limit=limit, owner=owner)
 
     async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
@@ -197,6 +205,32 @@ class ElasticsearchStore:
     async def erased(self) -> Erased:
         return await self._ledger.erased()
 
+    async def hide(self, hidden: Hidden) -> None:
+        await self.put_state(HIDDEN, hiding.state_key(hidden.key), hiding.state_of(hidden))
+        await self._hidden_changed(hidden.key)
+
+    async def unhide(self, key: str) -> None:
+        await self.drop_states(HIDDEN, [hiding.state_key(key)])
+        await self._hidden_changed(key)
+
+    async def hidden(self) -> list[Hidden]:
+        return (await self._ledger.hidden()).entries
+
+    async def _hidden_changed(self, key: str) -> None:
+        await self._ledger.turn()
+        await self._writer.refresh()
+        await write_again(self, key)
+        await self._writer.refresh()
+
+    async def add_entries(self, entries: Sequence[Entry]) -> None:
+        await self._journal.add(entries)
+
+    async def entries(
+        self, where: EntryFilter = EntryFilter(), *, limit: int = 50, cursor: str = ""
+    ) -> EntryPage:
+        await self._refresh("journal")
+        return await self._journal.select(self._search, where, limit, cursor)
+
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         await self._letters.add(letters)
 
@@ -244,6 +278,11 @@ class ElasticsearchStore:
                 return found
             body["search_after"] = hits[-1]["sort"]
 
+    async def drop_states(self, kind: str, keys: Sequence[str]) -> None:
+        index = self._indices.name("state")
+        ids = {state_id(queries.clean(kind), queries.clean(key)) for key in keys}
+        await self._bulk.write([Item(index, id_) for id_ in ids])
+
     @property
     def _client(self) -> AsyncElasticsearch:
         if self._connected is None:
@@ -251,7 +290,7 @@ class ElasticsearchStore:
         return self._connected
 
     @property
-    def _opened(self) -> tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters]:
+    def _opened(self) -> _Parts:
         if self._parts is None:
             raise StoreError("the store is not open. Remedy: await store.open()")
         return self._parts
@@ -275,6 +314,10 @@ class ElasticsearchStore:
     @property
     def _letters(self) -> EsLetters:
         return self._opened[4]
+
+    @property
+    def _journal(self) -> EsJournal:
+        return self._opened[5]
 
     async def _refresh(self, what: str) -> None:
         await self._once(lambda: self._request("POST", f"/{self._indices.name(what)}/_refresh"))

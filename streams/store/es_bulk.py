@@ -48,12 +48,14 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One action. Without `version` the last one wins; without `body` it deletes."""
+    """One action. Without `version` the last one wins; without `body` it deletes; `once` leaves
+    what is there as it is."""
 
     index: str
     id: str
     body: bytes = b""
     version: int | None = None
+    once: bool = False
 
     def lines(self) -> bytes:
         """The action as the bulk API reads it."""
@@ -62,7 +64,8 @@ class Item(msgspec.Struct, frozen=True):
             meta |= {"version": self.version, "version_type": "external_gte"}
         if not self.body:
             return msgspec.json.encode({"delete": meta}) + b"\n"
-        return msgspec.json.encode({"index": meta}) + b"\n" + self.body + b"\n"
+        act = {"create" if self.once else "index": meta}
+        return msgspec.json.encode(act) + b"\n" + self.body + b"\n"
 
 
 class _Work:

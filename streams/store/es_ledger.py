@@ -1,4 +1,4 @@
-"""Labels and erasures in Elasticsearch, and how several workers agree on them without a lock.
+"""Labels, erasures and the hidden in Elasticsearch, and how workers agree on them without a lock.
 
 A worker may write a mention in the moment in which another adds the label of it. Whoever changes
 the ledger writes the change first, then a new *generation* (one document, read in real time), and
@@ -10,7 +10,7 @@ the two always sees the other, and nobody pays for more than two small reads a b
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,6 +20,8 @@ from streams.store.erasures import KIND as ERASURE
 from streams.store.erasures import Erased, Erasure, state_of
 from streams.store.es_bulk import DOCS, Bulk, Item, Refused
 from streams.store.es_setup import Indices
+from streams.store.hiding import KIND as HIDDEN
+from streams.store.hiding import Ledger
 from streams.store.port import RejectedLabel
 
 Body = dict[str, Any]
@@ -33,6 +35,13 @@ class Ask(Protocol):
     async def __call__(self, method: str, path: str, body: Any = None) -> Body: ...
 
 
+class Composed(NamedTuple):
+    """A mention as the ledger has it; `hidden` where its author or source is."""
+
+    mention: Mention
+    hidden: bool = False
+
+
 class EsLedger:
     """The ledger of labels, and the erasures, as one worker knows them."""
 
@@ -42,7 +51,8 @@ class EsLedger:
         self._labels = indices.name("labels")
         self._state = indices.name("state")
         self._erased = Erased()
-        self._erased_as_of = ""
+        self._hidden = Ledger()
+        self._as_of = ""
 
     async def generation(self) -> str:
         """Differs after every change; empty while there never was one."""
@@ -50,13 +60,20 @@ class EsLedger:
         docs = (await self._ask("POST", path, {"ids": [state_id(*_GENERATION)]})).get("docs", [])
         return str(docs[0]["_source"]["value"]["id"]) if docs and docs[0].get("found") else ""
 
-    async def composed(self, mentions: Sequence[Mention], generation: str) -> list[Mention]:
-        """Each with its label, those of erased authors as tombstones, as of this generation."""
+    async def composed(self, mentions: Sequence[Mention], generation: str) -> list[Composed]:
+        """Each with its label, those of erased authors as tombstones, as of this generation; and
+        whether its author or source is hidden."""
         if not generation:
-            return list(mentions)
+            return [Composed(mention) for mention in mentions]
         labels = await self.labels([mention.id for mention in mentions])
-        erased = await self._erasures(generation)
-        return [_composed(mention, labels.get(mention.id), erased) for mention in mentions]
+        await self._learn(generation)
+        return [self._composed(mention, labels.get(mention.id)) for mention in mentions]
+
+    def _composed(self, mention: Mention, label: Label | None) -> Composed:
+        found = rules.labelled(mention, label)
+        if found.deleted or self._erased.covers(found.post):
+            return Composed(rules.tombstone(found, found.version))
+        return Composed(found, self._hidden.covers(found.post))
 
     async def labels(self, ids: Iterable[str]) -> dict[str, Label]:
         """The labels of these mentions, in real time."""
@@ -83,7 +100,7 @@ class EsLedger:
             if isinstance(outcome, Refused):
                 rejected.append(RejectedLabel(label, outcome.reason))
         if new:
-            await self._turn()
+            await self.turn()
         return list(good), rejected
 
     async def add_erasures(self, erasures: Sequence[Erasure]) -> None:
@@ -96,29 +113,36 @@ class EsLedger:
             for one in erasures
         ]
         await self._bulk.write(items)
-        await self._turn()
+        await self.turn()
 
     async def erased(self) -> Erased:
         """All erasures, as of now."""
+        return Erased.of(await self._states(ERASURE))
+
+    async def hidden(self) -> Ledger:
+        """All that is hidden, as of now."""
+        return Ledger.of(await self._states(HIDDEN))
+
+    async def turn(self) -> None:
+        """Tell all writers that the ledger changed."""
+        body = state_body(*_GENERATION, {"id": uuid.uuid4().hex})
+        await self._bulk.write([Item(self._state, state_id(*_GENERATION), body)])
+
+    async def _states(self, kind: str) -> dict[str, dict[str, Any]]:
         await self._ask("POST", f"/{self._state}/_refresh")
-        body: Body = {"query": {"term": {"kind": ERASURE}}, "size": _PAGE, "sort": [{"key": "asc"}]}
+        body: Body = {"query": {"term": {"kind": kind}}, "size": _PAGE, "sort": [{"key": "asc"}]}
         found: dict[str, dict[str, Any]] = {}
         while True:
             hits = (await self._ask("POST", f"/{self._state}/_search", body))["hits"]["hits"]
             found |= {hit["_source"]["key"]: hit["_source"]["value"] for hit in hits}
             if len(hits) < _PAGE:
-                return Erased.of(found)
+                return found
             body["search_after"] = hits[-1]["sort"]
 
-    async def _erasures(self, generation: str) -> Erased:
-        if generation != self._erased_as_of:
-            self._erased = await self.erased()
-            self._erased_as_of = generation
-        return self._erased
-
-    async def _turn(self) -> None:
-        body = state_body(*_GENERATION, {"id": uuid.uuid4().hex})
-        await self._bulk.write([Item(self._state, state_id(*_GENERATION), body)])
+    async def _learn(self, generation: str) -> None:
+        if generation != self._as_of:
+            self._erased, self._hidden = await self.erased(), await self.hidden()
+            self._as_of = generation
 
 
 def _latest(labels: Iterable[Label]) -> tuple[dict[str, Label], list[RejectedLabel]]:
@@ -130,13 +154,6 @@ def _latest(labels: Iterable[Label]) -> tuple[dict[str, Label], list[RejectedLab
         elif rules.outranks(label, good.get(label.mention_id)):
             good[label.mention_id] = label
     return good, rejected
-
-
-def _composed(mention: Mention, label: Label | None, erased: Erased) -> Mention:
-    found = rules.labelled(mention, label)
-    if found.deleted or erased.covers(found.post):
-        return rules.tombstone(found, found.version)
-    return found
 
 
 def state_id(kind: str, key: str) -> str:

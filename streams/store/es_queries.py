@@ -7,8 +7,8 @@ import msgspec
 
 from streams.records import LABELS, Mention
 from streams.store import paging, text
-from streams.store.port import Count, Dimension, Filter, Page
-from streams.store.rules import handle_key, tag_key
+from streams.store.port import Count, Dimension, Filter, Order, Page
+from streams.store.rules import handle_key, tag_key, url_hash, url_key
 
 Body = dict[str, Any]
 
@@ -23,12 +23,32 @@ FIELDS: Final[dict[Dimension, str]] = {
     "kind": "kind",
 }
 _TONES: Final[Body] = {"terms": {"field": "tone", "size": len(LABELS)}}
+_DELETED: Final[list[Body]] = [{"term": {"deleted": True}}]
+_DONE: Final[Body] = {"term": {"label.done": True}}
+_HIDDEN: Final[list[Body]] = [
+    {"term": {"hidden": True}},
+    {"term": {"label.relevant": False}},
+    {"term": {"label.spam": True}},
+]
+_JUDGED: Final[list[Body]] = [
+    {"exists": {"field": "label.relevant"}},
+    {"exists": {"field": "label.sentiment"}},
+]
+_ORDERS: Final[dict[Order, list[Body]]] = {
+    "newest": [{"event_at": "desc"}, {"id": "desc"}],
+    "oldest": [{"event_at": "asc"}, {"id": "asc"}],
+    # What was written before there was a worth comes last, until it is written again.
+    "worth": [{"worth": {"order": "desc", "missing": 0}}, {"id": "desc"}],
+    "sample": [{"id": "asc"}],
+}
+_MOST_CHARS: Final = 8_000
+_THREAD: Final = ("post.id", "post.thread_id", "post.parent_id", "post.repost_of")
 _MOST_EXPANSIONS: Final = 10_000
 
 
 def query(where: Filter, *more: Body) -> Body:
     """The filter as a query that scores nothing."""
-    filters = [*_lists(where), *_texts(where), *more]
+    filters = [*_lists(where), *_texts(where), *_flags(where), *more]
     times: Body = {}
     if where.since:
         times["gte"] = iso(where.since)
@@ -36,7 +56,42 @@ def query(where: Filter, *more: Body) -> Body:
         times["lt"] = iso(where.until)
     if times:
         filters.append({"range": {"event_at": times}})
-    return {"bool": {"filter": filters, "must_not": [{"term": {"deleted": True}}]}}
+    return {"bool": {"filter": filters, "must_not": [*_DELETED, *_refused(where)]}}
+
+
+def any_of(*queries: Body) -> Body:
+    """Matches what one of them does."""
+    return {"bool": {"should": list(queries), "minimum_should_match": 1}}
+
+
+def _flags(where: Filter) -> list[Body]:
+    filters: list[Body] = []
+    if where.hidden == "only":
+        filters.append(any_of(*_HIDDEN))
+    if where.work == "done":
+        filters.append(_DONE)
+    if where.judged:
+        filters.append(any_of(*_JUDGED))
+    if where.assigned:
+        filters.append({"term": {"label.assigned": clean(where.assigned)}})
+    if where.tag:
+        filters.append({"term": {"tags": clean(tag_key(where.tag))}})
+    if where.least_followers > 0:
+        least = min(where.least_followers, 2**62)
+        filters.append({"range": {"post.author.followers": {"gte": least}}})
+    return filters
+
+
+def _refused(where: Filter) -> list[Body]:
+    """What absent fields mean: visible, open, not judged."""
+    refused: list[Body] = []
+    if where.hidden == "no":
+        refused += _HIDDEN
+    if where.work == "open":
+        refused.append(_DONE)
+    if where.judged is False:
+        refused += _JUDGED
+    return refused
 
 
 def iso(moment: datetime) -> str:
@@ -58,6 +113,7 @@ def _lists(where: Filter) -> list[Body]:
         "lang": where.langs,
         "post.source": where.sources,
         "country": where.countries,
+        "kind": where.kinds,
     }
     return [{"terms": {f: [clean(v) for v in wanted]}} for f, wanted in lists.items() if wanted]
 
@@ -69,11 +125,30 @@ def _texts(where: Filter) -> list[Body]:
     if where.author:
         name = clean(where.author)
         names = {"handle": handle_key(name), "post.author.id": name, "author": name}
-        either = [{"term": {field: value}} for field, value in names.items()]
-        filters.append({"bool": {"should": either, "minimum_should_match": 1}})
+        filters.append(any_of(*({"term": {field: value}} for field, value in names.items())))
     if where.hashtag:
         filters.append({"term": {"hashtags": clean(tag_key(where.hashtag))}})
+    if where.story:
+        filters.append({"term": {"story": clean(where.story)}})
+    if where.thread:
+        post_id = clean(where.thread)
+        filters.append(any_of(*({"term": {field: post_id}} for field in _THREAD)))
+    if where.url:
+        filters.append(_url(where.url))
     return filters + [_term(term) for term in text.parse(where.text)]
+
+
+def _url(url: str) -> Body:
+    """By its hash; what was written before there was one, by the ways it is usually written."""
+    bare = clean(url_key(url))
+    spelt = [
+        f"{scheme}://{www}{bare}{slash}"
+        for scheme in ("https", "http")
+        for www in ("", "www.")
+        for slash in ("", "/")
+    ]
+    old = [value for value in spelt if len(value) <= _MOST_CHARS]
+    return any_of({"term": {"url_key": url_hash(url)}}, {"terms": {"post.url": old}})
 
 
 def _term(term: text.Term) -> Body:
@@ -88,24 +163,23 @@ def _term(term: text.Term) -> Body:
     return {"match_phrase": {"fold": phrase}}
 
 
-def search(where: Filter, *, limit: int, cursor: str, newest_first: bool) -> Body:
+def search(where: Filter, *, limit: int, cursor: str, order: Order) -> Body:
     """One more than the page, to know whether another follows."""
-    order = "desc" if newest_first else "asc"
     body: Body = {
         "query": query(where),
         "size": paging.page_size(limit) + 1,
-        "sort": [{"event_at": order}, {"id": order}],
+        "sort": _ORDERS[order],
         "track_total_hits": False,
     }
     if cursor:
-        place = paging.decode_cursor(cursor, search_owner(where, newest_first))
-        body["search_after"] = [place.time, place.id]
+        place = paging.decode_cursor(cursor, search_owner(where, order))
+        body["search_after"] = [place.time, place.id][-len(_ORDERS[order]) :]
     return body
 
 
-def search_owner(where: Filter, newest_first: bool) -> str:
+def search_owner(where: Filter, order: Order) -> str:
     """The question a search's cursor belongs to."""
-    return paging.question(where, f"search {newest_first}")
+    return paging.question(where, f"search {order}")
 
 
 def page(answer: Body, *, limit: int, owner: str) -> Page:
@@ -114,8 +188,8 @@ def page(answer: Body, *, limit: int, owner: str) -> Page:
     found = [mention(hit) for hit in hits[:size]]
     if len(hits) <= size:
         return Page(found)
-    created, last = hits[size - 1]["sort"]
-    return Page(found, paging.encode_cursor(paging.Place(owner, created, last)))
+    *at, last = hits[size - 1]["sort"]
+    return Page(found, paging.encode_cursor(paging.Place(owner, at[0] if at else 0, last)))
 
 
 def mention(hit: Body) -> Mention:

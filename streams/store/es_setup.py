@@ -16,7 +16,7 @@ _MAJORS: Final = (8, 9)
 _UNAVAILABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_YEAR, _LAST_YEAR = 2005, 2039
 _MONTHLY: Final = "mentions"
-SMALL: Final = ("retractions", "state", "dead-letters", "labels")
+SMALL: Final = ("retractions", "state", "dead-letters", "labels", "journal")
 
 
 def connect(settings: StoreSettings) -> AsyncElasticsearch:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,8 +12,10 @@ from streams.store import es_queries, rules
 from streams.store.es_bulk import DOCS, Bulk, Item, Refused
 from streams.store.es_ledger import Ask, EsLedger
 from streams.store.es_setup import Indices, month_of
+from streams.store.hiding import disowned
 from streams.store.port import Rejected, WriteReport
 from streams.store.text import fold
+from streams.store.worth import worth
 
 Body = dict[str, Any]
 _T = TypeVar("_T")
@@ -29,14 +31,27 @@ class _Helpers(msgspec.Struct, omit_defaults=True):
     tone: str
     kind: str
     content_version: int
+    worth: int
+    hidden: bool = False
+    tags: tuple[str, ...] = ()
+    url_key: str = ""
     author: str = ""
     handle: str = ""
     hashtags: tuple[str, ...] = ()
     fold: tuple[str, str] = ("", "")
 
 
-def document(mention: Mention, body: bytes, stored_at: datetime) -> bytes:
+class Made(NamedTuple):
+    """A mention as it is to be written: `hidden` says that its author or source is."""
+
+    mention: Mention
+    body: bytes
+    hidden: bool = False
+
+
+def document(made: Made, stored_at: datetime) -> bytes:
     """The record's JSON with the helper fields spliced in."""
+    mention, body, hidden = made
     facts, post = rules.facts(mention), mention.post
     helpers = _Helpers(
         event_at=post.created_at,
@@ -44,6 +59,10 @@ def document(mention: Mention, body: bytes, stored_at: datetime) -> bytes:
         tone=facts.tone,
         kind=post.kind,
         content_version=facts.content,
+        worth=worth(mention),
+        hidden=hidden or disowned(mention.label),
+        tags=facts.tags,
+        url_key=facts.url,
         author=facts.author,
         handle=facts.handle,
         hashtags=facts.hashtags,
@@ -75,20 +94,18 @@ class Writer:
         rejected, origins, mentions, retractions = _sort(records)
         generation = await self._ledger.generation()
         mentions = await self._compose(mentions, generation)
-        given = {
-            id(mention): origin for (mention, _), origin in zip(mentions, origins, strict=True)
-        }
+        given = {id(made.mention): origin for made, origin in zip(mentions, origins, strict=True)}
         marks = await self._load_marks(mentions, retractions)
         unkept = await self._keep_marks(marks, retractions)
-        alive = [m for m in mentions if not _killed(marks, m[0])]
-        origins = [given[id(mention)] for mention, _ in alive]
-        for index in {month_of(self._prefix, m.post.created_at) for m, _ in alive}:
+        alive = [made for made in mentions if not _killed(marks, made.mention)]
+        origins = [given[id(made.mention)] for made in alive]
+        for index in {month_of(self._prefix, m.mention.post.created_at) for m in alive}:
             await patiently(lambda index=index: self._indices.ensure(index))  # type: ignore[misc]
         stored, stale, refused = await self._index(alive)
         refused |= await self._settle(alive, generation)
         rejected += [Rejected(origins[place], reason) for place, reason in refused.items()]
         buried, unburied = await self._bury(marks, {r.post_id for r in retractions})
-        dead = sum(mention.deleted for mention, _ in alive)
+        dead = sum(made.mention.deleted for made in alive)
         failed = unburied | unkept
         rejected += [Rejected(r, failed[r.post_id]) for r in retractions if r.post_id in failed]
         return WriteReport(
@@ -106,13 +123,14 @@ class Writer:
         await self.refresh()
         found = [m for some in in_slices(ids, _POSTS_AT_ONCE) async for m in self._with("id", some)]
         generation = await self._ledger.generation()
-        mentions = await self._compose([(m, b"") for m in found], generation, anew=True)
+        mentions = await self._compose([Made(m, b"") for m in found], generation, anew=True)
         _, _, refused = await self._index(mentions)
         refused |= await self._settle(mentions, generation)
         marks = await self._load_marks(mentions, [])
         _, unburied = await self._bury(marks, set(marks))
-        unchanged = {m.id: unburied[m.post.id] for m, _ in mentions if m.post.id in unburied}
-        return unchanged | {mentions[place][0].id: reason for place, reason in refused.items()}
+        every = [made.mention for made in mentions]
+        unchanged = {m.id: unburied[m.post.id] for m in every if m.post.id in unburied}
+        return unchanged | {every[place].id: reason for place, reason in refused.items()}
 
     async def refresh(self) -> None:
         """Make visible to searches what was written by anyone."""
@@ -120,32 +138,30 @@ class Writer:
         await self._ask("POST", f"/{alias}-*/_refresh?ignore_unavailable=true")
 
     async def _compose(
-        self, mentions: list[tuple[Mention, bytes]], generation: str, *, anew: bool = False
-    ) -> list[tuple[Mention, bytes]]:
-        composed = await self._ledger.composed([mention for mention, _ in mentions], generation)
+        self, mentions: list[Made], generation: str, *, anew: bool = False
+    ) -> list[Made]:
+        composed = await self._ledger.composed([made.mention for made in mentions], generation)
         return [
-            (new, body if new is old and not anew else rules.body(new)[0])
-            for (old, body), new in zip(mentions, composed, strict=True)
+            Made(new, old.body if new is old.mention and not anew else rules.body(new)[0], hidden)
+            for old, (new, hidden) in zip(mentions, composed, strict=True)
         ]
 
-    async def _settle(
-        self, written: list[tuple[Mention, bytes]], generation: str
-    ) -> dict[int, str]:
+    async def _settle(self, written: list[Made], generation: str) -> dict[int, str]:
         """Write again what labels and erasures of the meantime change (see `es_ledger`). Which were
         refused, and why."""
         refused: dict[int, str] = {}
         while written and (now := await self._ledger.generation()) != generation:
             composed = await self._compose(written, now)
-            changed = [n for n, was in enumerate(written) if composed[n][0] != was[0]]
+            changed = [n for n, was in enumerate(written) if _differ(composed[n], was)]
             _, _, some = await self._index([composed[n] for n in changed])
             refused |= {changed[place]: reason for place, reason in some.items()}
             written, generation = composed, now
         return refused
 
     async def _load_marks(
-        self, mentions: Iterable[tuple[Mention, bytes]], retractions: Iterable[Retraction]
+        self, mentions: Iterable[Made], retractions: Iterable[Retraction]
     ) -> dict[str, list[rules.Watermark]]:
-        posts = {mention.post.id for mention, _ in mentions} | {r.post_id for r in retractions}
+        posts = {made.mention.post.id for made in mentions} | {r.post_id for r in retractions}
         by_key = {mark_id(post): post for post in posts}
         found: dict[str, list[rules.Watermark]] = {}
         path = f"/{self._marks_index}/_mget?filter_path={DOCS},docs._source.marks"
@@ -177,18 +193,17 @@ class Writer:
         outcomes = zip(posts, await self._bulk.write(items), strict=True)
         return {post: one.reason for post, one in outcomes if isinstance(one, Refused)}
 
-    async def _index(
-        self, mentions: Sequence[tuple[Mention, bytes]]
-    ) -> tuple[int, int, dict[int, str]]:
+    async def _index(self, mentions: Sequence[Made]) -> tuple[int, int, dict[int, str]]:
         """How many were stored and were stale; which were refused, and why."""
         now = datetime.now(UTC)
-        outcomes = await self._bulk.write([self._item(m, body, now) for m, body in mentions])
+        outcomes = await self._bulk.write([self._item(made, now) for made in mentions])
         refused = {n: one.reason for n, one in enumerate(outcomes) if isinstance(one, Refused)}
         return outcomes.count("stored"), outcomes.count("stale"), refused
 
-    def _item(self, mention: Mention, body: bytes, now: datetime) -> Item:
+    def _item(self, made: Made, now: datetime) -> Item:
+        mention = made.mention
         index = month_of(self._prefix, mention.post.created_at)
-        return Item(index, mention.id, document(mention, body, now), mention.version)
+        return Item(index, mention.id, document(made, now), mention.version)
 
     async def _bury(
         self, marks: dict[str, list[rules.Watermark]], posts: set[str]
@@ -203,7 +218,7 @@ class Writer:
         for some in in_slices(sorted(posts), _POSTS_AT_ONCE):
             found = self._with("post.id", some)
             dead = [_dead(marks, m) async for m in found if not m.deleted and _killed(marks, m)]
-            stored, _, refused = await self._index([(m, rules.body(m)[0]) for m in dead])
+            stored, _, refused = await self._index([Made(m, rules.body(m)[0]) for m in dead])
             buried += stored
             unburied |= {dead[place].post.id: reason for place, reason in refused.items()}
         return buried, unburied
@@ -255,10 +270,10 @@ def in_slices(values: Sequence[_T], size: int) -> Iterator[list[_T]]:
 
 def _sort(
     records: Sequence[Record],
-) -> tuple[list[Rejected], list[Mention], list[tuple[Mention, bytes]], list[Retraction]]:
+) -> tuple[list[Rejected], list[Mention], list[Made], list[Retraction]]:
     rejected: list[Rejected] = []
     origins: list[Mention] = []
-    mentions: list[tuple[Mention, bytes]] = []
+    mentions: list[Made] = []
     retractions: list[Retraction] = []
     for record in records:
         reason = rules.objection(record)
@@ -269,10 +284,14 @@ def _sort(
             body, reason = rules.body(kept)
             if not reason:
                 origins.append(record)
-                mentions.append((kept, body))
+                mentions.append(Made(kept, body))
         if reason:
             rejected.append(Rejected(record, reason))
     return rejected, origins, mentions, retractions
+
+
+def _differ(one: Made, other: Made) -> bool:
+    return (one.mention, one.hidden) != (other.mention, other.hidden)
 
 
 def _killed(marks: dict[str, list[rules.Watermark]], mention: Mention) -> bool:

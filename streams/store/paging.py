@@ -28,7 +28,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     id: str = ""
 
 
-def question(where: Filter, kind: str) -> str:
+def question(where: msgspec.Struct, kind: str) -> str:
     """A short name of the question, so that another's cursor is refused."""
     raw = repr((kind, where)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(raw, digest_size=9).hexdigest()

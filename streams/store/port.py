@@ -13,7 +13,12 @@ import msgspec
 from connectors.letters import DeadLetter, Stage
 from streams.records import Label, Mention, Record, SentimentLabel
 from streams.store.erasures import Erased, Erasure
+from streams.store.hiding import Hidden
+from streams.store.journal import Entry, EntryFilter, EntryPage
 
+Order = Literal["newest", "oldest", "worth", "sample"]
+"""By `created_at`, by `streams.store.worth` (largest first), or by a hash of the id: an order as
+good as random, and the same each time. Ties end by id."""
 Dimension = Literal["topic", "source", "lang", "author", "hashtag", "sentiment", "country", "kind"]
 
 
@@ -23,7 +28,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     case- and accent-insensitively; a word ending in `*` is a prefix. Punctuation asks for nothing.
     `author` is a handle (with or without `@`, in any case), an id or a `source:handle`.
     `sentiments` are those that count: a staff label wins. Times count to the millisecond.
-    Deleted mentions never match.
+    `thread` is a post's id: that post, and all that have it as `thread_id`, `parent_id` or
+    `repost_of`. `url` is the post's, compared without scheme, `www.`, trailing slash and fragment.
+    `work` is `open` until a label says `done`; `judged` asks whether staff said that it is relevant
+    or not, or what its sentiment is. Deleted mentions never match, hidden ones where `hidden` asks.
     """
 
     topics: tuple[str, ...] = ()
@@ -37,10 +45,21 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: datetime | None = None
     until: datetime | None = None
     post_id: str = ""
+    story: str = ""
+    thread: str = ""
+    kinds: tuple[str, ...] = ()
+    tag: str = ""
+    assigned: str = ""
+    work: Literal["", "open", "done"] = ""
+    judged: bool | None = None
+    hidden: Literal["no", "only", "any"] = "no"
+    least_followers: int = 0
+    url: str = ""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of mentions, newest first, and the opaque cursor of the next (empty at the end)."""
+    """One page of mentions in the order asked for, and the opaque cursor of the next (empty at
+    the end)."""
 
     mentions: list[Mention]
     cursor: str = ""
@@ -169,9 +188,9 @@ class Store(Protocol):
         ...
 
     async def search(
-        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+        self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:
-        """Keyset paging by (`created_at`, id): never skips or repeats under concurrent writes.
+        """Keyset paging by the order and id: never skips or repeats under concurrent writes.
         At most 1,000 a page. A cursor of another query or a broken one raises `StoreError`."""
         ...
 
@@ -236,6 +255,30 @@ class Store(Protocol):
         """All erasures."""
         ...
 
+    async def hide(self, hidden: Hidden) -> None:
+        """From now on mentions of this author or source are hidden when they are written; those
+        stored already are by the time it returns, the newest first. `StoreError` for an odd key."""
+        ...
+
+    async def unhide(self, key: str) -> None:
+        """Show them again, unless their label hides them; an unknown key is no error."""
+        ...
+
+    async def hidden(self) -> list[Hidden]:
+        """All that is hidden, by key."""
+        ...
+
+    async def add_entries(self, entries: Sequence[Entry]) -> None:
+        """Into the journal. The same id again changes nothing. Durable when it returns; raises
+        `StoreError`, and keeps none of them, where one is no JSON or too large."""
+        ...
+
+    async def entries(
+        self, where: EntryFilter = EntryFilter(), *, limit: int = 50, cursor: str = ""
+    ) -> EntryPage:
+        """The journal, newest first; at most 1,000 a page. Cursors are as those of `search`."""
+        ...
+
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep them; the same id again replaces and adds up `attempts`."""
         ...
@@ -263,8 +306,12 @@ class Store(Protocol):
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
         `missed`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`, `erasure`,
-        `audit`, `broker`, `rebuild`. With `version`, which is not told again, a lower one never
-        replaces a higher one."""
+        `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `share`, `hidden`, `job`. With
+        `version`, which is not told again, a lower one never replaces a higher one."""
+        ...
+
+    async def drop_states(self, kind: str, keys: Sequence[str]) -> None:
+        """Remove these documents; those that are not there are no error."""
         ...
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 Pure functions over records; the order in which records arrive never matters.
 """
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -18,6 +20,8 @@ WATERMARK_DAYS: Final = 60
 """How long a retraction is remembered against late older versions of its post."""
 
 _MAX_TAGS: Final = 100
+_MAX_TAG_CHARS: Final = 200
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _encoder = msgspec.json.Encoder()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,11 +50,17 @@ class Facts(msgspec.Struct, frozen=True):
     author_id: str
     hashtags: tuple[str, ...]
     content: int
+    tags: tuple[str, ...]
+    """Of staff, as they are compared."""
+    judged: bool
+    """Whether staff said that it is relevant or not, or what its sentiment is."""
+    url: str
+    """A short hash of the URL as it is compared; empty without one."""
 
 
 def facts(mention: Mention) -> Facts:
     """The facts of a mention."""
-    post = mention.post
+    post, label = mention.post, mention.label
     return Facts(
         created=millis(post.created_at),
         tone=tone(mention),
@@ -59,7 +69,14 @@ def facts(mention: Mention) -> Facts:
         author_id=post.author.id,
         hashtags=_tags(post.hashtags) if post.hashtags else (),
         content=content_version(mention),
+        tags=_tags(label.tags) if label and label.tags else (),
+        judged=_judged(label),
+        url=url_hash(post.url) if post.url else "",
     )
+
+
+def _judged(label: Label | None) -> bool:
+    return label is not None and (label.relevant is not None or label.sentiment is not None)
 
 
 def _tags(hashtags: Sequence[str]) -> tuple[str, ...]:
@@ -86,6 +103,20 @@ def handle_key(handle: str) -> str:
 def tag_key(tag: str) -> str:
     """A hashtag as it is compared and counted."""
     return tag.strip().removeprefix("#").casefold()
+
+
+def url_key(url: str) -> str:
+    """A URL as it is compared: without scheme, `www.`, trailing slash and fragment, its host in
+    lower case."""
+    bare = _SCHEME.sub("", url.strip(), count=1).partition("#")[0]
+    host, slash, path = bare.partition("/")
+    return f"{host.lower().removeprefix('www.')}{slash}{path}".rstrip("/")
+
+
+def url_hash(url: str) -> str:
+    """12 hexadecimal characters of BLAKE2b: URLs may be longer than any index takes."""
+    raw = url_key(url).encode("utf-8", "replace")
+    return hashlib.blake2b(raw, digest_size=6).hexdigest()
 
 
 def millis(moment: datetime) -> int:
@@ -140,7 +171,10 @@ def label_objection(label: Label) -> str:
         return f"mention_id: over {MAX_ID_BYTES} bytes"
     if millis(label.labeled_at) < 0:
         return f"labeled_at: {label.labeled_at.isoformat()} is before 1970"
-    return _odd_text("the label", "\0".join((label.mention_id, label.by, label.note)))
+    if len(label.tags) > _MAX_TAGS or any(len(tag) > _MAX_TAG_CHARS for tag in label.tags):
+        return f"tags: over {_MAX_TAGS}, or one of over {_MAX_TAG_CHARS} characters"
+    texts = (label.mention_id, label.by, label.note, label.assigned, *label.tags)
+    return _odd_text("the label", "\0".join(texts))
 
 
 def remember(known: Sequence[Watermark], retraction: Retraction) -> list[Watermark]:

@@ -36,7 +36,7 @@ Note = Callable[[str, int], None]
 _T = TypeVar("_T")
 
 _BATCH: Final = 500
-_FIRST: Final = ("retractions", "tombstones", "labels")
+_FIRST: Final = ("retractions", "tombstones", "labels", "states")
 """Before the mentions, which they decide about."""
 
 

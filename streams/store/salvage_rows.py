@@ -9,9 +9,11 @@ from connectors import letters
 from streams.records import Mention
 from streams.store import rules
 from streams.store.salvage_table import Row
-from streams.store.sqlite_writes import COLUMNS, columns
+from streams.store.sqlite_rows import COLUMNS, columns
 
 _mentions = msgspec.json.Decoder(Mention)
+_TOLD: Final = frozenset(COLUMNS) - {"hidden", "worth"}
+"""Columns that the body alone tells; a file of an older schema has fewer of them."""
 _marks = msgspec.json.Decoder(list[rules.Watermark])
 
 
@@ -28,7 +30,8 @@ def mention_of(row: Row) -> Mention | None:
     keeps no checksums, so that another letter within a text is not seen."""
     try:
         mention = _mentions.decode(row["body"])
-        return mention if columns(mention) == {name: row[name] for name in COLUMNS} else None
+        known = columns(mention)
+        return mention if all(known[name] == row[name] for name in _TOLD & row.keys()) else None
     except (msgspec.MsgspecError, ValueError, TypeError):
         return None
 

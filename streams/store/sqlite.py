@@ -22,26 +22,41 @@ import msgspec
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record
+from streams.store import hiding
 from streams.store import sqlite_counts as grouped
+from streams.store import sqlite_journal as journal
 from streams.store import sqlite_letters as dead
 from streams.store import sqlite_queries as queries
 from streams.store import sqlite_schema as schema
 from streams.store.erasures import KIND as ERASURE
 from streams.store.erasures import Erased, Erasure, state_of
+from streams.store.hiding import KIND as HIDDEN
+from streams.store.hiding import Hidden
+from streams.store.journal import Entry, EntryFilter, EntryPage
 from streams.store.port import (
     Bucket,
     Count,
     Dimension,
     Filter,
     LetterFilter,
+    Order,
     Page,
     RejectedLabel,
     StoryCount,
     TopicCounts,
     WriteReport,
 )
+from streams.store.rewriting import write_again
 from streams.store.rules import millis
-from streams.store.sqlite_writes import Batch, LabelBatch, prune, read_erased, read_labels
+from streams.store.sqlite_rows import short_hash
+from streams.store.sqlite_writes import (
+    Batch,
+    LabelBatch,
+    prune,
+    read_erased,
+    read_hidden,
+    read_labels,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -83,9 +98,9 @@ class SqliteStore:
         return await self._read(partial(_get, mention_id=mention_id))
 
     async def search(
-        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+        self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:
-        return await self._read(lambda db: queries.search(db, where, limit, cursor, newest_first))
+        return await self._read(lambda db: queries.search(db, where, limit, cursor, order))
 
     async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
         return await self._read(lambda db: queries.arrivals(db, after, where, limit))
@@ -133,6 +148,26 @@ class SqliteStore:
     async def erased(self) -> Erased:
         return await self._read(read_erased)
 
+    async def hide(self, hidden: Hidden) -> None:
+        await self.put_state(HIDDEN, hiding.state_key(hidden.key), hiding.state_of(hidden))
+        await write_again(self, hidden.key)
+
+    async def unhide(self, key: str) -> None:
+        await self.drop_states(HIDDEN, [hiding.state_key(key)])
+        await write_again(self, key)
+
+    async def hidden(self) -> list[Hidden]:
+        return (await self._read(read_hidden)).entries
+
+    async def add_entries(self, entries: Sequence[Entry]) -> None:
+        rows = [journal.row(entry) for entry in entries]
+        await self._persist(lambda: self._many(journal.INSERT, rows))
+
+    async def entries(
+        self, where: EntryFilter = EntryFilter(), *, limit: int = 50, cursor: str = ""
+    ) -> EntryPage:
+        return await self._read(lambda db: journal.select(db, where, limit, cursor))
+
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         rows = [
             (one.id, millis(one.at), one.attempts, _bytes(one), one.source, one.stage)
@@ -171,6 +206,11 @@ class SqliteStore:
 
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         return await self._read(partial(_states, kind=kind))
+
+    async def drop_states(self, kind: str, keys: Sequence[str]) -> None:
+        rows = [(queries.clean(kind), queries.clean(key)) for key in keys]
+        sql = "DELETE FROM states WHERE kind = ? AND key = ?"
+        await self._persist(lambda: self._many(sql, rows))
 
     async def _read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._run(self._readers, lambda: question(self._connection(reads=True)))
@@ -292,7 +332,7 @@ def _bytes(value: Any) -> bytes:
 def _get(db: sqlite3.Connection, mention_id: str) -> Mention | None:
     clean = mention_id.encode("utf-8", "replace").decode()
     row = db.execute(
-        "SELECT body FROM mentions WHERE key = ? AND id = ?", [queries.short_hash(clean), clean]
+        "SELECT body FROM mentions WHERE key = ? AND id = ?", [short_hash(clean), clean]
     ).fetchone()
     return _mentions.decode(row[0]) if row else None
 

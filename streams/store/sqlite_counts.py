@@ -10,10 +10,7 @@ from streams.store.folding import Part, folded
 from streams.store.port import Filter, StoryCount, TopicCounts
 from streams.store.sqlite_queries import Where
 
-_PEOPLE: Final = """author, max(coalesce(json_extract(CAST(body AS TEXT),
-    '$.post.author.followers'), 0)), count(json_extract(CAST(body AS TEXT), '$.post.rating.value')),
-    coalesce(sum(json_extract(CAST(body AS TEXT), '$.post.rating.value')), 0.0),
-    json_extract(CAST(body AS TEXT), '$.post.rating.best') AS best"""
+_PEOPLE: Final = "author, max(followers), count(rating), coalesce(sum(rating), 0.0), best"
 
 
 def counts(
@@ -44,9 +41,9 @@ def stories(db: sqlite3.Connection, where: Filter, least: int) -> list[StoryCoun
     if not where.topics:
         return []
     asked = Where(where)
-    asked.add("coalesce(json_extract(CAST(body AS TEXT), '$.story'), '') <> ''")
+    asked.add("story <> ''")
     sql = (
-        "SELECT topic, json_extract(CAST(body AS TEXT), '$.story') AS story, count(*) AS total "  # noqa: S608 # bound
+        "SELECT topic, story, count(*) AS total "  # noqa: S608 # bound
         f"FROM mentions {asked.sql} GROUP BY topic, story HAVING total >= ? "
         f"ORDER BY total DESC, topic, story LIMIT {paging.MAX_PAGE}"
     )

@@ -1,6 +1,5 @@
 """Questions to the SQLite store, as SQL."""
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,8 +9,9 @@ import msgspec
 
 from streams.records import LABELS, Mention
 from streams.store import paging, text
-from streams.store.port import Bucket, Count, Dimension, Filter, Page
-from streams.store.rules import handle_key, millis, tag_key
+from streams.store.port import Bucket, Count, Dimension, Filter, Order, Page
+from streams.store.rules import handle_key, millis, tag_key, url_hash
+from streams.store.sqlite_rows import short_hash
 
 _COLUMNS: Final[dict[Dimension, str]] = {
     "topic": "topic",
@@ -24,6 +24,13 @@ _COLUMNS: Final[dict[Dimension, str]] = {
     "kind": "kind",
 }
 _SPLIT: Final = ", ".join(f"sum(tone = '{label}')" for label in LABELS)
+_ORDERS: Final[dict[Order, tuple[str, str]]] = {
+    "newest": ("created", "DESC"),
+    "oldest": ("created", "ASC"),
+    "worth": ("worth", "DESC"),
+    "sample": ("key", "ASC"),
+}
+_AMONG: Final = "EXISTS (SELECT 1 FROM json_each({}) WHERE value = ?)"
 _decoder = msgspec.json.Decoder(Mention)
 
 
@@ -39,6 +46,7 @@ class Where:
             self.add("created >= ?", millis(where.since))
         if where.until:
             self.add("created < ?", millis(where.until))
+        self._flags(where)
 
     def add(self, condition: str, *values: Any) -> None:
         """One more condition that must hold."""
@@ -57,6 +65,7 @@ class Where:
             ("lang", where.langs),
             ("source", where.sources),
             ("country", where.countries),
+            ("kind", where.kinds),
         ]
         for column, wanted in columns:
             if len(wanted) == 1:
@@ -65,6 +74,20 @@ class Where:
                 listed = msgspec.json.encode([clean(value) for value in wanted]).decode()
                 self.add(f"{column} IN (SELECT value FROM json_each(?))", listed)  # noqa: S608 # our own names
 
+    def _flags(self, where: Filter) -> None:
+        if where.hidden != "any":
+            self.add(f"hidden = {int(where.hidden == 'only')}")
+        if where.work:
+            self.add(f"done = {int(where.work == 'done')}")
+        if where.judged is not None:
+            self.add(f"judged = {int(where.judged)}")
+        if where.assigned:
+            self.add("assigned = ?", where.assigned)
+        if where.tag:
+            self.add(f"tags <> '[]' AND {_AMONG.format('tags')}", tag_key(where.tag))
+        if where.least_followers > 0:
+            self.add("followers >= ?", min(where.least_followers, 2**62))
+
     def _texts(self, where: Filter) -> None:
         if where.post_id:
             self.add("post_key = ? AND post_id = ?", short_hash(where.post_id), where.post_id)
@@ -72,8 +95,14 @@ class Where:
             values = (handle_key(where.author), where.author, where.author)
             self.add("(handle = ? OR author_id = ? OR author = ?)", *values)
         if where.hashtag:
-            exists = "EXISTS (SELECT 1 FROM json_each(hashtags) WHERE value = ?)"
-            self.add(exists, tag_key(where.hashtag))
+            self.add(_AMONG.format("hashtags"), tag_key(where.hashtag))
+        if where.story:
+            self.add("story = ?", where.story)
+        if where.url:
+            self.add("url_key = ?", int(url_hash(where.url), 16))
+        if where.thread:
+            key = short_hash(where.thread)
+            self.add("? IN (post_key, thread_key, parent_key, repost_key)", key)
         if terms := text.parse(where.text):
             found = "seq IN (SELECT rowid FROM words WHERE words MATCH ?)"
             self.add(found, " ".join(map(_match, terms)))
@@ -83,37 +112,31 @@ def _match(term: text.Term) -> str:
     return f'"{" ".join(term.words)}"{" *" if term.prefix else ""}'
 
 
-def short_hash(text: str) -> int:
-    """56 bits of BLAKE2b: an index of these is small; equal ones are told apart by the text."""
-    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=7).digest()
-    return int.from_bytes(digest, "big")
-
-
 def clean(value: str) -> str:
     """Without lone surrogates, which SQLite refuses; no stored text has any."""
     return value.encode("utf-8", "replace").decode()
 
 
-def search(
-    db: sqlite3.Connection, where: Filter, limit: int, cursor: str, newest_first: bool
-) -> Page:
-    """One page by (`created`, id)."""
-    owner = paging.question(where, f"search {newest_first}")
+def search(db: sqlite3.Connection, where: Filter, limit: int, cursor: str, order: Order) -> Page:
+    """One page in the order asked for, and by id where that is the same."""
+    owner = paging.question(where, f"search {order}")
     asked = Where(where)
+    column, way = _ORDERS[order]
     if cursor:
         place = paging.decode_cursor(cursor, owner)
-        asked.add(f"(created, id) {'<' if newest_first else '>'} (?, ?)", place.time, place.id)
-    order, size = "DESC" if newest_first else "ASC", paging.page_size(limit)
+        sign = "<" if way == "DESC" else ">"
+        asked.add(f"({column}, id) {sign} (?, ?)", place.time, place.id)
+    size = paging.page_size(limit)
     sql = (
-        f"SELECT created, id, body FROM mentions {asked.sql} "  # noqa: S608 # bound parameters
-        f"ORDER BY created {order}, id {order} LIMIT ?"
+        f"SELECT {column}, id, body FROM mentions {asked.sql} "  # noqa: S608 # bound parameters
+        f"ORDER BY {column} {way}, id {way} LIMIT ?"
     )
     rows = db.execute(sql, [*asked.values, size + 1]).fetchall()
     mentions = [_decoder.decode(row[2]) for row in rows[:size]]
     if len(rows) <= size:
         return Page(mentions)
-    created, last, _ = rows[size - 1]
-    return Page(mentions, paging.encode_cursor(paging.Place(owner, created, last)))
+    at, last, _ = rows[size - 1]
+    return Page(mentions, paging.encode_cursor(paging.Place(owner, at, last)))
 
 
 def arrivals(db: sqlite3.Connection, after: str, where: Filter, limit: int) -> Page:

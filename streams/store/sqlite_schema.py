@@ -4,7 +4,11 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from streams.errors import StoreError, StoreUnavailable
+from streams.records import Mention
+from streams.store.sqlite_rows import NEW_COLUMNS, columns
 
 APPLICATION_ID: Final = 0x5645494C  # "VEIL": tells our files from other programs'
 
@@ -67,8 +71,42 @@ UPDATE dead_letters SET
   stage = coalesce(json_extract(CAST(body AS TEXT), '$.stage'), '');
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = """
+-- What a queue asks for. Behind the body, for SQLite adds columns at the end.
+ALTER TABLE mentions ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mentions ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mentions ADD COLUMN judged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mentions ADD COLUMN worth INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mentions ADD COLUMN story TEXT NOT NULL DEFAULT '';
+-- Short hashes of the posts it belongs to; parent_key only where it is not thread_key.
+ALTER TABLE mentions ADD COLUMN thread_key INTEGER;
+ALTER TABLE mentions ADD COLUMN parent_key INTEGER;
+ALTER TABLE mentions ADD COLUMN repost_key INTEGER;
+ALTER TABLE mentions ADD COLUMN url_key INTEGER;
+ALTER TABLE mentions ADD COLUMN followers INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mentions ADD COLUMN rating REAL;
+ALTER TABLE mentions ADD COLUMN best REAL;
+ALTER TABLE mentions ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE mentions ADD COLUMN assigned TEXT NOT NULL DEFAULT '';
+DROP INDEX mentions_created;
+DROP INDEX mentions_topic;
+-- fill;
+CREATE INDEX mentions_created ON mentions(created, tone, hidden, done);
+CREATE INDEX mentions_topic ON mentions(topic, created, tone, hidden, done);
+CREATE INDEX mentions_worth ON mentions(worth, topic) WHERE hidden = 0 AND done = 0;
+CREATE TABLE journal (
+  id TEXT PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, action TEXT NOT NULL,
+  subject TEXT NOT NULL, topic TEXT NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX journal_at ON journal(at);
+CREATE INDEX journal_subject ON journal(subject);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Step n leads from version n to n + 1. Only ever appended to."""
+_FILL: Final = "-- fill"
+_FILLED_AT_ONCE: Final = 1_000
+_mentions = msgspec.json.Decoder(Mention)
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -96,13 +134,34 @@ def _migrate(connection: sqlite3.Connection) -> None:
     try:
         for step in MIGRATIONS[_pragma(connection, "user_version") :]:
             for statement in step.split(";\n"):
-                connection.execute(statement)
+                if statement == _FILL:
+                    _fill(connection)
+                else:
+                    connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    """Work out the columns of every mention that older versions had none of."""
+    present = {row[1] for row in connection.execute("PRAGMA table_info(mentions)")}
+    names = [name for name in NEW_COLUMNS if name in present]
+    given = ", ".join(f"{name} = ?" for name in names)
+    update = f"UPDATE mentions SET {given} WHERE seq = ?"  # noqa: S608 # our own names
+    last = 0
+    while True:
+        sql = "SELECT seq, body FROM mentions WHERE seq > ? ORDER BY seq LIMIT ?"
+        rows = connection.execute(sql, [last, _FILLED_AT_ONCE]).fetchall()
+        if not rows:
+            return
+        last = rows[-1][0]
+        made = [(seq, columns(_mentions.decode(body))) for seq, body in rows]
+        values = [(*(known[name] for name in names), seq) for seq, known in made]
+        connection.executemany(update, values)
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -5,7 +5,7 @@ Everything that can be worked out without the database is worked out before the 
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,14 +14,12 @@ from streams.records import Label, Mention, Record, Retraction
 from streams.store import rules
 from streams.store.erasures import KIND as ERASURE
 from streams.store.erasures import Erased
+from streams.store.hiding import KIND as HIDDEN
+from streams.store.hiding import Ledger
 from streams.store.port import Rejected, RejectedLabel, WriteReport
-from streams.store.sqlite_queries import last_seq, short_hash
-from streams.store.text import fold
+from streams.store.sqlite_queries import last_seq
+from streams.store.sqlite_rows import COLUMNS, Ready, ready, short_hash, words
 
-COLUMNS: Final = (
-    "key", "post_key", "id", "version", "content", "created", "topic", "tone", "source", "lang",
-    "country", "kind", "author", "handle", "author_id", "post_id", "hashtags", "body",
-)  # fmt: skip
 _INSERT: Final = f"INSERT INTO mentions (seq, {', '.join(COLUMNS)}) VALUES (?{',?' * len(COLUMNS)})"  # noqa: S608 # our own names
 _INDEX: Final = "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)"
 _UNINDEX: Final = "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)"
@@ -31,22 +29,12 @@ _marks_decoder = msgspec.json.Decoder(list[rules.Watermark])
 _label_decoder = msgspec.json.Decoder(Label)
 
 
-class _Ready(msgspec.Struct, frozen=True):
-    """A mention with all that its rows hold."""
-
-    mention: Mention
-    content: int
-    row: tuple[Any, ...]
-    words: tuple[str, str]
-    body: bytes
-
-
 class Batch:
     """Records made ready for `apply`, which may be tried again."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.rejected: list[Rejected] = []
-        self.mentions: list[_Ready] = []
+        self.mentions: list[Ready] = []
         self.retractions: list[Retraction] = []
         for record in records:
             if reason := rules.objection(record):
@@ -62,7 +50,7 @@ class Batch:
         if reason:
             self.rejected.append(Rejected(mention, reason))
         else:
-            self.mentions.append(_ready(kept, body))
+            self.mentions.append(ready(kept, body))
 
     def apply(self, db: sqlite3.Connection) -> WriteReport:
         """Write all of it or, at an error, nothing."""
@@ -77,48 +65,25 @@ class Batch:
         return report
 
 
-def _ready(mention: Mention, body: bytes) -> _Ready:
-    post, facts = mention.post, rules.facts(mention)
-    row = (
-        short_hash(mention.id),
-        short_hash(post.id),
-        mention.id,
-        mention.version,
-        facts.content,
-        facts.created,
-        mention.topic,
-        facts.tone,
-        post.source,
-        mention.lang,
-        mention.country,
-        post.kind,
-        facts.author,
-        facts.handle,
-        facts.author_id,
-        post.id,
-        msgspec.json.encode(facts.hashtags).decode() if facts.hashtags else "[]",
-        body,
-    )
-    return _Ready(mention, facts.content, row, _words(mention), body)
+class _Ledgers(msgspec.Struct):
+    """What staff said of mentions, authors and sources."""
 
+    labels: dict[str, Label]
+    erased: Erased
+    hidden: Ledger
 
-def _composed(ready: _Ready, labels: Mapping[str, Label], erased: Erased) -> _Ready:
-    mention = rules.labelled(ready.mention, labels.get(ready.mention.id))
-    if mention.deleted or erased.covers(mention.post):
-        mention = rules.tombstone(mention, mention.version)
-    return ready if mention == ready.mention else _ready(mention, rules.body(mention)[0])
+    def __bool__(self) -> bool:
+        return bool(self.labels or self.erased or self.hidden)
 
-
-def columns(mention: Mention) -> dict[str, Any]:
-    """What the row of a mention holds, by column. Raises `ValueError` where it can't be JSON."""
-    body, reason = rules.body(mention)
-    if reason:
-        raise ValueError(reason)
-    return dict(zip(COLUMNS, _ready(mention, body).row, strict=True))
-
-
-def _words(mention: Mention) -> tuple[str, str]:
-    return fold(mention.post.title), fold(mention.post.text)
+    def composed(self, made: Ready) -> Ready:
+        """The mention with its label; one of an erased author as a tombstone."""
+        mention = rules.labelled(made.mention, self.labels.get(made.mention.id))
+        if mention.deleted or self.erased.covers(mention.post):
+            mention = rules.tombstone(mention, mention.version)
+        hidden = self.hidden.covers(mention.post)
+        if mention == made.mention and hidden == made.hidden:
+            return made
+        return ready(mention, rules.body(mention)[0], hidden=hidden)
 
 
 class _Write:
@@ -133,7 +98,7 @@ class _Write:
         self._versions: dict[str, int] = {}
         self._live: dict[str, int] = {}
         """The number of each mention's present row."""
-        self._pending: dict[str, _Ready] = {}
+        self._pending: dict[str, Ready] = {}
         self._retracted = 0
 
     def run(self) -> WriteReport:
@@ -141,9 +106,9 @@ class _Write:
         self._retract()
         self._load_versions()
         self._compose()
-        stale = sum(not self._accept(ready) for ready in self._mentions)
+        stale = sum(not self._accept(one) for one in self._mentions)
         self._flush()
-        deleted = sum(ready.mention.deleted for ready in self._pending.values())
+        deleted = sum(one.mention.deleted for one in self._pending.values())
         return WriteReport(
             stored=len(self._mentions) - stale,
             stale=stale,
@@ -152,7 +117,7 @@ class _Write:
         )
 
     def _load_marks(self) -> None:
-        posts = {ready.mention.post.id for ready in self._batch.mentions}
+        posts = {one.mention.post.id for one in self._batch.mentions}
         posts |= {retraction.post_id for retraction in self._batch.retractions}
         sql = """SELECT post_id, marks FROM retractions
             WHERE post_id IN (SELECT value FROM json_each(?))"""
@@ -185,7 +150,7 @@ class _Write:
             self._retracted += 1
 
     def _load_versions(self) -> None:
-        wanted = {ready.mention.id: ready.row[0] for ready in self._batch.mentions}
+        wanted = {one.mention.id: one.row[0] for one in self._batch.mentions}
         sql = "SELECT id, version FROM tombstones WHERE id IN (SELECT value FROM json_each(?))"
         self._versions.update(self._db.execute(sql, [_listed(wanted)]))
         sql = "SELECT id, version, seq FROM mentions WHERE key IN (SELECT value FROM json_each(?))"
@@ -194,31 +159,31 @@ class _Write:
                 self._versions[id_], self._live[id_] = version, seq
 
     def _compose(self) -> None:
-        """Give each mention its label, and blank what is by an erased author."""
-        labels = read_labels(self._db, {ready.mention.id for ready in self._mentions})
-        erased = read_erased(self._db)
-        if labels or erased:
-            self._mentions = [_composed(ready, labels, erased) for ready in self._mentions]
+        """Give each mention its label, blank those of erased authors, hide those of hidden ones."""
+        ids = {one.mention.id for one in self._mentions}
+        ledgers = _Ledgers(read_labels(self._db, ids), read_erased(self._db), read_hidden(self._db))
+        if ledgers:
+            self._mentions = [ledgers.composed(one) for one in self._mentions]
 
-    def _accept(self, ready: _Ready) -> bool:
+    def _accept(self, made: Ready) -> bool:
         """Whether it wins over what is known; the row is written by `_flush`."""
-        mention = ready.mention
+        mention = made.mention
         marks = self._marks.get(mention.post.id)
-        if marks and rules.killed(marks, mention.topic, ready.content):
+        if marks and rules.killed(marks, mention.topic, made.content):
             return False
         if mention.version < self._versions.get(mention.id, 0):
             return False
         self._versions[mention.id] = mention.version
-        self._pending[mention.id] = ready
+        self._pending[mention.id] = made
         return True
 
     def _flush(self) -> None:
         self._remove_replaced()
-        living = [ready for ready in self._pending.values() if not ready.mention.deleted]
+        living = [one for one in self._pending.values() if not one.mention.deleted]
         first = last_seq(self._db) + 1
         self._db.executemany(_INSERT, [(n, *r.row) for n, r in enumerate(living, first)])
         self._db.executemany(_INDEX, [(n, *r.words) for n, r in enumerate(living, first)])
-        dead = [ready.mention for ready in self._pending.values() if ready.mention.deleted]
+        dead = [one.mention for one in self._pending.values() if one.mention.deleted]
         self._keep_tombstones(dead)
 
     def _remove_replaced(self) -> None:
@@ -232,7 +197,7 @@ class _Write:
     def _remove(self, rows: Sequence[tuple[int, Mention]]) -> None:
         """Rows and their words: what a deleted post said can't be found any more."""
         self._db.executemany("DELETE FROM mentions WHERE seq = ?", [(seq,) for seq, _ in rows])
-        self._db.executemany(_UNINDEX, [(seq, *_words(mention)) for seq, mention in rows])
+        self._db.executemany(_UNINDEX, [(seq, *words(mention)) for seq, mention in rows])
 
     def _keep_tombstones(self, dead: Sequence[Mention]) -> None:
         rows = [(mention.id, mention.version, rules.body(mention)[0]) for mention in dead]
@@ -292,6 +257,12 @@ def read_erased(db: sqlite3.Connection) -> Erased:
     """Who was erased."""
     rows = db.execute("SELECT key, value FROM states WHERE kind = ?", [ERASURE])
     return Erased.of({key: msgspec.json.decode(value) for key, value in rows})
+
+
+def read_hidden(db: sqlite3.Connection) -> Ledger:
+    """Which authors and sources are hidden."""
+    rows = db.execute("SELECT key, value FROM states WHERE kind = ?", [HIDDEN])
+    return Ledger.of({key: msgspec.json.decode(value) for key, value in rows})
 
 
 def _listed(values: Iterable[Any]) -> str:

@@ -11,7 +11,7 @@ from connectors.post import utc_now
 from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
 from streams.source_gaps import Shade, shades
-from streams.store.port import Bucket, Count, Dimension, Filter, Store
+from streams.store.port import Bucket, Count, Dimension, Filter, Order, Store
 from streams.web import charts
 from streams.web.cards import SAMPLE, Card, card
 from streams.web.filters import AHEAD, Query, link
@@ -135,8 +135,8 @@ async def window(store: Store, where: Filter, *, now: datetime) -> tuple[datetim
 
     The end lies after every post that `where` matches, so that sums over it are complete.
     """
-    since = where.since or await _edge(store, where, newest_first=False) or now - timedelta(days=1)
-    until = where.until or await _edge(store, where, newest_first=True) or now
+    since = where.since or await _edge(store, where, "oldest") or now - timedelta(days=1)
+    until = where.until or await _edge(store, where, "newest") or now
     if where.until is None and until < LATEST:
         until += timedelta(milliseconds=1)
     return since, max(until, min(since, LATEST) + timedelta(minutes=1))
@@ -152,8 +152,8 @@ def _drawn_until(
     return max(now, last + step)
 
 
-async def _edge(store: Store, where: Filter, *, newest_first: bool) -> datetime | None:
-    page = await store.search(where, limit=1, newest_first=newest_first)
+async def _edge(store: Store, where: Filter, order: Order) -> datetime | None:
+    page = await store.search(where, limit=1, order=order)
     return page.mentions[0].post.created_at if page.mentions else None
 
 

@@ -10,14 +10,14 @@ import pytest
 from connectors.post import Author
 from streams.errors import StoreError
 from streams.records import Label, Mention, Retraction, SentimentLabel
-from streams.store.port import Filter, Store
+from streams.store.port import Filter, Order, Store
 from tests.support.mentions import Case, at, mention
 
 EVERYTHING = Filter()
 
 
 async def texts(store: Store, where: Filter = EVERYTHING) -> list[str]:
-    page = await store.search(where, limit=1000, newest_first=False)
+    page = await store.search(where, limit=1000, order="oldest")
     return [found.post.text for found in page.mentions]
 
 
@@ -295,22 +295,20 @@ async def test_top_over_several_months_is_exact(case: Case) -> None:
     assert (first.value, first.total) == ("test:steady", 4)
 
 
-@pytest.mark.parametrize("newest_first", [True, False])
-async def test_paging_neither_skips_nor_repeats_under_writes(
-    case: Case, newest_first: bool
-) -> None:
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_paging_neither_skips_nor_repeats_under_writes(case: Case, order: Order) -> None:
     tied = [mention(n, created=at(n // 7)) for n in range(70)]
     await case.store.write(tied)
     store, got, cursor = await case.seen(), list[str](), ""
     for turn in range(100):
-        page = await store.search(EVERYTHING, limit=9, cursor=cursor, newest_first=newest_first)
+        page = await store.search(EVERYTHING, limit=9, cursor=cursor, order=order)
         got += [found.id for found in page.mentions]
-        outside = at(1000 + turn) if newest_first else at(-1000 - turn)
+        outside = at(1000 + turn) if order == "newest" else at(-1000 - turn)
         await store.write([mention(1000 + turn, created=outside), *tied[:5]])
         await case.seen()
         if not (cursor := page.cursor):
             break
-    key = sorted(tied, key=lambda m: (m.post.created_at, m.id), reverse=newest_first)
+    key = sorted(tied, key=lambda m: (m.post.created_at, m.id), reverse=order == "newest")
     assert got == [m.id for m in key]
 
 

@@ -12,7 +12,7 @@ from streams.alerts.records import Evidence
 from streams.alerts.terms import count, new_terms, own_words, terms_of
 from streams.criteria.topics import Topic
 from streams.records import Mention
-from streams.store.port import Filter, Page, Store
+from streams.store.port import Filter, Order, Page, Store
 from tests.support.alerts import incident
 from tests.support.mentions import Case, mention, sqlite_case
 
@@ -120,11 +120,9 @@ class Counting:
         self.read = 0
 
     async def search(
-        self, where: Filter, *, limit: int = 50, cursor: str = "", newest_first: bool = True
+        self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:
-        page = await self._store.search(
-            where, limit=limit, cursor=cursor, newest_first=newest_first
-        )
+        page = await self._store.search(where, limit=limit, cursor=cursor, order=order)
         self.read += len(page.mentions)
         return page
 

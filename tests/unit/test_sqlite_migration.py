@@ -6,10 +6,13 @@ from pathlib import Path
 import msgspec
 
 from connectors.letters import DeadLetter
+from connectors.post import Author
+from streams.records import Label
 from streams.store import sqlite_schema
-from streams.store.port import LetterFilter
+from streams.store.port import Filter, LetterFilter
 from streams.store.sqlite import SqliteStore
-from tests.support.mentions import at
+from streams.store.sqlite_rows import NEW_COLUMNS, columns, words
+from tests.support.mentions import at, mention
 
 
 async def test_dead_letters_of_version_1_are_selected_by_source_and_stage(tmp_path: Path) -> None:
@@ -33,5 +36,53 @@ async def test_dead_letters_of_version_1_are_selected_by_source_and_stage(tmp_pa
         await store.add_dead_letters([old])
         assert (await store.dead_letter("a") or old).attempts == 4
         assert await store.labels(["m"]) == {}
+    finally:
+        await store.close()
+
+
+async def test_mentions_of_version_2_are_found_by_what_version_3_adds(tmp_path: Path) -> None:
+    path = tmp_path / "veille.sqlite3"
+    irrelevant = Label(mention_id="m", labeled_at=at(60), relevant=False)
+    done = Label(
+        mention_id="m", labeled_at=at(60), sentiment="neg", tags=["vip"], assigned="eve", done=True
+    )
+    old = [
+        mention(1, story="s", post={"thread_id": "test:0", "url": "https://example.org/1"}),
+        mention(2, label=irrelevant),
+        mention(3, label=done),
+        *(mention(n, author=Author(handle="a", followers=n)) for n in range(4, 2_004)),
+    ]
+    with sqlite3.connect(path) as db:
+        for step in sqlite_schema.MIGRATIONS[:2]:
+            db.executescript(step)
+        for number, one in enumerate(old, 1):
+            known = {k: v for k, v in columns(one).items() if k not in NEW_COLUMNS}
+            names = ", ".join(["seq", *known])
+            marks = ", ".join("?" * (len(known) + 1))
+            sql = f"INSERT INTO mentions ({names}) VALUES ({marks})"  # our own names
+            db.execute(sql, [number, *known.values()])
+            indexed = "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)"
+            db.execute(indexed, [number, *words(one)])
+        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA application_id = {sqlite_schema.APPLICATION_ID}")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        for where, found in {
+            Filter(): 2_002,
+            Filter(hidden="only"): 1,
+            Filter(work="done"): 1,
+            Filter(tag="vip", assigned="eve", judged=True): 1,
+            Filter(story="s"): 1,
+            Filter(thread="test:0", url="www.example.org/1/"): 1,
+            Filter(least_followers=2_000): 4,
+        }.items():
+            assert (await store.count(where)).total == found
+        first, *_ = (await store.search(Filter(), limit=1, order="worth")).mentions
+        assert first.post.author.followers == 2_003
+        await store.write(old)
+        assert (await store.count(Filter(hidden="any"))).total == len(old)
+        assert (await store.entries()).entries == []
     finally:
         await store.close()
