@@ -1,5 +1,6 @@
 """Logins that last: begun, ended, and forgotten once they are over."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -43,10 +44,13 @@ class Sessions:
         await kept.note(self._store, user.name, "user.login", user.name, after={"by": by})
         return secret
 
+    async def all(self) -> Sequence[Session]:
+        """Also those that are over and not yet forgotten."""
+        return list((await kept.every(self._store, kept.SESSION, Session)).values())
+
     async def of(self, name: str, now: datetime) -> list[Session]:
         """Those not over, the newest first."""
-        every = (await kept.every(self._store, kept.SESSION, Session)).values()
-        mine = [one for one in every if one.user == name and now < one.until]
+        mine = [one for one in await self.all() if one.user == name and now < one.until]
         return sorted(mine, key=lambda one: one.began_at, reverse=True)
 
     async def end(self, session_id: str, *, by: str, of: str = "") -> bool:
@@ -60,7 +64,7 @@ class Sessions:
 
     async def end_all(self, name: str, *, but: str = "") -> None:
         """Every session of a user's, save one."""
-        every = (await kept.every(self._store, kept.SESSION, Session)).values()
+        every = await self.all()
         await kept.drop(
             self._store,
             kept.SESSION,
@@ -68,7 +72,7 @@ class Sessions:
         )
 
     async def _make_room(self, name: str, now: datetime) -> None:
-        every = (await kept.every(self._store, kept.SESSION, Session)).values()
+        every = await self.all()
         mine = sorted((s for s in every if s.user == name), key=lambda s: s.began_at)
         over = [one.id for one in every if one.until <= now]
         over += [one.id for one in mine[: max(0, len(mine) - AT_MOST + 1)]]

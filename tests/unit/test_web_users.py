@@ -23,25 +23,17 @@ from streams.users.sessions import Sessions
 from streams.users.tokens import Tokens
 from streams.web.app import create_app
 from streams.web.users import ways
-from streams.web.users.pages import UserPages
 from tests.browser.site import TOPICS, opened
-from tests.support.users import PASSWORD, WEAK, form_token, log_in, someone
-
-BASE = "http://127.0.0.1:8420"
-
-
-def app_of(store: Any, web: Web | None = None) -> FastAPI:
-    from streams.settings import Settings
-
-    settings = Settings(web=web or Web(login="on"))
-    app = create_app(store, topics=TOPICS, settings=settings)
-    app.state.users.desk.passwords.hasher = WEAK
-    return app
-
-
-def client_of(app: FastAPI, base: str = BASE, **options: Any) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url=base, **options)
+from tests.support.users import (
+    PASSWORD,
+    WEAK,
+    app_of,
+    client_of,
+    form_token,
+    known_of,
+    log_in,
+    someone,
+)
 
 
 @pytest.fixture
@@ -136,7 +128,7 @@ async def test_wrong_names_and_passwords_look_the_same_and_keep_the_name(
     shown = set()
     for name, password in (("ada", "wrong wrong wrong"), ("eve", PASSWORD), ("gone", PASSWORD)):
         answer = await log_in(client, name, password)
-        assert answer.status_code == 401
+        assert answer.status_code == 403
         assert f'value="{name}"' in answer.text
         assert PASSWORD not in answer.text
         assert "set-cookie" not in answer.headers
@@ -154,7 +146,7 @@ async def test_many_failures_make_the_next_wait(
 ) -> None:
     await someone(store, "ada")
     answers = [await log_in(client, "ada", "wrong wrong wrong") for _ in range(7)]
-    assert [one.status_code for one in answers][:5] == [401] * 5
+    assert [one.status_code for one in answers][:5] == [403] * 5
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert (await log_in(client, "ada")).status_code == 429
@@ -261,22 +253,12 @@ async def test_a_token_may_what_its_scope_and_its_owner_may(
     assert await ask(labels, *acting) == 404
     assert await ask(reads, "/metrics") == 200
     await people.change("ada", by="t", role="viewer")
-    client_known = _users(client).desk.known
+    client_known = known_of(client)
     client_known.forget()
     assert await ask(labels, *acting) == 403
     await people.change("ada", by="t", disabled=True)
     client_known.forget()
     assert await ask(reads) == 401
-
-
-def _users(client: httpx.AsyncClient) -> UserPages:
-    transport = client._transport
-    assert isinstance(transport, httpx.ASGITransport)
-    app = transport.app
-    assert isinstance(app, FastAPI)
-    users = app.state.users
-    assert isinstance(users, UserPages)
-    return users
 
 
 async def test_metrics_may_be_open(store: SqliteStore) -> None:
@@ -315,9 +297,9 @@ async def test_the_first_user_is_not_made_by_the_page(
     store: SqliteStore, client: httpx.AsyncClient
 ) -> None:
     assert "veille users add NAME --role admin" in (await client.get("/login")).text
-    assert (await log_in(client, "admin", "admin")).status_code == 401
+    assert (await log_in(client, "admin", "admin")).status_code == 403
     await someone(store, "ada", "admin")
-    _users(client).desk.known.forget()
+    known_of(client).forget()
     assert "veille users add" not in (await client.get("/login")).text
 
 

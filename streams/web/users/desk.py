@@ -1,6 +1,6 @@
 """What the pages of users share: who is asked, how they are let in, how a page is sent."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from fastapi import Request
@@ -43,9 +43,25 @@ class Desk:
     def secure(self, request: Request) -> bool:
         return cookies.is_secure(request.scope, self.web.public_url)
 
-    def address(self, path: str) -> str:
-        """As somebody elsewhere opens it."""
-        return self.web.base_url + path
+    def address(self, request: Request, path: str) -> str:
+        """As somebody elsewhere opens it: where `web.public_url` does not say, as this request
+        came, whose `Host` the guard has looked at."""
+        here = f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+        return (self.web.public_url.rstrip("/") or here) + path
+
+    async def turn_out(self, name: str) -> None:
+        """End every session of a user whose rights changed."""
+        await self.sessions.end_all(name)
+        self.known.forget()
+
+    async def last_seen(self) -> dict[str, datetime]:
+        """When each user was there last, by name, of the sessions that are kept."""
+        found: dict[str, datetime] = {}
+        seen = await self.known.seen()
+        for one in await self.sessions.all():
+            at = max(seen.get(one.id, one.began_at), one.began_at)
+            found[one.user] = max(at, found.get(one.user, at))
+        return found
 
     async def enter(
         self,

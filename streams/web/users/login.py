@@ -46,7 +46,7 @@ class LoginPages:
     async def _form(
         self, request: Request, back: str, *, problem: str = "", name: str = "", wait: int = 0
     ) -> Response:
-        status = {"": 200, "wait": 429, "stale": 403}.get(problem, 401)
+        status = {"": 200, "wait": 429}.get(problem, 403)
         answer = self._desk.page(
             request,
             "login.html",

@@ -6,8 +6,10 @@ from streams.settings import Web
 from streams.store.port import Store
 from streams.web.pages import Pages
 from streams.web.users.access import Access, Explain, Gate
+from streams.web.users.account import AccountPages
 from streams.web.users.desk import Desk
 from streams.web.users.login import LoginPages
+from streams.web.users.manage import ManagePages
 
 
 class UserPages:
@@ -19,7 +21,8 @@ class UserPages:
         self._login = login
 
     def add_to(self, app: FastAPI) -> None:
-        LoginPages(self.desk).add_to(app)
+        for pages in (LoginPages, AccountPages, ManagePages):
+            pages(self.desk).add_to(app)
 
     def gate(self, app: FastAPI, explain: Explain) -> None:
         """Refuse what may not be, in the reader's language: within `Reading`. `explain` makes the
