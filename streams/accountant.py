@@ -1,10 +1,12 @@
 """Looks at the ledger while a worker runs: an imbalance that lasts becomes an alert."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
+from connectors.post import utc_now
 from streams.alerts.state import ALERT, AlertState
 from streams.balance import Ledger, Snapshot, balance, snapshot
 from streams.gaps import MISSED, dropped
@@ -15,6 +17,8 @@ PATIENCE: Final = timedelta(minutes=2)
 """How long an imbalance with nothing waiting may last: longer than the pipeline can explain."""
 ALIVE: Final = timedelta(seconds=15)
 """A worker whose last word is older is gone."""
+BETWEEN_SECONDS: Final = 3.0
+"""Between two looks at the ledger: longer than what flows takes to be told."""
 KIND: Final = "ledger-imbalance"
 
 
@@ -31,6 +35,21 @@ def lag_of(workers: dict[str, dict[str, Any]], now: datetime) -> dict[str, int] 
             for topic, count in dict(told.get("lag") or {}).items():
                 lag[topic] = lag.get(topic, 0) + int(count)
     return lag
+
+
+async def look(store: Store, since: datetime | None = None) -> Ledger:
+    """The ledger as it is now: what flows is looked at twice, unless it is in balance at once.
+    Raises `StoreError`."""
+    lag = lag_of(await store.states("worker"), utc_now())
+    before = await snapshot(store, utc_now(), lag=lag)
+    lost = dropped(await store.states(MISSED))
+    found = balance(before, before, missed=lost, since=since)
+    if not found.imbalance:
+        return found
+    await asyncio.sleep(BETWEEN_SECONDS)
+    lag = lag_of(await store.states("worker"), utc_now())
+    after = await snapshot(store, utc_now(), lag=lag)
+    return balance(before, after, missed=lost, since=since)
 
 
 class Accountant:

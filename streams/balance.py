@@ -196,12 +196,26 @@ def _held(lag: dict[str, int] | None, topic: str) -> int | None:
     return sum(count for name, count in lag.items() if name.endswith(topic))
 
 
+def by_source(lines: Iterable[Line]) -> list[Line]:
+    """The sum of each source's hours, in the order of the lines."""
+    sums: dict[str, Line] = {}
+    for line in lines:
+        total = sums.setdefault(line.source, Line(source=line.source, hour=""))
+        total.told = total.told or line.told
+        _add(total, line)
+    return list(sums.values())
+
+
 def _total(lines: Iterable[Line]) -> Line:
     total = Line(source="all", hour="", told=True)
     for line in lines:
-        for name in COUNTED:
-            setattr(total, name, getattr(total, name) + getattr(line, name))
+        _add(total, line)
     return total
+
+
+def _add(total: Line, line: Line) -> None:
+    for name in COUNTED:
+        setattr(total, name, getattr(total, name) + getattr(line, name))
 
 
 def verdict(total: Line, missed: int) -> str:

@@ -1,6 +1,5 @@
 """`veille status`: what runs, what waits, what went wrong."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,11 +8,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from connectors.post import utc_now
-from streams.accountant import lag_of
+from streams.accountant import look
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
-from streams.balance import Ledger, Line, balance, snapshot
+from streams.balance import Ledger, Line
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -24,15 +22,13 @@ from streams.commands.common import (
     print_json,
     run,
 )
-from streams.gaps import MISSED, dropped
+from streams.gaps import MISSED
 from streams.settings import Settings
 from streams.store import opened_store
-from streams.store.port import Count, Filter, Store
+from streams.store.port import Count, Filter
 from streams.web.health import used
 
 ALIVE = timedelta(seconds=15)
-BETWEEN_SECONDS = 3.0
-"""Between two looks at the ledger: longer than what flows takes to be told."""
 _COLUMNS = tuple(name for name in Line.__struct_fields__ if name not in {"source", "hour", "told"})
 _COLOURS = {"running": "green", "waiting": "cyan", "failing": "bold red", "done": "dim"}
 
@@ -111,20 +107,7 @@ async def read_status(settings: Settings) -> Status:
 async def read_ledger(settings: Settings, since: datetime | None = None) -> Ledger:
     """What flows is looked at twice, unless it is in balance at once."""
     async with opened_store(settings) as store:
-        return await _look(store, since)
-
-
-async def _look(store: Store, since: datetime | None) -> Ledger:
-    lag = lag_of(await store.states("worker"), utc_now())
-    before = await snapshot(store, utc_now(), lag=lag)
-    lost = dropped(await store.states(MISSED))
-    found = balance(before, before, missed=lost, since=since)
-    if not found.imbalance:
-        return found
-    await asyncio.sleep(BETWEEN_SECONDS)
-    lag = lag_of(await store.states("worker"), utc_now())
-    after = await snapshot(store, utc_now(), lag=lag)
-    return balance(before, after, missed=lost, since=since)
+        return await look(store, since)
 
 
 def alive(state: dict[str, Any]) -> bool:

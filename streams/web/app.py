@@ -30,6 +30,8 @@ from streams.web.mentions import RETRY, MentionPages
 from streams.web.overview.pages import OverviewPages
 from streams.web.pages import Pages
 from streams.web.reading import Reading
+from streams.web.sources import pages as sources_pages
+from streams.web.sources.pages import SourcePages
 from streams.web.users.pages import UserPages
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,15 @@ def create_app(
     app.state.overview = overview
     MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
     LetterPages(store, pages, replay).add_to(app)
+    sources = SourcePages(
+        store,
+        pages,
+        settings.sources if settings else None,
+        archive=lambda: getattr(app.state, "archive", None),
+        can_replay=replay is not None,
+    )
+    sources.add_to(app)
+    app.state.sources = sources
     app.state.zone = ZoneInfo(alerts.zone)
     IncidentPages(store, pages, topics, app.state.zone).add_to(app)
     tests = Backtests(store, topics, alerts)
@@ -85,7 +96,7 @@ def create_app(
     users.add_to(app)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
-    api.describe(app, *api_incidents.RECORDS)
+    api.describe(app, *api_incidents.RECORDS, *sources_pages.RECORDS)
     pages.navigation.look_at(app)
     _add_errors(app)
     users.gate(app, _explained)
@@ -107,6 +118,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await cast("Hub", app.state.hub).aclose()
     await cast("UserPages", app.state.users).aclose()
     await cast("OverviewPages", app.state.overview).aclose()
+    await cast("SourcePages", app.state.sources).aclose()
     await asyncio.gather(preparing, return_exceptions=True)
 
 

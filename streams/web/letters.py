@@ -17,12 +17,14 @@ from connectors.letters import DeadLetter, Stage, printable
 from connectors.post import utc_now
 from streams.dead_letters import Outcome
 from streams.store.port import LetterFilter, Store
+from streams.web import journal
 from streams.web.filters import BadFilter, Problem
 from streams.web.pages import Pages
 from streams.web.visitor import require, visitor_of
 
 SHOWN: Final = 100
 PATH: Final = "/dead-letters"
+_NOTED: Final = 200
 
 Replay = Callable[[Sequence[DeadLetter]], Awaitable[list[Outcome]]]
 """Sends letters again and tells what became of them. Raises `VeilleError`."""
@@ -75,12 +77,27 @@ class LetterPages:
         if self._replay is None:
             raise HTTPException(409, "No broker is known here: use `veille dead-letters replay`")
         told = await self._replay(chosen)
-        return _back({what: sum(one.what == what for one in told) for what in _WORDS})
+        counts = {what: sum(one.what == what for one in told) for what in _WORDS}
+        await self._note(request, "letters.replay", chosen, counts)
+        return _back(counts)
 
     async def drop(self, request: Request) -> Response:
         """Remove the ticked ones for good."""
         chosen = await self._chosen(request)
-        return _back({"dropped": await self._store.drop_dead_letters([one.id for one in chosen])})
+        counts = {"dropped": await self._store.drop_dead_letters([one.id for one in chosen])}
+        await self._note(request, "letters.drop", chosen, counts)
+        return _back(counts)
+
+    async def _note(
+        self, request: Request, action: str, chosen: Sequence[DeadLetter], counts: dict[str, int]
+    ) -> None:
+        """Which letters, and what became of them: never their bytes."""
+        after = {
+            "letters": [one.id for one in chosen[:_NOTED]],
+            "outcome": {what: n for what, n in counts.items() if n},
+        }
+        subject = ", ".join(sorted({one.source or one.stage for one in chosen}))[:200]
+        await journal.write(self._store, visitor_of(request), action, subject, after=after)
 
     async def _chosen(self, request: Request) -> Sequence[DeadLetter]:
         require(request, "admin")

@@ -13,7 +13,7 @@ import msgspec
 from streams.accountant import lag_of
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
-from streams.balance import Line, Snapshot, snapshot
+from streams.balance import Line, Snapshot, by_source, snapshot
 from streams.gaps import MISSED, by_topic
 from streams.store.port import Store
 
@@ -61,12 +61,7 @@ async def page(store: Store, now: datetime) -> str:
 
 
 def _ledger(found: Snapshot) -> list[Metric]:
-    sums: dict[str, Line] = {}
-    for line in found.lines.values():
-        total = sums.setdefault(line.source, Line(source=line.source, hour=""))
-        total.told = total.told or line.told
-        for name in COUNTERS:
-            setattr(total, name, getattr(total, name) + getattr(line, name))
+    sums = {line.source: line for line in by_source(found.lines.values())}
     counted = [
         Metric(f"veille_{name}_total", "counter", help_, _by_source(sums, name))
         for name, help_ in COUNTERS.items()

@@ -67,7 +67,7 @@ class Behind(Generic[T]):
         self, key: Hashable, make: Callable[[], Awaitable[T]], *, wait: float = 0.0
     ) -> T | None:
         """The last answer; where there is none, waits so many seconds for one, and is `None` after
-        that. Errors of the store are logged, and asked again the next time."""
+        that. Errors of the store are logged, and it is asked again the next time."""
         asked, answer = self._kept.get(key, (0.0, None))
         if answer is None or self._clock() - asked > self._seconds:
             task = self._asking.get(key)

@@ -17,6 +17,7 @@ from connectors.post import Author
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Mention
 from streams.source_gaps import Shade, note
+from streams.store.journal import Entry
 from streams.store.port import Bucket, Counts, TopicCounts
 from streams.store.sqlite import SqliteStore
 from streams.web import charts
@@ -426,6 +427,21 @@ async def test_an_unknown_topic_has_no_mentions(client: httpx.AsyncClient) -> No
     page = await client.get("/", params={"topic": HOSTILE[1:]})
     assert page.status_code == 200
     assert re.findall(r'data-figure="total">(\d+)<', page.text) == ["0"]
+
+
+async def test_edits_of_topics_are_marked(store: SqliteStore, client: httpx.AsyncClient) -> None:
+    at = datetime.now(UTC) - timedelta(hours=2)
+    kept: dict[str, Any] = {"by": "Ada", "at": at}
+    await store.add_entries(
+        [
+            Entry(id="1", action="topic.edit", subject="kestrel", topic="kestrel", **kept),
+            Entry(id="2", action="topic.edit", subject="other", topic="other", **kept),
+            Entry(id="3", action="label.set", subject="m", topic="kestrel", **kept),
+        ]
+    )
+    page = (await client.get("/")).text
+    assert "1 moment marked" in page
+    assert "edited (Ada)" in page
 
 
 async def test_the_charts_are_drawn_by_the_server(

@@ -53,3 +53,14 @@ def _folded(buckets: Sequence[Bucket]) -> list[list[int]]:
         [sum(getattr(one, key) for one in buckets[at : at + every]) for key, _ in SERIES]
         for at in range(0, len(buckets), every)
     ]
+
+
+def bars(counts: Sequence[int]) -> str:
+    """The path of plain bars, in the same box."""
+    most, wide = max(counts, default=0), WIDTH / max(len(counts), 1)
+    pieces = [
+        f"M{at * wide:.1f} {HEIGHT}v-{max(1.0, HEIGHT * n / most):.1f}h{wide * 0.8:.1f}V{HEIGHT}z"
+        for at, n in enumerate(counts)
+        if n
+    ]
+    return "".join(pieces)

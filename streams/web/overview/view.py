@@ -13,6 +13,7 @@ from streams.alerts.records import Incident
 from streams.alerts.terms import own_words
 from streams.criteria.topics import Topic
 from streams.source_gaps import Shade, shades
+from streams.store.journal import EntryFilter
 from streams.store.port import Filter, Store
 from streams.web import charts
 from streams.web.coverage import Coverage, coverage, overall, still_failing
@@ -34,6 +35,13 @@ NEWS_SECONDS: Final = 60.0
 NAMES_SECONDS: Final = 60.0
 PATIENCE: Final = 0.08
 """Seconds that a page waits for what is worked out behind it, before it is shown without."""
+MOST_EDITS: Final = 100
+EDITS: Final[Mapping[str, str]] = {
+    "topic.add": "added",
+    "topic.edit": "edited",
+    "topic.remove": "removed",
+    "topic.rollback": "rolled back",
+}
 DAY: Final = timedelta(days=1)
 
 
@@ -84,11 +92,12 @@ class Overviews:
             health(store, now=now),
             shades(store, period.since, now),
         )
-        past, new = await asyncio.gather(
+        past, new, edits = await asyncio.gather(
             self._past.get(topics, lambda: read_past(store, topics, now), wait=PATIENCE),
             self._news.get(
                 (topics, asked.preset), lambda: self._new(topics, period), wait=PATIENCE
             ),
+            self._edits(topics, period),
         )
         incidents = [one for one in recent if not hidden(one) and _of(one, topics, asked)]
         gaps = [*found, *still_failing(state.sources, now)]
@@ -104,7 +113,7 @@ class Overviews:
             ),
             drawn=TILES + ROWS,
         )
-        marks = self._marks(incidents, period)
+        marks = [*self._marks(incidents, period), *edits]
         covered = coverage(state.sources, gaps, period.since, now)
         return Overview(
             asked=asked,
@@ -169,9 +178,27 @@ class Overviews:
             if period.since <= one.opened_at < period.until
         ]
 
+    async def _edits(self, topics: Sequence[str], period: Period) -> list[charts.Mark]:
+        """When one of these topics was changed, by the journal."""
+        where = EntryFilter(actions=("topic.",), since=period.since, until=period.until)
+        known = frozenset(topics)
+        return [
+            charts.Mark(
+                at=one.at,
+                kind="edit",
+                subject=self._name(one.topic or one.subject),
+                text=EDITS.get(one.action, one.action) + (f" ({one.by})" if one.by else ""),
+            )
+            for one in (await self._store.entries(where, limit=MOST_EDITS)).entries
+            if (one.topic or one.subject) in known
+        ]
+
     def _subject(self, one: Incident) -> str:
-        topic = self._topics.get(one.topic)
-        return topic.name or topic.id if topic else one.topic or one.source
+        return self._name(one.topic) if one.topic else one.source
+
+    def _name(self, topic: str) -> str:
+        known = self._topics.get(topic)
+        return known.name or known.id if known else topic
 
     async def aclose(self) -> None:
         for one in (self._past, self._news, self._names):

@@ -1,0 +1,1 @@
+"""Sources and health: what comes in, what does not, and why."""
