@@ -23,6 +23,7 @@ from streams.web.charts import Drawings
 from streams.web.exports.routes import XLSX, ExportPages
 from streams.web.filters import BadFilter
 from streams.web.guard import Guard
+from streams.web.i18n import _
 from streams.web.incidents import IncidentPages
 from streams.web.letters import LetterPages, Replay
 from streams.web.live import Hub
@@ -87,7 +88,7 @@ def create_app(
     sources.add_to(app)
     app.state.sources = sources
     app.state.zone = ZoneInfo(alerts.zone)
-    IncidentPages(store, pages, topics, app.state.zone).add_to(app)
+    IncidentPages(store, pages, topics).add_to(app)
     tests = Backtests(store, topics, alerts)
     app.state.backtests = tests
     BacktestPages(tests, pages).add_to(app)
@@ -182,7 +183,7 @@ async def _store_error(request: Request, error: Exception) -> Response:
     if _for_program(request):
         answer = api.reply(api.Refusal(error=str(error)), status)
     else:
-        title = "The store does not answer" if away else "This can't be shown"
+        title = _("The store does not answer") if away else _("This can't be shown")
         answer = _html(_pages(request).trouble(title, str(error), retry=away), status)
     if away:
         answer.headers.update(RETRY)
@@ -190,7 +191,7 @@ async def _store_error(request: Request, error: Exception) -> Response:
 
 
 async def _not_now(request: Request, error: Exception) -> Response:
-    return _html(_pages(request).trouble("This can't be done now", str(error)), 503)
+    return _html(_pages(request).trouble(_("This can't be done now"), str(error)), 503)
 
 
 async def _explained(request: Request, error: Exception) -> Response:
@@ -204,9 +205,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     detail = str(cast("HTTPException", error).detail)
     if _for_program(request):
         return api.reply(api.Refusal(error=detail), status)
-    said = {403: "Go back, or log in as somebody who may.", 404: "There is no such page here."}.get(
-        status, "Go back and try again."
-    )
+    said = {
+        403: _("Go back, or log in as somebody who may."),
+        404: _("There is no such page here."),
+    }.get(status, _("Go back and try again."))
     answer = _html(_pages(request).trouble(detail, said), status)
     answer.headers.update(cast("HTTPException", error).headers or {})
     return answer
@@ -214,7 +216,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _our_fault(request: Request, error: Exception) -> Response:
     _log.error("%s failed", request.url.path, exc_info=error)
-    said = "Something went wrong on our side; the log says what."
+    said = _("Something went wrong on our side; the log says what.")
     if _for_program(request):
         return api.reply(api.Refusal(error=said), 500)
-    return _html(_pages(request).trouble("This page failed", said, retry=True), 500)
+    return _html(_pages(request).trouble(_("This page failed"), said, retry=True), 500)

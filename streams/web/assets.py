@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import logging
+import re
 import subprocess
 import threading
 from functools import cache
@@ -13,7 +14,8 @@ from typing import Final, NamedTuple
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from streams.web import charts
+from streams.web import charts, words
+from streams.web.visitor import LANGUAGES
 
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -38,16 +40,36 @@ class Asset(NamedTuple):
 @cache
 def _files() -> tuple[dict[str, Asset], dict[str, str]]:
     """Assets by versioned name, and the versioned name of each plain one."""
-    assets, names = {}, {}
-    for path in sorted((Path(__file__).parent / "static").iterdir()):
-        if path.suffix not in _TYPES:
-            continue
-        raw = path.read_bytes()
-        digest = hashlib.blake2b(raw, digest_size=6).hexdigest()
-        name = f"{path.stem}-{digest}{path.suffix}"
-        assets[name] = Asset(raw, gzip.compress(raw, 9, mtime=0), _TYPES[path.suffix])
-        names[path.name] = name
+    raw = {
+        path.name: path.read_bytes()
+        for path in sorted((Path(__file__).parent / "static").iterdir())
+        if path.suffix in _TYPES
+    }
+    raw |= {f"words-{language}.js": words.module(language) for language in LANGUAGES}
+    assets: dict[str, Asset] = {}
+    names: dict[str, str] = {}
+    for name in raw:
+        _add(name, raw, assets, names)
     return assets, names
+
+
+_IMPORT: Final = re.compile(rb'(\bfrom\s+|\bimport\s+)"\./([\w.-]+)"')
+
+
+def _add(name: str, raw: dict[str, bytes], assets: dict[str, Asset], names: dict[str, str]) -> str:
+    """A file's versioned name, once what it imports has one: its own follows from theirs."""
+    if name in names:
+        return names[name]
+
+    def versioned(found: re.Match[bytes]) -> bytes:
+        return found[1] + b'"./%s"' % _add(found[2].decode(), raw, assets, names).encode()
+
+    stem, _, kind = name.rpartition(".")
+    sent = _IMPORT.sub(versioned, raw[name]) if kind == "js" else raw[name]
+    digest = hashlib.blake2b(sent, digest_size=6).hexdigest()
+    names[name] = f"{stem}-{digest}.{kind}"
+    assets[names[name]] = Asset(sent, gzip.compress(sent, 9, mtime=0), _TYPES[f".{kind}"])
+    return names[name]
 
 
 _log = logging.getLogger(__name__)

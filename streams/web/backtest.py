@@ -19,7 +19,8 @@ from streams.criteria.topics import Topic
 from streams.settings import Alerts
 from streams.store.port import Filter, Store
 from streams.web import charts, incident_charts
-from streams.web.filters import MAX_VALUE, BadFilter, Problem
+from streams.web.filters import MAX_VALUE, BadFilter, Problem, one_of
+from streams.web.i18n import N_, Words, _
 from streams.web.pages import Pages, drawn
 from streams.web.recent import Recent
 
@@ -28,6 +29,9 @@ SPANS: Final = (30, 90, 180, 365)
 USUAL_DAYS: Final = 90
 KEPT_SECONDS: Final = 300.0
 _MOST_TOPICS: Final = 200
+LEVELS: Final[Mapping[str, str]] = Words(
+    {"low": N_("low"), "normal": N_("normal"), "high": N_("high")}
+)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -114,6 +118,7 @@ class BacktestPages:
             days=asked.days,
             spans=sorted({*SPANS, asked.days}),
             sensitivities=SENSITIVITIES,
+            levels=LEVELS,
             chosen=asked.sensitivity or usual,
             set=usual,
             themes=charts.themes_json(),
@@ -151,19 +156,20 @@ def _shown(found: Tested) -> dict[str, Any]:
 def read(given: Sequence[tuple[str, str]], *, also: Sequence[str] = ()) -> Asked:
     """Raises `BadFilter` with every problem at once."""
     values = {name: value.strip() for name, value in given if value.strip() and name not in also}
+    known = _("Known: %(names)s.", names="topic, days, sensitivity")
     problems = [
-        Problem(name[:40], value[:80], "no such parameter", "Known: topic, days, sensitivity.")
+        Problem(name[:40], value[:80], _("no such parameter"), known)
         for name, value in values.items()
         if name not in ("topic", "days", "sensitivity")
     ]
     days, sensitivity = values.get("days", str(USUAL_DAYS)), values.get("sensitivity", "")
     if not (days.isascii() and days.isdigit() and len(days) < 4 and 1 <= int(days) <= 730):
-        problems.append(Problem("days", days[:80], "not a number of days", "From 1 to 730."))
+        problems.append(Problem("days", days[:80], _("not a number of days"), _("From 1 to 730.")))
     if sensitivity and sensitivity not in get_args(Sensitivity):
-        remedy = f"One of {', '.join(get_args(Sensitivity))}."
-        problems.append(Problem("sensitivity", sensitivity[:80], "no such sensitivity", remedy))
+        remedy = one_of(get_args(Sensitivity))
+        problems.append(Problem("sensitivity", sensitivity[:80], _("no such sensitivity"), remedy))
     if len(values.get("topic", "")) > MAX_VALUE:
-        problems.append(Problem("topic", values["topic"][:80], "too long", "Choose one."))
+        problems.append(Problem("topic", values["topic"][:80], _("too long"), _("Choose one.")))
     if problems:
         raise BadFilter(problems, ())
     return Asked(values.get("topic", ""), int(days), sensitivity or None)  # type: ignore[arg-type]  # just checked

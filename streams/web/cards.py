@@ -1,6 +1,6 @@
 """A mention as the feed shows it: every outside string made harmless, matched words marked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 import msgspec
 from markupsafe import Markup, escape
 
-from connectors.post import Engagement, Post, utc_now
+from connectors.post import Engagement, Post
 from streams.records import Mention, SentimentLabel, Span
 from streams.store.rules import tone
+from streams.web.i18n import N_, NN_, Signs, Words, _, ngettext, number
 
 EXCERPT: Final = 700
 """Characters of a text that the feed shows; the whole is at its source and in the API."""
@@ -19,13 +20,26 @@ LEAD: Final = 160
 MAX_URL: Final = 2_000
 SAMPLE: Final = "sample"
 
-SENTIMENTS: Final[dict[SentimentLabel, tuple[str, str]]] = {
-    "neg": ("negative", "▼"),
-    "neu": ("neutral", "■"),
-    "pos": ("positive", "▲"),
-    "unscored": ("unscored", "?"),
-}
+SENTIMENTS: Final[Mapping[SentimentLabel, tuple[str, str]]] = Signs(
+    {
+        "neg": (N_("negative"), "▼"),
+        "neu": (N_("neutral"), "■"),
+        "pos": (N_("positive"), "▲"),
+        "unscored": (N_("unscored"), "?"),
+    }
+)
 """Word and symbol of each: colour is only the third sign."""
+KINDS: Final[Mapping[str, str]] = Words(
+    {
+        "post": N_("post"),
+        "comment": N_("comment"),
+        "review": N_("review"),
+        "article": N_("article"),
+        "message": N_("message"),
+        "video": N_("video"),
+        "edit": N_("edit"),
+    }
+)
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +68,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     kind: str
     hashtags: list[str]
-    counts: list[tuple[str, int]]
+    counts: list[str]
 
 
 def card(mention: Mention) -> Card:
@@ -92,11 +106,20 @@ def _scored(mention: Mention) -> str:
     found = mention.sentiment
     if found.label == "unscored":
         return ""
-    towards = "towards the topic's target" if found.scope == "target" else "of the whole post"
-    return (
-        f"score {found.score:+.2f}, confidence {found.confidence:.2f}, {towards}"
-        f"{', by ' + found.engine if found.engine else ''}"
-    )
+    score, confidence = f"{found.score:+.2f}", f"{found.confidence:.2f}"
+    if found.scope == "target":
+        said = _(
+            "score %(score)s, confidence %(confidence)s, towards the topic's target",
+            score=score,
+            confidence=confidence,
+        )
+    else:
+        said = _(
+            "score %(score)s, confidence %(confidence)s, of the whole post",
+            score=score,
+            confidence=confidence,
+        )
+    return f"{said} ({found.engine})" if found.engine else said
 
 
 def _place(post: Post) -> str:
@@ -108,14 +131,14 @@ def _hashtags(post: Post) -> list[str]:
     return list(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _engagement(seen: Engagement) -> list[tuple[str, int]]:
+def _engagement(seen: Engagement) -> list[str]:
     counts = (
-        ("likes", seen.likes),
-        ("reposts", seen.reposts),
-        ("replies", seen.replies),
-        ("views", seen.views),
+        (NN_("%(n)s like", "%(n)s likes"), seen.likes),
+        (NN_("%(n)s repost", "%(n)s reposts"), seen.reposts),
+        (NN_("%(n)s reply", "%(n)s replies"), seen.replies),
+        (NN_("%(n)s view", "%(n)s views"), seen.views),
     )
-    return [(name, n) for name, n in counts if n]
+    return [ngettext(*words, n, n=number(n)) for words, n in counts if n]
 
 
 def clip(text: str, most: int = 80) -> str:
@@ -184,14 +207,3 @@ def _merged(spans: Sequence[Span], field: str, start: int, stop: int) -> list[tu
         else:
             merged.append((left, right))
     return merged
-
-
-def ago(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago, in a word: what a page shows that no script makes live."""
-    seconds = ((now or utc_now()) - moment).total_seconds()
-    if seconds < 0:
-        return "in the future" if seconds < -60 else "now"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return "just now"

@@ -12,8 +12,12 @@ from typing import Any, Final, Literal
 import msgspec
 import vl_convert
 
+from streams.records import SentimentLabel
 from streams.source_gaps import Shade
 from streams.store.port import Bucket
+from streams.web.axis import axis
+from streams.web.formats import day, moment, near
+from streams.web.i18n import N_, _, reader
 
 Theme = Literal["light", "dark"]
 
@@ -21,11 +25,11 @@ SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"  # a name, nev
 VL_VERSION: Final = "6.4"
 SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
 
-SERIES: Final = (
-    ("neg", "negative"),
-    ("neu", "neutral"),
-    ("unscored", "unscored"),
-    ("pos", "positive"),
+SERIES: Final[tuple[tuple[SentimentLabel, str], ...]] = (
+    ("neg", N_("negative")),
+    ("neu", N_("neutral")),
+    ("unscored", N_("unscored")),
+    ("pos", N_("positive")),
 )
 """From the baseline up: negative stands on the axis, where heights compare best."""
 
@@ -79,8 +83,9 @@ def over_time(
     marks: Sequence[Mark] = (),
 ) -> dict[str, Any]:
     """Mentions over time, stacked by sentiment, over shaded stretches in which a source gave
-    nothing, with the moments of `marks` pointed at. Times are milliseconds since 1970."""
-    edges = [{"t": _ms(moment), "e": _ms(moment), "lo": 0, "hi": 0} for moment in (since, until)]
+    nothing, with the moments of `marks` pointed at. Times are milliseconds since 1970; words are
+    the reader's."""
+    edges = [{"t": _ms(at), "e": _ms(at), "lo": 0, "hi": 0} for at in (since, until)]
     rows = [row for bucket in buckets for row in _stack(bucket, step)]
     return {
         "$schema": SCHEMA,
@@ -89,13 +94,17 @@ def over_time(
         "padding": {"left": 0, "right": 10, "top": 4, "bottom": 0},
         "autosize": {"type": "fit", "contains": "padding"},
         "data": {"values": [*edges, *rows]},  # the edges keep an empty start or end in sight
-        **_drawn([*_shaded(gaps, since, until), *_marked(marks)], has_data=bool(rows)),
+        **_drawn(
+            [*_shaded(gaps, since, until), *_marked(marks)], since, until, has_data=bool(rows)
+        ),
     }
 
 
-def _drawn(around: list[dict[str, Any]], *, has_data: bool) -> dict[str, Any]:
+def _drawn(
+    around: list[dict[str, Any]], since: datetime, until: datetime, *, has_data: bool
+) -> dict[str, Any]:
     """The bars alone or, with layers around them, behind those that point at something."""
-    encoding = _encoding(has_data=has_data)
+    encoding = _encoding(since, until, has_data=has_data)
     mark = {"type": "rect", "tooltip": True}
     if not around:
         return {"mark": mark, "encoding": encoding}
@@ -119,8 +128,8 @@ def _shaded(gaps: Sequence[Shade], since: datetime, until: datetime) -> list[dic
         for gap in gaps
     ]
     told = [
-        {"field": "source", "title": "posts may be missing from"},
-        {"field": "why", "title": "because"},
+        {"field": "source", "title": _("posts may be missing from")},
+        {"field": "why", "title": _("because")},
     ]
     mark = {"type": "rect", "tooltip": True, "opacity": 0.3, "color": "#8a94a3"}
     encoding = {"x2": {"field": "e"}, "tooltip": told}
@@ -130,14 +139,19 @@ def _shaded(gaps: Sequence[Shade], since: datetime, until: datetime) -> list[dic
 def _marked(marks: Sequence[Mark]) -> list[dict[str, Any]]:
     """Of each kind that there is a dashed line, and a head at its top with a shape of its own."""
     told = [
-        {"field": "t", "type": "temporal", "title": "at", "format": "%a %d %b %Y, %H:%M"},
-        {"field": "subject", "title": "about"},
-        {"field": "text", "title": "what"},
+        {"field": "when", "title": _("at")},
+        {"field": "subject", "title": _("about")},
+        {"field": "text", "title": _("what")},
     ]
     layers: list[dict[str, Any]] = []
     for kind in ("incident", "edit"):
         rows = [
-            {"t": _ms(one.at), "subject": one.subject, "text": one.text}
+            {
+                "t": _ms(one.at),
+                "when": moment(one.at),
+                "subject": one.subject,
+                "text": one.text,
+            }
             for one in marks
             if one.kind == kind
         ]
@@ -159,7 +173,7 @@ def _marked(marks: Sequence[Mark]) -> list[dict[str, Any]]:
 
 
 def hours_of_week(
-    means: Sequence[Sequence[float]], *, days: Sequence[str], measure: str = "mentions an hour"
+    means: Sequence[Sequence[float]], *, days: Sequence[str], measure: str
 ) -> dict[str, Any]:
     """A heat map of the mean number of mentions by hour (0 to 23) of each of seven `days`."""
     rows = [
@@ -193,8 +207,8 @@ def hours_of_week(
             "color": {"field": "n", "type": "quantitative", "legend": None,
                       "scale": {"domainMin": 0}},
             "tooltip": [
-                {"field": "d", "title": "day"},
-                {"field": "h", "title": "hour"},
+                {"field": "d", "title": _("day")},
+                {"field": "h", "title": _("hour")},
                 {"field": "n", "title": measure, "format": ",.1f"},
             ],
         },
@@ -204,11 +218,11 @@ def hours_of_week(
 def _stack(bucket: Bucket, step: timedelta) -> list[dict[str, Any]]:
     """A bucket's bars, each from `lo` to `hi`, a twelfth of the step apart from the next."""
     start, width = _ms(bucket.start), int(step.total_seconds() * 1000)
+    bar = {"t": start, "e": start + width * 11 // 12, "when": span(bucket.start, step)}
     rows, base = [], 0
     for key, name in SERIES:
         if n := getattr(bucket, key):
-            bar = {"t": start, "e": start + width * 11 // 12, "to": start + width}
-            rows.append({**bar, "s": name, "n": n, "lo": base, "hi": base + n})
+            rows.append({**bar, "s": _(name), "n": n, "lo": base, "hi": base + n})
             base += n
     return rows
 
@@ -225,18 +239,24 @@ TIMES: Final = {
     "quarter": "%b %Y",
     "year": "%Y",
 }
+"""For axes in time that a picture draws by itself."""
 
 
-def _encoding(*, has_data: bool) -> dict[str, Any]:
-    shown = "%a %d %b %Y, %H:%M"
+def span(start: datetime, step: timedelta) -> str:
+    """The stretch of time of a bar, by the reader's clock."""
+    try:
+        end = start + step
+    except OverflowError:
+        return moment(start)
+    if step >= timedelta(days=2):
+        return f"{day(start)} – {day(end)}"
+    return f"{moment(start)} – {near(end, start)}"
+
+
+def _encoding(since: datetime, until: datetime, *, has_data: bool) -> dict[str, Any]:
     bounds: dict[str, Any] = {"domainMin": 0} if has_data else {"domain": [0, 1]}
     return {
-        "x": {
-            "field": "t",
-            "type": "temporal",
-            "scale": {"nice": False},
-            "axis": {"title": None, "labelOverlap": True, "format": TIMES, "tickCount": 10},
-        },
+        "x": axis(since, until),
         "x2": {"field": "e"},
         "y": {
             "field": "lo",
@@ -248,14 +268,13 @@ def _encoding(*, has_data: bool) -> dict[str, Any]:
         "color": {
             "field": "s",
             "type": "nominal",
-            "scale": {"domain": [name for _, name in SERIES]},
+            "scale": {"domain": [_(name) for key, name in SERIES]},
             "legend": None,
         },
         "tooltip": [
-            {"field": "t", "type": "temporal", "title": "from", "format": shown},
-            {"field": "to", "type": "temporal", "title": "to", "format": shown},
-            {"field": "s", "title": "sentiment"},
-            {"field": "n", "title": "mentions", "format": ","},
+            {"field": "when", "title": _("time")},
+            {"field": "s", "title": _("sentiment")},
+            {"field": "n", "title": _("mentions"), "format": ","},
         ],
     }
 
@@ -277,10 +296,22 @@ def config(theme: Theme) -> dict[str, Any]:
         "axisX": {"grid": False},
         "axisY": {"domain": False, "ticks": False},
         "range": {
-            "category": [COLOURS[theme][key] for key, _ in SERIES],
+            "category": [COLOURS[theme][key] for key, name in SERIES],
             "heatmap": list(_HEAT[theme]),
         },
         "style": _styles(theme),
+        "locale": {"number": _numbers()},
+    }
+
+
+def _numbers() -> dict[str, Any]:
+    """How figures are written: https://d3js.org/d3-format#formatLocale."""
+    decimal = "." if reader().language == "en" else ","
+    return {
+        "decimal": decimal,
+        "thousands": "\N{NARROW NO-BREAK SPACE}",
+        "grouping": [3],
+        "currency": ["", ""],
     }
 
 
@@ -305,15 +336,8 @@ def _styles(theme: Theme) -> dict[str, Any]:
 
 
 def svg(spec: dict[str, Any], *, theme: Theme, width: int) -> str:
-    """The chart drawn by the server, in UTC: some 70 ms of one core. Loads nothing."""
-    return _svg(_in_utc(spec, width), config(theme), "en-US")
-
-
-def _in_utc(spec: dict[str, Any], width: int) -> dict[str, Any]:
-    encoding = {**spec["encoding"]}
-    if encoding["x"]["type"] == "temporal":
-        encoding["x"] = {**encoding["x"], "scale": {**encoding["x"]["scale"], "type": "utc"}}
-    return {**spec, "width": width, "encoding": encoding}
+    """The chart drawn by the server: some 70 ms of one core. Loads nothing."""
+    return _svg({**spec, "width": width}, config(theme), "en-US")
 
 
 def _svg(spec: dict[str, Any], config: dict[str, Any], locale: str) -> str:
@@ -344,8 +368,8 @@ class Drawings:
         self._most = most
 
     async def svg(self, spec: dict[str, Any], *, theme: Theme, width: int) -> str:
-        """As a page without a script shows it, in UTC."""
-        return await self.svg_of(_in_utc(spec, width), config=config(theme))
+        """As a page without a script shows it."""
+        return await self.svg_of({**spec, "width": width}, config=config(theme))
 
     async def svg_of(
         self, spec: dict[str, Any], *, config: dict[str, Any], locale: str = "en-US"
@@ -399,5 +423,5 @@ def themes_json() -> str:
     return msgspec.json.encode({name: config(name) for name in COLOURS}).decode()
 
 
-def _ms(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+def _ms(at: datetime) -> int:
+    return int(at.astimezone(UTC).timestamp() * 1000)

@@ -7,7 +7,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final, NamedTuple, get_args
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ import msgspec
 
 from streams.records import LABELS, SentimentLabel
 from streams.store.port import Filter
+from streams.web.i18n import N_, _
 
 PRESETS: Final[dict[str, timedelta | None]] = {
     "1h": timedelta(hours=1),
@@ -44,18 +45,20 @@ class Parameter(NamedTuple):
 
 
 PARAMETERS: Final = (
-    Parameter("topic", "Topic", "Id of a topic.", many=True),
-    Parameter("sentiment", "Sentiment", "One of pos, neg, neu, unscored.", many=True),
-    Parameter("lang", "Language", "ISO 639-1 code of the language, such as fr.", many=True),
-    Parameter("source", "Source", "Id of a source.", many=True),
-    Parameter("country", "Country", "ISO 3166-1 alpha-2 code, such as FR.", many=True),
-    Parameter("author", "Author", "Handle or id of an author."),
-    Parameter("hashtag", "Hashtag", "A hashtag, with or without #."),
-    Parameter("q", "Text", 'Words and "phrases", all of which must occur; word* is a prefix.'),
-    Parameter("range", "Period", "Back from now: 1h, 24h, 7d, 30d or all."),
-    Parameter("since", "From", "Written at or after: a date or an RFC 3339 time (UTC if bare)."),
-    Parameter("until", "Until", "Written before: a date or an RFC 3339 time (UTC if bare)."),
-    Parameter("cursor", "Page", "Where the next page starts, as the page before told."),
+    Parameter("topic", N_("Topic"), "Id of a topic.", many=True),
+    Parameter("sentiment", N_("Sentiment"), "One of pos, neg, neu, unscored.", many=True),
+    Parameter("lang", N_("Language"), "ISO 639-1 code of the language, such as fr.", many=True),
+    Parameter("source", N_("Source"), "Id of a source.", many=True),
+    Parameter("country", N_("Country"), "ISO 3166-1 alpha-2 code, such as FR.", many=True),
+    Parameter("author", N_("Author"), "Handle or id of an author."),
+    Parameter("hashtag", N_("Hashtag"), "A hashtag, with or without #."),
+    Parameter("q", N_("Text"), 'Words and "phrases", all of which must occur; word* is a prefix.'),
+    Parameter("range", N_("Period"), "Back from now: 1h, 24h, 7d, 30d or all."),
+    Parameter(
+        "since", N_("From"), "Written at or after: a date or an RFC 3339 time (UTC if bare)."
+    ),
+    Parameter("until", N_("Until"), "Written before: a date or an RFC 3339 time (UTC if bare)."),
+    Parameter("cursor", N_("Page"), "Where the next page starts, as the page before told."),
 )
 BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
 
@@ -99,6 +102,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self.where, since=moment - span, until=moment + AHEAD)
 
     @property
+    def local(self) -> bool:
+        """Whether it has a time that names no zone: it is another time elsewhere."""
+        return any(_bare(value) for key, value in self.pairs if key in ("since", "until"))
+
+    @property
     def timed(self) -> bool:
         return bool(self.preset or self.where.since or self.where.until)
 
@@ -136,12 +144,13 @@ def _ordered(pairs: Iterable[Pair]) -> list[Pair]:
     return sorted(dict.fromkeys(pairs), key=lambda pair: order.get(pair[0], len(order)))
 
 
-def read(given: Iterable[Pair], *, also: Iterable[str] = ()) -> Query:
+def read(given: Iterable[Pair], *, also: Iterable[str] = (), zone: tzinfo = UTC) -> Query:
     """Read a query string's pairs; empty values are as good as absent. `also` names parameters
-    that are another's business. Raises `BadFilter` with every problem at once."""
+    that are another's business; `zone` is that of times which name none. Raises `BadFilter` with
+    every problem at once."""
     known = frozenset(also)
     pairs = [(k, v.strip()) for k, v in given if k not in known and v.strip()]
-    reader = _Reader(pairs)
+    reader = _Reader(pairs, zone)
     query = reader.query()
     if reader.problems:
         bad = {problem.parameter for problem in reader.problems}
@@ -152,7 +161,8 @@ def read(given: Iterable[Pair], *, also: Iterable[str] = ()) -> Query:
 class _Reader:
     """Reads one set of pairs, noting problems as it goes."""
 
-    def __init__(self, pairs: list[Pair]) -> None:
+    def __init__(self, pairs: list[Pair], zone: tzinfo) -> None:
+        self._zone = zone
         self.problems: list[Problem] = []
         self.values: dict[str, list[str]] = {}
         for name, value in dict.fromkeys(pairs):
@@ -163,9 +173,11 @@ class _Reader:
         where = Filter(
             topics=self._many("topic"),
             sentiments=self._sentiments(),
-            langs=self._coded("lang", r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a code such as en, fr or ru"),
+            langs=self._coded(
+                "lang", r"[a-z]{2,3}(-[A-Za-z0-9]+)*", _("Write a code such as en, fr or ru.")
+            ),
             sources=self._many("source"),
-            countries=self._coded("country", r"[A-Z]{2}", "two letters such as FR or RU"),
+            countries=self._coded("country", r"[A-Z]{2}", _("Write two letters such as FR or RU.")),
             author=self._one("author").removeprefix("@"),
             hashtag=self._one("hashtag").removeprefix("#"),
             text=self._one("q"),
@@ -186,20 +198,26 @@ class _Reader:
         if not value:
             return None, ""
         if not mark or not cursor or not re.fullmatch(r"[0-9]{1,17}", micros):
-            self._note("cursor", value, "not one of ours", "Start from the first page.")
+            self._note("cursor", value, _("not one of ours"), _("Start from the first page."))
             return None, ""
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micros)), cursor
 
     def _acceptable(self, name: str, value: str) -> bool:
         if name not in BY_NAME:
             near = difflib.get_close_matches(name, BY_NAME, n=1)
-            remedy = f"Did you mean “{near[0]}”?" if near else f"Known: {', '.join(BY_NAME)}."
-            return self._note(name, value, "no such filter", remedy)
+            remedy = (
+                _("Did you mean “%(name)s”?", name=near[0])
+                if near
+                else _("Known: %(names)s.", names=", ".join(BY_NAME))
+            )
+            return self._note(name, value, _("no such filter"), remedy)
         longest = 4_000 if name == "cursor" else MAX_VALUE
         if len(value) > longest:
-            return self._note(name, value, f"longer than {longest} characters", "Shorten it.")
+            return self._note(
+                name, value, _("longer than %(n)s characters", n=longest), _("Shorten it.")
+            )
         if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in value):
-            return self._note(name, value, "has control characters", "Type it again by hand.")
+            return self._note(name, value, _("has control characters"), _("Type it again by hand."))
         return True
 
     def _note(self, name: str, value: str, problem: str, remedy: str) -> bool:
@@ -209,20 +227,25 @@ class _Reader:
     def _many(self, name: str) -> tuple[str, ...]:
         values = self.values.get(name, [])
         if len(values) > MAX_VALUES:
-            self._note(name, values[0], f"given {len(values)} times", f"At most {MAX_VALUES}.")
+            self._note(
+                name,
+                values[0],
+                _("given %(n)s times", n=len(values)),
+                _("At most %(n)s.", n=MAX_VALUES),
+            )
         return tuple(values)
 
     def _one(self, name: str) -> str:
         values = self.values.get(name, [""])
         if len(values) > 1:
-            self._note(name, values[1], f"given {len(values)} times", "Give it once.")
+            self._note(name, values[1], _("given %(n)s times", n=len(values)), _("Give it once."))
         return values[0]
 
     def _coded(self, name: str, pattern: str, remedy: str) -> tuple[str, ...]:
         values = self._many(name)
         for value in values:
             if not re.fullmatch(pattern, value):
-                self._note(name, value, "no such code", f"Write {remedy}.")
+                self._note(name, value, _("no such code"), remedy)
         return values
 
     def _sentiments(self) -> tuple[SentimentLabel, ...]:
@@ -231,15 +254,15 @@ class _Reader:
             if value in get_args(SentimentLabel):
                 found.append(LABELS[LABELS.index(value)])
             else:
-                self._note("sentiment", value, "no such sentiment", f"One of {', '.join(LABELS)}.")
+                self._note("sentiment", value, _("no such sentiment"), one_of(LABELS))
         return tuple(found)
 
     def _preset(self) -> str:
         value = self._one("range")
         if value and value not in PRESETS:
-            self._note("range", value, "no such period", f"One of {', '.join(PRESETS)}.")
+            self._note("range", value, _("no such period"), one_of(PRESETS))
         if value and ("since" in self.values or "until" in self.values):
-            self._note("range", value, "given beside since or until", "Keep one of the two.")
+            self._note("range", value, _("given beside since or until"), _("Keep one of the two."))
         return value
 
     def _moment(self, name: str) -> datetime | None:
@@ -247,21 +270,32 @@ class _Reader:
         if not value:
             return None
         try:
-            return moment(value)
+            return moment(value, self._zone)
         except (ValueError, OverflowError):
-            remedy = "Write 2026-03-31 or 2026-03-31T14:00Z."
-            self._note(name, value, "not a time", remedy)
+            remedy = _("Write 2026-03-31 or 2026-03-31T14:00Z.")
+            self._note(name, value, _("not a time"), remedy)
             return None
 
     def _check_order(self, where: Filter) -> None:
         if where.since and where.until and where.since >= where.until:
             value = self._one("until")
-            self._note("until", value, "not after since", "Swap the two, or drop one.")
+            self._note("until", value, _("not after since"), _("Swap the two, or drop one."))
 
 
-def moment(value: str) -> datetime:
-    """Read a date or a time, UTC where no zone is given. Raises `ValueError`, `OverflowError`."""
+def _bare(value: str) -> bool:
+    """Whether a time that could be read names no zone."""
+    return moment(value, UTC) != moment(value, timezone(timedelta(hours=1)))
+
+
+def one_of(values: Iterable[str]) -> str:
+    """The remedy for a value that is none of a few."""
+    return _("One of %(values)s.", values=", ".join(values))
+
+
+def moment(value: str, zone: tzinfo = UTC) -> datetime:
+    """Read a date or a time, by the clock of `zone` where it names no zone itself. A time that the
+    clock skips counts from before the change. Raises `ValueError`, `OverflowError`."""
     # A "+" of a hand-written zone reaches us as a space.
     whole = re.sub(r" (\d\d:?\d\d)$", r"+\1", value) if "T" in value else value
     found = datetime.fromisoformat(whole)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
+from streams.web.i18n import _
+
 MOST_FORM_BYTES: Final = 64 * 1024
 
 _session: ContextVar[str] = ContextVar("session of this request", default="")
@@ -49,7 +51,7 @@ class Forms:
         """Raises `HTTPException` for a form that is not of ours, or too large."""
         given = await fields(request)
         if not self.is_ours(next((value for name, value in given if name == "token"), "")):
-            raise HTTPException(403, "This form is out of date. Remedy: reload the page")
+            raise HTTPException(403, _("This form is out of date. Remedy: reload the page"))
         return given
 
 
@@ -64,5 +66,5 @@ async def body(request: Request) -> bytes:
     async for piece in request.stream():
         found += piece
         if len(found) > MOST_FORM_BYTES:
-            raise HTTPException(413, "Too much was sent at once")
+            raise HTTPException(413, _("Too much was sent at once"))
     return found

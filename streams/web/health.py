@@ -5,6 +5,7 @@ never trusted to be there.
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
 from streams.gaps import MISSED
 from streams.store.port import Store
+from streams.web.i18n import N_, Words
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     "running": ("●", "good"),
@@ -25,6 +27,17 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     "done": ("✓", "calm"),
     "disabled": ("–", "calm"),
 }
+STATE_WORDS: Final[Mapping[str, str]] = Words(
+    {
+        "running": N_("running"),
+        "waiting": N_("waiting"),
+        "failing": N_("failing"),
+        "stopped": N_("stopped"),
+        "done": N_("done"),
+        "disabled": N_("disabled"),
+        "unknown": N_("unknown"),
+    }
+)
 QUIET_AFTER: Final = timedelta(seconds=15)
 """A worker tells of itself every second: silent for this long, it is not there."""
 LETTERS: Final = 5

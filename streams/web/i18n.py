@@ -7,18 +7,19 @@ for it: `reading_for` sets it for a request or for one rendering.
 A message is always a format: `_("%(n)s posts", n=3)`; a percent sign in it is written `%%`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from streams.web.visitor import LANGUAGES, Language, Visitor
@@ -26,9 +27,11 @@ from streams.web.visitor import LANGUAGES, Language, Visitor
 LOCALES: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "veille"
 
+K = TypeVar("K")
 NOBODY: Final = Visitor()
 
-_reader: ContextVar[Visitor] = ContextVar("reader", default=NOBODY)  # it is frozen
+_reader: ContextVar[Visitor] = ContextVar("reader", default=NOBODY)
+_here: ContextVar[str] = ContextVar("here", default="/")  # it is frozen
 
 
 def reader() -> Visitor:
@@ -41,19 +44,64 @@ def locale() -> Locale:
     return _locale(reader().language)
 
 
+def here() -> str:
+    """The address of the present page: its path and query, without `ui` and `tz`."""
+    return _here.get()
+
+
 @contextmanager
-def reading_for(visitor: Visitor) -> Iterator[None]:
-    """Write for `visitor` until the block ends."""
-    token = _reader.set(visitor)
+def reading_for(visitor: Visitor, address: str | None = None) -> Iterator[None]:
+    """Write for `visitor` until the block ends; `address` is where the page stands."""
+    before = _reader.set(visitor)
+    stood = _here.set(here() if address is None else address)
     try:
         yield
     finally:
-        _reader.reset(token)
+        _reader.reset(before)
+        _here.reset(stood)
 
 
 def N_(message: str) -> str:  # noqa: N802 # gettext's own name
     """Marks a word of a table for the catalogues; `_` translates it where it is shown."""
     return message
+
+
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 # after `N_`
+    """Likewise a word in its two forms, for `ngettext`."""
+    return one, many
+
+
+class Words(Mapping[K, str]):
+    """Words by key, each translated when it is looked up. Mark them with `N_`."""
+
+    def __init__(self, words: Mapping[K, str]) -> None:
+        self._words = words
+
+    def __getitem__(self, key: K) -> str:
+        return _(self._words[key])
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._words)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+
+class Signs(Mapping[K, tuple[str, str]]):
+    """Likewise a word and its shape, which is the same in every language."""
+
+    def __init__(self, signs: Mapping[K, tuple[str, str]]) -> None:
+        self._signs = signs
+
+    def __getitem__(self, key: K) -> tuple[str, str]:
+        word, shape = self._signs[key]
+        return _(word), shape
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._signs)
+
+    def __len__(self) -> int:
+        return len(self._signs)
 
 
 def gettext(message: str) -> str:
@@ -63,17 +111,33 @@ def gettext(message: str) -> str:
 
 def plural(one: str, many: str, n: float) -> str:
     """The form that goes with `n` in the reader's language, still a format."""
-    return translations(reader().language).ungettext(one, many, round(n))
+    language = reader().language
+    whole = int(n)
+    if whole != n:  # 1.8: `mentions`, `mention` in French, `упоминания` in Russian
+        whole = 1 if language == "fr" and n < 2 else 2
+    return translations(language).ungettext(one, many, whole)
 
 
-def _(message: str, **values: object) -> str:
+def _(message: str, /, **values: object) -> str:
     """The message in the reader's language, its values filled in."""
     return gettext(message) % values
 
 
-def ngettext(one: str, many: str, n: float, **values: object) -> str:
-    """Likewise with the form that goes with `n`, which is a value itself (`%(n)s`, `%(num)s`)."""
-    return plural(one, many, n) % {"n": n, "num": n, **values}
+def ngettext(one: str, many: str, count: float, /, **values: object) -> str:
+    """Likewise the form that goes with `count`, which is the value `n` where none is given."""
+    return plural(one, many, count) % {"n": number(count), **values}
+
+
+def number(n: float) -> str:
+    """A whole number in groups of three that never break."""
+    return unbroken(format_decimal(round(n), locale=locale()))
+
+
+def unbroken(said: str) -> str:
+    """A figure in Babel's form. English groups by commas, which Veille's never did."""
+    if reader().language == "en":
+        said = said.replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return said.replace("\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}")
 
 
 def load() -> None:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from streams.alerts.around import Around
+from streams.alerts.around import Around, Step
 from streams.alerts.backtest import Past
+from streams.alerts.incidents import moment
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident
-from streams.web import charts
-from streams.web.incident_words import KINDS, few
+from streams.web import charts, formats
+from streams.web.axis import axis
+from streams.web.i18n import _
+from streams.web.incident_words import KINDS, SEVERITIES, few
 
-_SHOWN: Final = "%a %d %b %Y, %H:%M"
 _WHOLE: Final[dict[str, Any]] = {"y": {"value": 0}, "y2": {"value": "height"}}
 
 
@@ -18,9 +20,8 @@ def incident(found: Around, one: Incident) -> dict[str, Any]:
     """Mentions and negative ones a step, what was usual of them, and the incident's window."""
     bars = [
         {"t": step.start * 1000, "e": (step.start * 1000 + step.seconds * 11_000 // 12),
-         "to": (step.start + step.seconds) * 1000, "lo": 0, "n": step.total, "neg": step.neg,
-         "usual": "not known yet" if step.expected is None else f"{few(step.expected)}, "
-         f"from {few(step.low)} to {few(step.high)}"}
+         "when": charts.span(moment(step.start), timedelta(seconds=step.seconds)), "lo": 0,
+         "n": step.total, "neg": step.neg, "usual": _usual(step)}
         for step in found.steps
     ]  # fmt: skip
     usual = [
@@ -30,7 +31,7 @@ def incident(found: Around, one: Incident) -> dict[str, Any]:
         if step.expected is not None
     ]  # fmt: skip
     began = {"t": _ms(one.began_at), "e": _ms(one.until), "lo": 0}
-    measured = "negative mentions" if found.negative else "mentions"
+    measured = _("usual negative mentions") if found.negative else _("usual mentions")
     layers = [
         _layer("window", "rect", [began], x2="e", **_WHOLE),
         _layer("band", "rect", usual, x2="e", y2={"field": "hi"}),
@@ -45,23 +46,46 @@ def incident(found: Around, one: Incident) -> dict[str, Any]:
     return _chart(layers, since, until)
 
 
+def _usual(step: Step) -> str:
+    if step.expected is None:
+        return _("not known yet")
+    return _(
+        "%(n)s, from %(low)s to %(high)s",
+        n=few(step.expected),
+        low=few(step.low),
+        high=few(step.high),
+    )
+
+
 def backtest(known: Past, alarms: Iterable[Incident]) -> dict[str, Any]:
     """A topic's mentions, and where it would have rung."""
     span = known.until - known.since
     width = _width(span)
     bars = [
-        {"t": at * 1000, "e": at * 1000 + width * 11_000 // 12, "to": (at + width) * 1000,
-         "lo": 0, "n": one.total, "neg": one.neg}
+        {
+            "t": at * 1000,
+            "e": at * 1000 + width * 11_000 // 12,
+            "when": charts.span(moment(at), timedelta(seconds=width)),
+            "lo": 0,
+            "n": one.total,
+            "neg": one.neg,
+        }
         for at, one in sorted(_folded(known, width).items())
-    ]  # fmt: skip
+    ]
     marks = [
-        {"t": _ms(one.opened_at), "lo": 0, "kind": KINDS[one.kind], "severity": one.severity}
+        {
+            "t": _ms(one.opened_at),
+            "lo": 0,
+            "when": formats.moment(one.opened_at),
+            "kind": KINDS[one.kind],
+            "severity": SEVERITIES[one.severity][0],
+        }
         for one in alarms
     ]
     tooltip = [
-        {"field": "t", "type": "temporal", "title": "alarm", "format": _SHOWN},
-        {"field": "kind", "title": "kind"},
-        {"field": "severity", "title": "severity"},
+        {"field": "when", "title": _("alarm")},
+        {"field": "kind", "title": _("kind")},
+        {"field": "severity", "title": _("severity")},
     ]
     layers = [
         _layer("all-bar", "rect", bars, x2="e", y2={"field": "n"}, tooltip=_told("")),
@@ -104,12 +128,11 @@ def _layer(
 
 
 def _told(measured: str) -> list[dict[str, Any]]:
-    usual = [{"field": "usual", "title": f"usual {measured}"}] if measured else []
+    usual = [{"field": "usual", "title": measured}] if measured else []
     return [
-        {"field": "t", "type": "temporal", "title": "from", "format": _SHOWN},
-        {"field": "to", "type": "temporal", "title": "to", "format": _SHOWN},
-        {"field": "n", "title": "mentions", "format": ","},
-        {"field": "neg", "title": "negative", "format": ","},
+        {"field": "when", "title": _("time")},
+        {"field": "n", "title": _("mentions"), "format": ","},
+        {"field": "neg", "title": _("negative"), "format": ","},
         *usual,
     ]
 
@@ -117,7 +140,7 @@ def _told(measured: str) -> list[dict[str, Any]]:
 def _chart(layers: list[dict[str, Any]], since: int, until: int) -> dict[str, Any]:
     edges = [{"t": at * 1000, "e": at * 1000, "lo": 0} for at in (since, until)]
     ends = _layer("window", "rect", edges, x2="e", **_WHOLE)  # they keep an empty end in sight
-    axis = {"title": None, "tickMinStep": 1, "format": "~s", "tickCount": 4}
+    heights = {"title": None, "tickMinStep": 1, "format": "~s", "tickCount": 4}
     return {
         "$schema": charts.SCHEMA,
         "width": "container",
@@ -125,14 +148,13 @@ def _chart(layers: list[dict[str, Any]], since: int, until: int) -> dict[str, An
         "padding": {"left": 0, "right": 10, "top": 4, "bottom": 0},
         "autosize": {"type": "fit", "contains": "padding"},
         "encoding": {
-            "x": {
-                "field": "t",
-                "type": "temporal",
-                "scale": {"nice": False},
-                "axis": {"title": None, "labelOverlap": True, "format": charts.TIMES,
-                         "tickCount": 10},
+            "x": axis(moment(since), moment(until)),
+            "y": {
+                "field": "lo",
+                "type": "quantitative",
+                "scale": {"domainMin": 0},
+                "axis": heights,
             },
-            "y": {"field": "lo", "type": "quantitative", "scale": {"domainMin": 0}, "axis": axis},
         },
         "layer": [ends, *(one for one in layers if one["data"]["values"])],
     }  # fmt: skip

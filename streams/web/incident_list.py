@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final, get_args
 
 import msgspec
@@ -10,24 +10,25 @@ import msgspec
 from streams.alerts import book
 from streams.alerts.records import SEVERITIES, Incident, Kind, Status
 from streams.store.port import Store
-from streams.web.filters import PRESETS, BadFilter, Parameter, Problem, moment
+from streams.web.filters import PRESETS, BadFilter, Parameter, Problem, moment, one_of
+from streams.web.i18n import N_, _
 from streams.web.incident_words import ACTIVE, STATES, active, hidden
 
 PARAMETERS: Final = (
-    Parameter("topic", "Topic", "Id of a topic.", many=True),
-    Parameter("source", "Source", "Name of a source: incidents of one that stops.", many=True),
-    Parameter("kind", "Kind", f"One of {', '.join(get_args(Kind))}.", many=True),
-    Parameter("severity", "Severity", f"One of {', '.join(SEVERITIES)}.", many=True),
+    Parameter("topic", N_("Topic"), "Id of a topic.", many=True),
+    Parameter("source", N_("Source"), "Name of a source: incidents of one that stops.", many=True),
+    Parameter("kind", N_("Kind"), f"One of {', '.join(get_args(Kind))}.", many=True),
+    Parameter("severity", N_("Severity"), f"One of {', '.join(SEVERITIES)}.", many=True),
     Parameter(
         "status",
-        "State",
+        N_("State"),
         f"`active` (open, acknowledged or snoozed), or one of {', '.join(get_args(Status))}. "
         "Without it those withdrawn or merged into others are left out.",
         many=True,
     ),
-    Parameter("range", "Period", "Opened so long before now: 1h, 24h, 7d, 30d or all."),
-    Parameter("since", "From", "Opened at or after: a date or an RFC 3339 time (UTC if bare)."),
-    Parameter("until", "Until", "Opened before: a date or an RFC 3339 time (UTC if bare)."),
+    Parameter("range", N_("Period"), "Opened so long before now: 1h, 24h, 7d, 30d or all."),
+    Parameter("since", N_("From"), "Opened at or after: a date or an RFC 3339 time (UTC if bare)."),
+    Parameter("until", N_("Until"), "Opened before: a date or an RFC 3339 time (UTC if bare)."),
 )
 _KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "kind": get_args(Kind),
@@ -69,8 +70,11 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
         return one.status in self.statuses or ("active" in self.statuses and active(one))
 
 
-def read(given: Iterable[tuple[str, str]], *, also: Iterable[str] = ()) -> Which:
-    """Empty values are as good as absent. Raises `BadFilter` with every problem at once."""
+def read(
+    given: Iterable[tuple[str, str]], *, also: Iterable[str] = (), zone: tzinfo = UTC
+) -> Which:
+    """Empty values are as good as absent; `zone` is that of bare times. Raises `BadFilter` with
+    every problem at once."""
     values: dict[str, list[str]] = {}
     problems: list[Problem] = []
     known = {parameter.name for parameter in PARAMETERS}
@@ -78,16 +82,16 @@ def read(given: Iterable[tuple[str, str]], *, also: Iterable[str] = ()) -> Which
         if name in also or not value.strip():
             continue
         if name not in known:
-            remedy = f"Known: {', '.join(sorted(known))}."
-            problems.append(Problem(name[:40], value[:80], "no such filter", remedy))
+            remedy = _("Known: %(names)s.", names=", ".join(sorted(known)))
+            problems.append(Problem(name[:40], value[:80], _("no such filter"), remedy))
             continue
         values.setdefault(name, []).append(value.strip())
     for name, allowed in _KNOWN.items():
         for value in values.get(name, []):
             if value not in allowed:
-                remedy = f"One of {', '.join(allowed)}."
-                problems.append(Problem(name, value[:80], f"no such {name}", remedy))
-    since, until = _time("since", values, problems), _time("until", values, problems)
+                problem = _("no such value of %(name)s", name=name)
+                problems.append(Problem(name, value[:80], problem, one_of(allowed)))
+    since, until = (_time(name, values, problems, zone) for name in ("since", "until"))
     if problems:
         raise BadFilter(problems, ())
     return Which(
@@ -102,13 +106,15 @@ def read(given: Iterable[tuple[str, str]], *, also: Iterable[str] = ()) -> Which
     )
 
 
-def _time(name: str, values: Mapping[str, list[str]], problems: list[Problem]) -> datetime | None:
+def _time(
+    name: str, values: Mapping[str, list[str]], problems: list[Problem], zone: tzinfo
+) -> datetime | None:
     value = values.get(name, [""])[0]
     try:
-        return moment(value) if value else None
+        return moment(value, zone) if value else None
     except (ValueError, OverflowError):
-        remedy = "Write 2026-03-31 or 2026-03-31T14:00Z."
-        problems.append(Problem(name, value[:80], "not a time", remedy))
+        remedy = _("Write 2026-03-31 or 2026-03-31T14:00Z.")
+        problems.append(Problem(name, value[:80], _("not a time"), remedy))
         return None
 
 

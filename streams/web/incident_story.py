@@ -9,7 +9,7 @@ import msgspec
 
 from connectors.post import Moment
 from streams.alerts import book
-from streams.alerts.around import NEGATIVE, around
+from streams.alerts.around import NEGATIVE, Around, around
 from streams.alerts.deeds import Deed, deeds
 from streams.alerts.records import BUCKET_SECONDS, Incident, KeyPost
 from streams.alerts.sources import seen_by
@@ -17,6 +17,8 @@ from streams.store.port import Store
 from streams.web import incident_charts
 from streams.web.cards import safe_url
 from streams.web.filters import Pair, link
+from streams.web.formats import moment
+from streams.web.i18n import N_, Words, _
 from streams.web.incident_words import active
 
 NOTICE: Final = "notice"
@@ -37,7 +39,7 @@ class _Of(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-class _Notice(msgspec.Struct, frozen=True, kw_only=True):
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """What a page needs of a notice."""
 
     channel: str
@@ -50,12 +52,12 @@ class _Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the page shows."""
+    """Everything the page shows; what it says is said in the language of who reads it."""
 
     incident: Incident
-    chart: dict[str, Any]
-    negative: bool
-    timeline: list[Line]
+    around: Around
+    deeds: list[Deed]
+    notices: list[Notice]
     merged: list[tuple[str, Incident | None]]
     part_of: str
     links: dict[str, str]
@@ -63,6 +65,19 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def active(self) -> bool:
         return active(self.incident)
+
+    @property
+    def negative(self) -> bool:
+        """Whether it counts negative mentions alone."""
+        return self.around.negative
+
+    @property
+    def timeline(self) -> list[Line]:
+        return timeline(self.incident, self.deeds, self.notices)
+
+    @property
+    def chart(self) -> dict[str, Any]:
+        return incident_charts.incident(self.around, self.incident)
 
 
 async def story(store: Store, incident_id: str, *, now: datetime) -> Story | None:
@@ -76,20 +91,20 @@ async def story(store: Store, incident_id: str, *, now: datetime) -> Story | Non
     )
     return Story(
         incident=one,
-        chart=incident_charts.incident(found, one),
-        negative=found.negative,
-        timeline=timeline(one, acts, notices),
+        around=found,
+        deeds=list(acts),
+        notices=notices,
         merged=[(each, known.get(each)) for each in one.merged],
         part_of=one.part_of,
         links={"all": feed(one), "measured": measured(one)},
     )
 
 
-async def _notices(store: Store, incident_id: str) -> list[_Notice]:
+async def _notices(store: Store, incident_id: str) -> list[Notice]:
     found = []
     for state in (await store.states(NOTICE)).values():
         try:
-            notice = msgspec.convert(state, _Notice)
+            notice = msgspec.convert(state, Notice)
         except msgspec.ValidationError:
             continue  # emptied, or of a version to come
         if notice.incident and notice.incident.id == incident_id:
@@ -98,44 +113,66 @@ async def _notices(store: Store, incident_id: str) -> list[_Notice]:
 
 
 def timeline(
-    one: Incident, acts: Iterable[Deed] = (), notices: Iterable[_Notice] = ()
+    one: Incident, acts: Iterable[Deed] = (), notices: Iterable[Notice] = ()
 ) -> list[Line]:
-    """What happened, in the order of time."""
+    """What happened, in the order of time, in the reader's language."""
     lines = [
-        Line(at=one.began_at, shape="◇", text="began", posts=True),
-        Line(at=one.opened_at, shape="●", text="opened", posts=True),
+        Line(at=one.began_at, shape="◇", text=_("began"), posts=True),
+        Line(at=one.opened_at, shape="●", text=_("opened"), posts=True),
     ]
     if one.found_at:
-        lines.append(Line(at=one.found_at, shape="○", text="found by Veille"))
+        lines.append(Line(at=one.found_at, shape="○", text=_("found by Veille")))
     if one.resolved_at:
-        lines.append(Line(at=one.resolved_at, shape="✓", text="over", posts=True))
+        lines.append(Line(at=one.resolved_at, shape="✓", text=_("over"), posts=True))
     else:
-        lines.append(Line(at=one.until, shape="…", text="updated", posts=True))
+        lines.append(Line(at=one.until, shape="…", text=_("updated"), posts=True))
     known = list(acts)
     lines += map(_act, known)
     if one.acknowledged_by and not any(each.what == "acknowledged" for each in known):
         at = one.found_at or one.until
-        lines.append(Line(at=at, shape="◐", text="acknowledged later by", who=one.acknowledged_by))
+        text = _("acknowledged later by")
+        lines.append(Line(at=at, shape="◐", text=text, who=one.acknowledged_by))
     lines += map(_sent, notices)
     return sorted(lines, key=lambda line: line.at)
 
 
 _SHAPES: Final = {"acknowledged": "◐", "snoozed": "◔", "resolved": "✓"}
+_DONE: Final = Words(
+    {
+        "acknowledged": N_("acknowledged"),
+        "snoozed": N_("snoozed"),
+        "resolved": N_("declared over"),
+    }
+)
+_DONE_BY: Final = Words(
+    {
+        "acknowledged": N_("acknowledged by"),
+        "snoozed": N_("snoozed by"),
+        "resolved": N_("declared over by"),
+    }
+)
 
 
 def _act(deed: Deed) -> Line:
-    until = f" until {deed.until:%Y-%m-%d %H:%M} UTC" if deed.until else ""
-    word = "declared over" if deed.what == "resolved" else deed.what
-    by = " by" if deed.by else ""
-    return Line(at=deed.at, shape=_SHAPES[deed.what], text=word + until + by, who=deed.by)
+    if deed.until:
+        until = moment(deed.until)
+        text = (
+            _("snoozed until %(moment)s by", moment=until)
+            if deed.by
+            else _("snoozed until %(moment)s", moment=until)
+        )
+    else:
+        text = (_DONE_BY if deed.by else _DONE)[deed.what]
+    return Line(at=deed.at, shape=_SHAPES[deed.what], text=text, who=deed.by)
 
 
-def _sent(notice: _Notice) -> Line:
+_SENT: Final = Words({"waiting": N_("to be told to"), "failed": N_("could not be told to")})
+
+
+def _sent(notice: Notice) -> Line:
     if notice.delivered_at:
-        return Line(at=notice.delivered_at, shape="✉", text="told to", who=notice.channel)
-    word = {"waiting": "to be told to", "failed": "could not be told to"}.get(
-        notice.status, f"{notice.status}: to"
-    )
+        return Line(at=notice.delivered_at, shape="✉", text=_("told to"), who=notice.channel)
+    word = _SENT.get(notice.status) or _("%(state)s: to", state=notice.status)
     why = f"{notice.channel}: {notice.last_error}" if notice.last_error else notice.channel
     return Line(at=notice.created_at, shape="✉", text=word, who=why)
 

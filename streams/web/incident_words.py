@@ -3,37 +3,45 @@
 Every word has a shape of its own beside it, so that colour is only the third sign.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from streams.alerts.incidents import is_part
 from streams.alerts.records import Incident, Kind, Severity, Status
+from streams.web.formats import decimal, percent
+from streams.web.i18n import N_, NN_, Signs, Words, _, ngettext, number, plural
 
-KINDS: Final[dict[Kind, str]] = {
-    "negative-spike": "negative spike",
-    "story": "negative story",
-    "rating-drop": "rating drop",
-    "volume-spike": "volume spike",
-    "positive-spike": "positive spike",
-    "volume-drop": "fall in volume",
-    "silence": "silence",
-    "new-author": "new influential author",
-    "rule": "rule",
-    "urgent": "urgent topic",
-}
-SEVERITIES: Final[dict[Severity, tuple[str, str]]] = {
-    "critical": ("critical", "▲▲▲"),
-    "high": ("high", "▲▲"),
-    "medium": ("medium", "▲"),
-    "low": ("low", "△"),
-}
-STATES: Final[dict[Status, tuple[str, str]]] = {
-    "open": ("open", "●"),
-    "acknowledged": ("acknowledged", "◐"),
-    "snoozed": ("snoozed", "◔"),
-    "resolved": ("over", "✓"),
-    "withdrawn": ("withdrawn", "✕"),
-}
+KINDS: Final[Mapping[Kind, str]] = Words(
+    {
+        "negative-spike": N_("negative spike"),
+        "story": N_("negative story"),
+        "rating-drop": N_("rating drop"),
+        "volume-spike": N_("volume spike"),
+        "positive-spike": N_("positive spike"),
+        "volume-drop": N_("fall in volume"),
+        "silence": N_("silence"),
+        "new-author": N_("new influential author"),
+        "rule": N_("rule"),
+        "urgent": N_("urgent topic"),
+    }
+)
+SEVERITIES: Final[Mapping[Severity, tuple[str, str]]] = Signs(
+    {
+        "critical": (N_("critical"), "▲▲▲"),
+        "high": (N_("high"), "▲▲"),
+        "medium": (N_("medium"), "▲"),
+        "low": (N_("low"), "△"),
+    }
+)
+STATES: Final[Mapping[Status, tuple[str, str]]] = Signs(
+    {
+        "open": (N_("open"), "●"),
+        "acknowledged": (N_("acknowledged"), "◐"),
+        "snoozed": (N_("snoozed"), "◔"),
+        "resolved": (N_("over"), "✓"),
+        "withdrawn": (N_("withdrawn"), "✕"),
+    }
+)
 """The first three are not over."""
 ACTIVE: Final[tuple[Status, ...]] = ("open", "acknowledged", "snoozed")
 
@@ -52,60 +60,84 @@ def what(one: Incident) -> str:
     return _SAID[one.kind](one)
 
 
-def _of(one: Incident, mood: str) -> str:
-    none = one.expected < 0.05
-    usual = "where none are usual" if none else f"where {_usual(one.expected)} usual"
-    return f"{few(one.observed)} {mood}mention{'' if one.observed == 1 else 's'} {usual}"
+def _against(one: Incident, measured: str) -> str:
+    """What was counted, beside what was usual."""
+    if one.expected < 0.05:
+        return _("%(mentions)s where none are usual", mentions=measured)
+    usual = plural(
+        "%(mentions)s where %(n)s is usual",
+        "%(mentions)s where %(n)s are usual",
+        _shown(one.expected),
+    )
+    return usual % {"mentions": measured, "n": few(one.expected)}
 
 
-def _usual(n: float) -> str:
-    return f"{few(n)} {'is' if few(n) == '1' else 'are'}"
+def _count(words: tuple[str, str], n: float) -> str:
+    return ngettext(*words, _shown(n), n=few(n))
+
+
+def _shown(n: float) -> float:
+    """The number that `few` writes."""
+    return round(n, 1) if n < 10 else round(n)
+
+
+_MENTIONS: Final = NN_("%(n)s mention", "%(n)s mentions")
+_NEGATIVE: Final = NN_("%(n)s negative mention", "%(n)s negative mentions")
+_POSITIVE: Final = NN_("%(n)s positive mention", "%(n)s positive mentions")
 
 
 def _rule(one: Incident) -> str:
-    return f"the rule “{one.rule}” is met" if one.rule else "a rule is met"
+    return _("the rule “%(rule)s” is met", rule=one.rule) if one.rule else _("a rule is met")
 
 
-_SAID: Final[dict[Kind, Callable[[Incident], str]]] = {
-    "negative-spike": lambda one: _of(one, "negative "),
-    "positive-spike": lambda one: _of(one, "positive "),
-    "volume-spike": lambda one: _of(one, ""),
-    "volume-drop": lambda one: f"only {_of(one, '')}",
-    "silence": lambda one: f"nothing came, where {few(one.expected)} mentions are usual",
-    "story": lambda one: f"{few(one.observed)} negative mentions tell one story",
-    "rating-drop": lambda one: (
-        f"ratings are {100 * one.observed:.0f} % of the best, usually {100 * one.expected:.0f} %"
+def _silence(one: Incident) -> str:
+    usual = _count(_MENTIONS, one.expected)
+    return _("nothing came; usual: %(mentions)s", mentions=usual)
+
+
+def _story(one: Incident) -> str:
+    told = _count(_NEGATIVE, one.observed)
+    return _("one story, told by %(mentions)s", mentions=told)
+
+
+def _ratings(one: Incident) -> str:
+    return _(
+        "ratings are at %(share)s of the best, usually at %(usual)s",
+        share=percent(one.observed),
+        usual=percent(one.expected),
+    )
+
+
+_SAID: Final[Mapping[Kind, Callable[[Incident], str]]] = {
+    "negative-spike": lambda one: _against(one, _count(_NEGATIVE, one.observed)),
+    "positive-spike": lambda one: _against(one, _count(_POSITIVE, one.observed)),
+    "volume-spike": lambda one: _against(one, _count(_MENTIONS, one.observed)),
+    "volume-drop": lambda one: _(
+        "only %(what)s", what=_against(one, _count(_MENTIONS, one.observed))
     ),
-    "new-author": lambda one: "an influential author wrote of it for the first time",
+    "silence": _silence,
+    "story": _story,
+    "rating-drop": _ratings,
+    "new-author": lambda one: _("an influential author wrote of it for the first time"),
     "rule": _rule,
-    "urgent": lambda one: "a mention of a topic marked urgent",
+    "urgent": lambda one: _("a mention of a topic marked urgent"),
 }
 
 
 def note(one: Incident) -> str:
     """What became of it, where its state does not say it all."""
     if one.status == "withdrawn":
-        return "Late posts, edits or corrections made it untrue."
+        return _("Late posts, edits or corrections made it untrue.")
     if one.part_of:
-        return "It is a part of another incident."
-    return f"Declared over by {one.resolved_by}." if one.resolved_by else ""
+        return _("It is a part of another incident.")
+    return _("Declared over by %(who)s.", who=one.resolved_by) if one.resolved_by else ""
 
 
 def few(n: float) -> str:
     """One decimal below ten, where it tells something."""
-    return f"{n:,.1f}".removesuffix(".0") if n < 10 else f"{n:,.0f}".replace(",", "\u202f")
+    return decimal(n, 1) if n < 10 else number(n)
 
 
 def rate(a_week: float) -> str:
     """Alarms a week."""
-    return f"{a_week:.2f}".rstrip("0").rstrip(".") if a_week < 10 else few(a_week)
-
-
-def lasting(seconds: float) -> str:
-    """A length of time in its two largest units."""
-    minutes = max(0, round(seconds / 60))
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours)
-    if not days and (rest or not parts):
-        parts.append(f"{rest} min")
-    return " ".join(parts[:2])
+    return decimal(a_week, 2) if a_week < 10 else few(a_week)

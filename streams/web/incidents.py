@@ -19,33 +19,35 @@ from streams.criteria.topics import Topic
 from streams.store.port import Store
 from streams.web import charts, incident_words
 from streams.web.cards import clip
+from streams.web.i18n import N_, Words, _, reader
 from streams.web.incident_list import Which, ordered, read, tally
 from streams.web.incident_story import Story, story
 from streams.web.pages import PERIODS, Pages, drawn
-from streams.web.reading import zone_named
 from streams.web.recent import Recent
 from streams.web.visitor import require, signed, visitor_of
 
 PATH: Final = "/incidents"
 SHOWN: Final = 200
 STORY_SECONDS: Final = 2.0
-SNOOZES: Final = {"1h": "1 hour", "8h": "8 hours", "tomorrow": "until tomorrow 8:00"}
-_TOLD: Final = {
-    "acknowledged": "Acknowledged: nobody else is called",
-    "snoozed": "Snoozed",
-    "resolved": "Declared over",
-    "past": "It was over already",
-}
+SNOOZES: Final = Words(
+    {"1h": N_("1 hour"), "8h": N_("8 hours"), "tomorrow": N_("until tomorrow 8:00")}
+)
+_TOLD: Final = Words(
+    {
+        "acknowledged": N_("Acknowledged: nobody else is called"),
+        "snoozed": N_("Snoozed"),
+        "resolved": N_("Declared over"),
+        "past": N_("It was over already"),
+    }
+)
 _MOST_NAME: Final = 60
 
 
 class IncidentPages:
     """The routes over one store."""
 
-    def __init__(self, store: Store, pages: Pages, topics: Sequence[Topic], zone: ZoneInfo) -> None:
-        """`zone` is that of readers whose browser tells none."""
+    def __init__(self, store: Store, pages: Pages, topics: Sequence[Topic]) -> None:
         self._store = store
-        self._zone = zone
         self._pages = pages
         self._topics = topics
         self._forms = pages.forms
@@ -67,7 +69,8 @@ class IncidentPages:
 
     async def list(self, request: Request) -> Response:
         """Those not over first, by topic, kind, severity, state and time."""
-        which, now = read(request.query_params.multi_items(), also=("told",)), utc_now()
+        now, given = utc_now(), request.query_params.multi_items()
+        which = read(given, also=("told",), zone=reader().tz)
         known = await book.incidents(self._store)
         fitting = ordered(one for one in known if which.matches(one, now))
         return self._page(
@@ -112,7 +115,7 @@ class IncidentPages:
             incident_id, lambda: story(self._store, incident_id, now=utc_now())
         )
         if found is None:
-            raise HTTPException(404, "There is no such incident")
+            raise HTTPException(404, _("There is no such incident"))
         return found
 
     async def acknowledge(self, request: Request, incident_id: str) -> Response:
@@ -123,10 +126,9 @@ class IncidentPages:
     async def snooze(self, request: Request, incident_id: str) -> Response:
         """Silent for a while."""
         by, given = await self._asked(request)
-        zone = zone_named(given.get("zone", "")) or self._zone
-        until = snoozed_until(given.get("for", ""), utc_now(), zone)
+        until = snoozed_until(given.get("for", ""), utc_now(), reader().tz)
         if until is None:
-            raise HTTPException(400, "Snooze it for 1h, 8h or until tomorrow")
+            raise HTTPException(400, _("Snooze it for 1h, 8h or until tomorrow"))
         return await self._act(incident_id, given, *snoozing(until, by))
 
     async def resolve(self, request: Request, incident_id: str) -> Response:
@@ -145,7 +147,7 @@ class IncidentPages:
     ) -> Response:
         known = await find(self._store, incident_id)
         if known is None:
-            raise HTTPException(404, "There is no such incident")
+            raise HTTPException(404, _("There is no such incident"))
         told = deed.what if incident_words.active(known) else "past"
         if incident_words.active(known):
             await handle(self._store, incident_id, act, deed)

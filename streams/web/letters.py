@@ -5,7 +5,7 @@ request through that another site's page sent.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
@@ -18,7 +18,8 @@ from connectors.post import utc_now
 from streams.dead_letters import Outcome
 from streams.store.port import LetterFilter, Store
 from streams.web import journal
-from streams.web.filters import BadFilter, Problem
+from streams.web.filters import BadFilter, Problem, one_of
+from streams.web.i18n import NN_, _, ngettext
 from streams.web.pages import Pages
 from streams.web.visitor import require, visitor_of
 
@@ -75,7 +76,7 @@ class LetterPages:
         """Send the ticked ones again, and say what became of them."""
         chosen = await self._chosen(request)
         if self._replay is None:
-            raise HTTPException(409, "No broker is known here: use `veille dead-letters replay`")
+            raise HTTPException(409, _("No broker is known here: use `veille dead-letters replay`"))
         told = await self._replay(chosen)
         counts = {what: sum(one.what == what for one in told) for what in _WORDS}
         await self._note(request, "letters.replay", chosen, counts)
@@ -104,9 +105,9 @@ class LetterPages:
         given = await self._forms.read(request)
         ids = tuple(value for name, value in given if name == "id")
         if not ids:
-            raise HTTPException(400, "Nothing was ticked")
-        _, letters = await self._store.dead_letters(limit=len(ids), where=LetterFilter(ids=ids))
-        return letters
+            raise HTTPException(400, _("Nothing was ticked"))
+        found = await self._store.dead_letters(limit=len(ids), where=LetterFilter(ids=ids))
+        return found[1]
 
     def _page(self, request: Request, template: str, **given: Any) -> Response:
         body = self._pages.render(
@@ -121,19 +122,25 @@ class LetterPages:
         return Response(body.encode("utf-8", "replace"), media_type="text/html", headers=headers)
 
 
-_WORDS: Final = {
-    "gone": "went well and left the list",
-    "failed": "failed again",
-    "refused": "can't be sent again: their pages say why",
-    "waiting": "sent; no worker has come to them yet",
-    "dropped": "dropped for good",
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "gone": NN_("%(n)s went well and left the list", "%(n)s went well and left the list"),
+    "failed": NN_("%(n)s failed again", "%(n)s failed again"),
+    "refused": NN_(
+        "%(n)s can't be sent again: its page says why",
+        "%(n)s can't be sent again: their pages say why",
+    ),
+    "waiting": NN_(
+        "%(n)s sent; no worker has come to it yet",
+        "%(n)s sent; no worker has come to them yet",
+    ),
+    "dropped": NN_("%(n)s dropped for good", "%(n)s dropped for good"),
 }
 
 
 def _told(code: str) -> str:
     """What the last form did, in words: `gone.3-failed.1` of the address it led to."""
     found = re.findall(r"([a-z]{4,8})\.(\d{1,6})", code[:200])
-    return "; ".join(f"{n} {_WORDS[what]}" for what, n in found if what in _WORDS)
+    return "; ".join(ngettext(*_WORDS[what], int(n)) for what, n in found if what in _WORDS)
 
 
 def _back(counts: dict[str, int]) -> Response:
@@ -146,8 +153,8 @@ def _filter(given: Sequence[tuple[str, str]]) -> LetterFilter:
     stages = [value for name, value in given if name == "stage" and value]
     for stage in stages:
         if stage not in get_args(Stage):
-            known = f"One of {', '.join(get_args(Stage))}."
-            raise BadFilter([Problem("stage", stage[:80], "no such stage", known)], ())
+            known = one_of(get_args(Stage))
+            raise BadFilter([Problem("stage", stage[:80], _("no such stage"), known)], ())
     return LetterFilter(
         sources=tuple(value for name, value in given if name == "source" and value),
         stages=tuple(stages),  # type: ignore[arg-type]  # just checked

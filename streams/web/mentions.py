@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
@@ -12,6 +13,7 @@ from streams.records import LABELS
 from streams.store.port import Store
 from streams.web import charts
 from streams.web.filters import BY_NAME, PATH, Query, read
+from streams.web.i18n import _
 from streams.web.live import EventStream, Full, Hub
 from streams.web.pages import PANEL_TITLES, PERIODS, Body, Pages, drawn
 from streams.web.recent import Recent
@@ -67,7 +69,8 @@ class MentionPages:
 
     async def index(self, request: Request) -> Response:
         """The whole page, rendered and compressed once for all who ask in the same blink."""
-        query, visitor = _query(request), visitor_of(request)
+        query = _query(request)
+        visitor = _at_home(query, visitor_of(request))
         body = await self._bodies.get(
             ("index", query, visitor), lambda: self._index(query, visitor)
         )
@@ -75,7 +78,8 @@ class MentionPages:
 
     async def parts(self, request: Request) -> Response:
         """The page's moving parts, for the script to put in place."""
-        query, visitor = _query(request), visitor_of(request).alike
+        query = _query(request)
+        visitor = _at_home(query, visitor_of(request).alike)
         body = await self._bodies.get(
             ("parts", query, visitor), lambda: self._parts(query, visitor)
         )
@@ -92,7 +96,8 @@ class MentionPages:
         query = _query(request, "after")
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
         try:
-            client = self._hub.join(query, after[:4_000], visitor_of(request).alike)
+            visitor = _at_home(query, visitor_of(request).alike)
+            client = self._hub.join(query, after[:4_000], visitor)
         except Full:
             return Response("too many open pages\n", 503, RETRY, media_type="text/plain")
         return EventStream(client)
@@ -125,12 +130,14 @@ class MentionPages:
             "now": shown.now,
             "panels": [(by, PANEL_TITLES[by], shown.panels[by]) for by in PANELS],
             "sample": self._sample or shown.sample,
-            "filtered": any(name not in {"range"} for name, _ in shown.query.pairs),
+            "filtered": any(name not in {"range"} for name, value in shown.query.pairs),
         }
 
     def _chips(self, query: Query) -> list[Chip]:
         return [
-            Chip(BY_NAME[name].label, self._pages.named(value, name), query.without((name, value)))
+            Chip(
+                _(BY_NAME[name].label), self._pages.named(value, name), query.without((name, value))
+            )
             for name, value in query.pairs
             if name != "range"
         ]
@@ -149,8 +156,17 @@ class MentionPages:
         chosen = query.values(name)
         everything = dict.fromkeys([*values, *chosen])
         options = [(value, self._pages.named(value, name)) for value in everything]
-        return Menu(name, BY_NAME[name].label, chosen, options)
+        return Menu(name, _(BY_NAME[name].label), chosen, options)
 
 
 def _query(request: Request, *also: str) -> Query:
-    return read(request.query_params.multi_items(), also=also)
+    zone = visitor_of(request).tz
+    return read(request.query_params.multi_items(), also=also, zone=zone)
+
+
+def _at_home(query: Query, visitor: Visitor) -> Visitor:
+    """Links of a page with times that name no zone say which is meant: they may be shared."""
+    if not query.local or any(name == "tz" for name, value in visitor.carried):
+        return visitor
+    carried = (*visitor.carried, ("tz", visitor.zone))
+    return msgspec.structs.replace(visitor, carried=carried)

@@ -1,42 +1,48 @@
 """The templates, and what each is given."""
 
 import gzip
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import jinja2
 import msgspec
 from fastapi import Request
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from connectors.post import utc_now
 from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
 from streams.records import LABELS, Mention
-from streams.web import assets, cards, charts, incident_story, incident_words
+from streams.web import assets, cards, charts, formats, incident_story, incident_words
 from streams.web.filters import BadFilter, Pair, Query, link
 from streams.web.forms import Forms
-from streams.web.i18n import gettext, plural, reader, reading_for
+from streams.web.health import STATE_WORDS
+from streams.web.i18n import N_, Words, _, here, ngettext, number, reader, reading_for
 from streams.web.navigation import Navigation
 from streams.web.reading import carry
 from streams.web.views import names_of
 from streams.web.visitor import Visitor
 
 WIDTHS: Final = {"wide": 860, "narrow": 340}
-LANGUAGES: Final = {
-    "ar": "Arabic", "de": "German", "en": "English", "es": "Spanish", "fr": "French",
-    "it": "Italian", "ja": "Japanese", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese",
-    "ru": "Russian", "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese",
-}  # fmt: skip
-PANEL_TITLES: Final = {
-    "topic": "Topics",
-    "source": "Where",
-    "author": "Authors",
-    "hashtag": "Hashtags",
-}
-PERIODS: Final = {"1h": "1 h", "24h": "24 h", "7d": "7 days", "30d": "30 days", "all": "All time"}
+PANEL_TITLES: Final[Mapping[str, str]] = Words(
+    {
+        "topic": N_("Topics"),
+        "source": N_("Where"),
+        "author": N_("Authors"),
+        "hashtag": N_("Hashtags"),
+    }
+)
+PERIODS: Final[Mapping[str, str]] = Words(
+    {
+        "1h": N_("1 h"),
+        "24h": N_("24 h"),
+        "7d": N_("7 days"),
+        "30d": N_("30 days"),
+        "all": N_("All time"),
+    }
+)
 
 
 class Body(NamedTuple):
@@ -75,7 +81,7 @@ class Pages:
         whom = visitor or reader()
         with reading_for(whom):
             made = self._jinja.get_template(template)
-            page = made.render(visitor=whom, csrf=self.forms.token, **given)
+            page = made.render(visitor=whom, here=here(), csrf=self.forms.token, **given)
         return carry(page, whom.carried)
 
     def card(self, mention: Mention, query: Query, visitor: Visitor) -> str:
@@ -92,7 +98,9 @@ class Pages:
 
     def _subject(self, one: Incident) -> str:
         """What an incident is about, in words."""
-        return f"Source {one.source}" if one.source else self.named(one.topic, "topic")
+        if one.source:
+            return _("Source %(source)s", source=one.source)
+        return self.named(one.topic, "topic")
 
     def named(self, value: str, dimension: str) -> str:
         """The word for a value of a dimension: a topic's name, a language's, a sentiment's."""
@@ -101,7 +109,9 @@ class Pages:
         if dimension == "sentiment":
             return cards.SENTIMENTS[value][0] if value in LABELS else value
         if dimension == "lang":
-            return LANGUAGES.get(value, value)
+            return formats.language(value)
+        if dimension == "country":
+            return formats.country(value)
         return value
 
 
@@ -116,7 +126,9 @@ def _environment() -> jinja2.Environment:
         auto_reload=False,
         optimized=False,  # what filters say depends on who reads, also of a constant
     )
-    environment.install_gettext_callables(gettext, plural, newstyle=True)  # type: ignore[attr-defined]  # the extension's
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the extension's
+    environment.globals.update(_=_say, gettext=_say, ngettext=_count)
     environment.globals.update(
         asset=assets.url,
         link=link,
@@ -127,6 +139,8 @@ def _environment() -> jinja2.Environment:
         kinds=incident_words.KINDS,
         severities=incident_words.SEVERITIES,
         states=incident_words.STATES,
+        source_states=STATE_WORDS,
+        post_kinds=cards.KINDS,
         is_active=incident_words.active,
         about=incident_story.measured,
         of_term=incident_story.of_term,
@@ -134,20 +148,35 @@ def _environment() -> jinja2.Environment:
         original=incident_story.original,
     )
     environment.filters.update(
-        ago=cards.ago,
+        ago=formats.ago,
         clip=cards.clip,
-        utc=_utc,
-        iso=_iso,
-        moment=_moment,
-        number=_number,
+        clock=formats.clock,
+        day=formats.day,
+        decimal=formats.decimal,
+        iso=formats.iso,
+        moment=formats.moment,
+        number=number,
+        percent=formats.percent,
+        utc=formats.utc,
+        when=formats.when,
         tojson_text=_json_text,
         what=incident_words.what,
         note=incident_words.note,
         few=incident_words.few,
         rate=incident_words.rate,
-        lasting=incident_words.lasting,
+        lasting=formats.lasting,
     )
     return environment
+
+
+def _say(message: str, /, **values: object) -> Markup:
+    """A message whose values are escaped."""
+    return Markup(_(message, **{name: escape(value) for name, value in values.items()}))  # noqa: S704 # a message is ours
+
+
+def _count(one: str, many: str, count: float, /, **values: object) -> Markup:
+    escaped = {name: escape(value) for name, value in values.items()}
+    return Markup(ngettext(one, many, count, **escaped))  # noqa: S704 # a message is ours
 
 
 async def drawn(drawings: charts.Drawings, chart: dict[str, Any], request: Request) -> Response:
@@ -176,27 +205,6 @@ def _panel_word(by: str, value: str) -> str:
 def _json_text(value: object) -> str:
     """JSON for an attribute: the template escapes it as any other text."""
     return msgspec.json.encode(value).decode()
-
-
-def _utc(moment: datetime) -> str:
-    return f"{_utc_naive(moment).isoformat(' ', 'seconds')} UTC"
-
-
-def _iso(moment: datetime) -> str:
-    return f"{_utc_naive(moment).isoformat('T', 'milliseconds')}Z"
-
-
-def _moment(moment: datetime) -> str:
-    return _utc_naive(moment).isoformat(" ", "minutes")
-
-
-def _utc_naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _number(n: float) -> str:
-    """12,345 in groups of three that never break: 12 345."""
-    return f"{n:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _share(part: int, whole: int) -> float:

@@ -42,7 +42,10 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     def definition(self) -> dict[str, Any]:
         """The whole of it, ready to draw."""
-        spec = _named(_in_zone(self.spec, ZoneInfo(self.zone)), self.words)
+        along = self.spec.get("encoding", {}).get("x", {})
+        timed = along.get("type") == "temporal"  # else its marks stand by the zone already
+        spec = _in_zone(self.spec, ZoneInfo(self.zone)) if timed else self.spec
+        spec = _named(spec, self.words)
         whole = {**spec, "width": self.width, "height": self.height}
         whole["autosize"] = {"type": "fit", "contains": "padding"}
         whole["padding"] = 18 if self.title else {"left": 0, "right": 8, "top": 4, "bottom": 0}

@@ -56,7 +56,7 @@ class Reading:
             scope, carried = _taken_out(scope)
         visitor = self._visitor(scope, carried)
         scope[VISITOR] = visitor
-        with reading_for(visitor):
+        with reading_for(visitor, _address(scope)):
             await self._app(scope, receive, _carrying(send, carried) if carried else send)
 
     def _visitor(self, scope: Scope, carried: Pairs) -> Visitor:
@@ -68,17 +68,21 @@ class Reading:
         language = language_of(
             asked.get("ui"), told.get(LANGUAGE_COOKIE), preferred.get("language")
         )
-        zone = _zone(
-            *(asked.get("tz"), told.get(ZONE_COOKIE)),
-            *(preferred.get("zone"), told.get(BROWSER_ZONE_COOKIE)),
-        )
+        chosen = _zone(asked.get("tz"), told.get(ZONE_COOKIE), preferred.get("zone"))
         return msgspec.structs.replace(
             found if isinstance(found, Visitor) else Visitor(),
             language=language or accepted(headers.get("accept-language", "")),
-            zone=zone or self._zone,
+            zone=chosen or _zone(told.get(BROWSER_ZONE_COOKIE)) or self._zone,
+            zone_chosen=bool(chosen),
             theme=_theme(told.get(THEME_COOKIE), preferred.get("theme")),
             carried=carried,
         )
+
+
+def _address(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    path = str(scope.get("raw_path", b"/").decode("latin-1").partition("?")[0])
+    return f"{path}?{query}" if query else path
 
 
 def _taken_out(scope: Scope) -> tuple[Scope, Pairs]:

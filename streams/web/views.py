@@ -10,6 +10,7 @@ import msgspec
 from connectors.post import utc_now
 from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
+from streams.records import Mention
 from streams.source_gaps import Shade, shades
 from streams.store.port import Bucket, Count, Dimension, Filter, Order, Store
 from streams.web import charts
@@ -36,7 +37,7 @@ class Choices(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the page shows for one set of filters."""
+    """Everything the page shows for one set of filters, whoever reads it."""
 
     query: Query
     preset: str
@@ -45,10 +46,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     step: timedelta
     totals: Count
-    chart: dict[str, Any]
+    buckets: Sequence[Bucket]
     gaps: list[Shade]
     """Stretches of time in which a source gave nothing."""
-    cards: list[Card]
+    mentions: list[Mention]
     older: str
     panels: dict[str, list[Count]]
     health: Health
@@ -57,12 +58,20 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
     @property
-    def empty(self) -> bool:
-        return not self.cards
+    def chart(self) -> dict[str, Any]:
+        """Mentions over time, in the language and zone of who reads it."""
+        return charts.over_time(
+            self.buckets, since=self.since, until=self.until, step=self.step, gaps=self.gaps
+        )
+
+    @property
+    def cards(self) -> list[Card]:
+        """The feed, likewise."""
+        return [card(mention) for mention in self.mentions]
 
     @property
     def sample(self) -> bool:
-        return any(shown.sample for shown in self.cards) or any(
+        return any(mention.post.source == SAMPLE for mention in self.mentions) or any(
             count.value == SAMPLE for count in self.panels["source"]
         )
 
@@ -97,9 +106,9 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
         until=drawn_until,
         step=step,
         totals=total(buckets),
-        chart=charts.over_time(buckets, since=since, until=drawn_until, step=step, gaps=gaps),
+        buckets=buckets,
         gaps=gaps,
-        cards=[card(mention) for mention in found.mentions],
+        mentions=found.mentions,
         older=_older(query, query.next_cursor(found.cursor, now), fell_back=fell_back),
         panels=panels,
         health=health_now,

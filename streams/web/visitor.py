@@ -29,6 +29,8 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     role: Role = "admin"
     language: Language = "en"
     zone: str = "UTC"
+    zone_chosen: bool = False
+    """Whether someone asked for that zone: a browser may then not suggest another."""
     theme: Theme = "auto"
     shared: str = ""
     """The id of the shared link this visitor came by: it reads that view alone."""

@@ -101,12 +101,6 @@ def test_snooze_and_resolve_from_the_list(crisis: Site, open_page: Open) -> None
     assert status(crisis) == "resolved"
 
 
-def test_tomorrow_is_the_readers(crisis: Site, open_page: Open) -> None:
-    page = open_page("/incidents")
-    zone = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
-    assert page.locator(".acts input[name=zone]").first.input_value() == zone
-
-
 def test_the_filters_of_the_list(crisis: Site, open_page: Open) -> None:
     page = open_page("/incidents")
     page.get_by_label("Severity").select_option("low")

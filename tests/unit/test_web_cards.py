@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.records import Label, Span
-from streams.web.cards import EXCERPT, ago, card, clip, excerpt, marked, safe_url
+from streams.web.cards import EXCERPT, card, clip, excerpt, marked, safe_url
+from streams.web.formats import ago
 from tests.browser.site import hostile, mention
 
 

@@ -63,6 +63,6 @@ def _luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_neighbours_in_the_stack_differ_in_lightness_too(theme: charts.Theme) -> None:
-    light = [_luminance(charts.COLOURS[theme][key]) + 0.05 for key, _ in charts.SERIES]
+    light = [_luminance(charts.COLOURS[theme][key]) + 0.05 for key, name in charts.SERIES]
     ratios = [max(a, b) / min(a, b) for a, b in itertools.pairwise(light)]
     assert min(ratios[1:]) > 1.5

@@ -139,7 +139,7 @@ async def test_the_story_is_whole(store: SqliteStore, client: httpx.AsyncClient)
     await store.put_state("notice", "gone", {})
     page = (await client.get(f"/incidents/{KIT.id}")).text
     for words in (
-        "82 negative mentions where 1.8 are usual", "87 %", "usually 20 %", "at most 9",
+        "82 negative mentions where 1.8 are usual", "87\u00a0%", "usually 20\u00a0%", "at most 9",
         "charged twice", "lucy_b", "18\u202f400 followers", "told by 31 posts", "41 new",
         "93\u202f800", "<bdi>The rival</bdi>: negative spike", "found by Veille", "ops-mail",
         "started it",
@@ -295,7 +295,8 @@ async def test_tomorrow_is_the_readers(
     store: SqliteStore, client: httpx.AsyncClient, zone: str, hour: tuple[int, int]
 ) -> None:
     await outcry.tell(store, KIT)
-    form = {"token": await token(client), "for": "tomorrow", "zone": zone}
+    form = {"token": await token(client), "for": "tomorrow"}
+    client.cookies["veille_browser_zone"] = zone
     done = await client.post(f"/incidents/{KIT.id}/snooze", data=form)
     assert done.status_code == 303
     until = (await told(store)).snoozed_until

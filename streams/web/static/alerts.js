@@ -7,8 +7,9 @@ function slide() {
     const chosen = answers[Number(slider.value)];
     for (const one of answers) one.hidden = one !== chosen;
     const name = chosen.dataset.answer;
-    slider.setAttribute("aria-valuetext", name);
-    document.querySelector("#slide output").textContent = name;
+    const word = chosen.dataset.word;
+    slider.setAttribute("aria-valuetext", word);
+    document.querySelector("#slide output").textContent = word;
     document.querySelector("#heard").textContent = chosen.querySelector(".verdict").textContent;
     document.querySelector("#ask select[name=sensitivity]").value = name;
     const url = new URL(location.href);

@@ -1,48 +1,14 @@
-// The page's only script. It draws the chart, puts new mentions into the feed, and shows times in
-// the reader's zone. Without it the page still reads, filters and pages on.
-const body = document.body;
-const $ = (selector, root = document) => root.querySelector(selector);
-const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+// The page of mentions: it draws the chart and puts new mentions into the feed. Without it the page
+// still reads, filters and pages on.
+import { $, $$, _, onTheme, showTimes, theme } from "./veille-core.js";
 
+const body = document.body;
 const DEBOUNCE = 700; // ms between a new mention and new totals
 const ROUTINE = 10_000; // ms between looks at what no event tells: deletions, sources
 const KEPT = 150; // cards that stay in the feed
 
-/* Times */
-
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const dated = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
-
-function ago(seconds) {
-  if (seconds < -60) return "in the future";
-  if (seconds < 60) return "just now";
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
-  }
-  return "";
-}
-
-function showTimes(root = document) {
-  const now = new Date();
-  for (const zone of $$("input[name=zone]", root)) zone.value = clock.resolvedOptions().timeZone ?? "";
-  for (const time of $$("time[datetime]", root)) {
-    const at = new Date(time.dateTime);
-    if (Number.isNaN(at.getTime())) continue;
-    const since = ago((now - at) / 1000);
-    if ("short" in time.dataset) time.textContent = since;
-    else if ("moment" in time.dataset) time.textContent = full.format(at);
-    else if ("clock" in time.dataset) time.textContent = clock.format(at);
-    else {
-      const form = at.toDateString() === now.toDateString() ? clock : at.getFullYear() === now.getFullYear() ? dated : full;
-      time.textContent = `${form.format(at)} · ${since}`;
-    }
-  }
-}
-
 /* Chart */
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
 let drawn = null;
 let drawing = Promise.resolve();
 
@@ -51,7 +17,7 @@ async function draw() {
   if (!plot) return;
   await import(body.dataset.vega);
   const spec = JSON.parse(plot.dataset.spec);
-  const config = JSON.parse(body.dataset.themes)[dark.matches ? "dark" : "light"];
+  const config = JSON.parse(body.dataset.themes)[theme()];
   const fresh = document.createElement("div");
   fresh.className = "plot";
   const before = drawn;
@@ -77,9 +43,9 @@ function drawnByServer(error) {
   const image = new Image();
   const url = new URL("/mentions/chart.svg", location.href);
   url.search = location.search;
-  url.searchParams.set("theme", dark.matches ? "dark" : "light");
+  url.searchParams.set("theme", theme());
   image.src = url.href;
-  image.alt = "Mentions over time";
+  image.alt = $("#plot").dataset.label;
   image.className = "drawn";
   $("#plot").replaceChildren(image);
 }
@@ -102,7 +68,7 @@ async function refresh() {
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     place(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    show("lost", "Connection lost: trying again");
+    show("lost", _("Connection lost: trying again"));
     setTimeout(() => refreshSoon(), 4000);
   } finally {
     running = false;
@@ -122,7 +88,7 @@ function place(fresh) {
   const total = $('[data-figure="total"]');
   if (total) document.title = `${total.textContent} mentions · Veille`;
   showTimes();
-  if (stream?.readyState === EventSource.OPEN) show("live", "Live");
+  if (stream?.readyState === EventSource.OPEN) show("live", _("Live"));
 }
 
 function swap(old, part) {
@@ -212,14 +178,14 @@ function open() {
   stream = new EventSource(url);
   const heard = (event) => {
     if (event.lastEventId) after = event.lastEventId;
-    show("live", "Live");
+    show("live", _("Live"));
   };
   stream.addEventListener("ready", heard);
   stream.addEventListener("mentions", (event) => { heard(event); arrived(JSON.parse(event.data)); });
   stream.addEventListener("refresh", (event) => { heard(event); refreshSoon(); });
-  stream.addEventListener("away", () => show("lost", "The store does not answer"));
+  stream.addEventListener("away", () => show("lost", _("The store does not answer")));
   stream.onerror = () => {
-    show("lost", "Connection lost: trying again");
+    show("lost", _("Connection lost: trying again"));
     if (stream?.readyState === EventSource.CLOSED) { // refused: the browser gives up, we don't
       close();
       setTimeout(open, 5000);
@@ -232,27 +198,11 @@ function close() {
   stream = null;
 }
 
-/* Filters by hand */
-
-function trimForm(event) { // no empty parameters in the address
-  for (const input of $$("input[name]", event.target)) input.disabled ||= !input.value;
-}
-
-function closeMenus(event) {
-  for (const menu of $$("details.menu[open]")) {
-    if (event.key === "Escape" || (event.type === "click" && !menu.contains(event.target))) {
-      if (event.key === "Escape" && menu.contains(document.activeElement)) $("summary", menu).focus();
-      menu.open = false;
-    }
-  }
-}
-
 function start() {
-  showTimes();
   if (!feed() || !$("#plot")) return;
   redraw();
   open();
-  dark.addEventListener("change", redraw);
+  onTheme(redraw);
   let width = innerWidth;
   let resizing = 0;
   addEventListener("resize", () => {
@@ -267,13 +217,9 @@ function start() {
   });
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => {
-    for (const input of $$("form.filters input:disabled")) input.disabled = false;
     if (event.persisted) { open(); refreshSoon(0); }
   });
-  $("form.filters").addEventListener("submit", trimForm);
-  document.addEventListener("click", closeMenus);
-  document.addEventListener("keydown", closeMenus);
-  setInterval(() => { if (!document.hidden && body.dataset.live !== "off") refreshSoon(0); showTimes(); }, ROUTINE);
+  setInterval(() => { if (!document.hidden && body.dataset.live !== "off") refreshSoon(0); }, ROUTINE);
 }
 
 start();
