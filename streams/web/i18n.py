@@ -124,8 +124,10 @@ def _(message: str, /, **values: object) -> str:
 
 
 def ngettext(one: str, many: str, count: float, /, **values: object) -> str:
-    """Likewise the form that goes with `count`, which is the value `n` where none is given."""
-    return plural(one, many, count) % {"n": number(count), **values}
+    """Likewise the form that goes with `count`, which is the value `n` or `num` where none is
+    given."""
+    said = number(count)
+    return plural(one, many, count) % {"n": said, "num": said, **values}
 
 
 def number(n: float) -> str:

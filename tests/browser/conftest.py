@@ -71,6 +71,10 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
         given = {"timezone_id": "Europe/Paris", **options}
         context = browser.new_context(**given)  # type: ignore[arg-type]  # Playwright's own names
         context.set_default_timeout(8_000)
+        zone = str(given["timezone_id"])
+        context.add_cookies(  # as of the second visit on
+            [{"name": "veille_browser_zone", "value": zone, "url": site.url}]
+        )
         contexts.append(context)
         page = context.new_page()
         page.on("console", note)

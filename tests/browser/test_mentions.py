@@ -237,7 +237,7 @@ def test_sources_workers_and_dead_letters_are_told(site: Site, open_page: Open) 
     expect(page.locator('[data-source="news"]')).to_contain_text("503 from <b>there</b>")
     expect(page.locator(".pulse")).to_contain_text("1 failing")
     expect(page.locator("#health")).to_contain_text("7 behind")
-    expect(page.locator(".empty")).to_contain_text("1 of 1 sources fail")
+    expect(page.locator(".empty")).to_contain_text("1 of 1 source fails")
     page.locator("#health summary").click()
     expect(page.locator("#health")).to_contain_text("line 7 is no JSON")
 

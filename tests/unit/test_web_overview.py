@@ -325,7 +325,7 @@ def test_marks_point_at_moments_and_shades_lie_behind() -> None:
 
 
 def test_hours_of_the_week_can_be_drawn() -> None:
-    spec = charts.hours_of_week([[1.0] * 24] * 7, days=list("1234567"))
+    spec = charts.hours_of_week([[1.0] * 24] * 7, days=list("1234567"), measure="an hour")
     assert len(spec["data"]["values"]) == 168
     assert charts.svg(spec, theme="dark", width=300).startswith("<svg")
 
