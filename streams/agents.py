@@ -15,6 +15,7 @@ from typing import Any, Final
 from connectors.kafka import PIECE_BYTES, BatchSender, Oversized, acknowledged, delivered
 from connectors.post import utc_now
 from streams.alerts.touched import Touched
+from streams.archive.keeper import Keeper
 from streams.books import Books
 from streams.burying import as_again, letter_of_label, letter_of_record, settled
 from streams.entries import index_entries
@@ -121,8 +122,10 @@ class FilterAgent(_Agent):
         ledger: Ledger,
         crash: Crash,
         books: Books | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         super().__init__(ledger, crash, books)
+        self._keeper = keeper
         self._pipeline = pipeline
         self._sender = sender
         self._mentions = mentions
@@ -131,6 +134,7 @@ class FilterAgent(_Agent):
 
     async def _take(self, event: Any) -> None:
         slab: Slab = event.value
+        kept = self._keep(slab)
         futures: list[asyncio.Future[Any]] = []
         made = Judged([], [], Ledger())
         life = self._books.life if self._books else ""
@@ -145,7 +149,17 @@ class FilterAgent(_Agent):
                 futures += await self._send(made)
             await asyncio.sleep(0)
         futures += await self._send(made)
-        self._later(self._finish(event, futures, made))
+        self._later(self._finish(event, futures, made, kept))
+
+    def _keep(self, slab: Slab) -> asyncio.Future[None] | None:
+        """Into the archive, while the posts are judged."""
+        if self._keeper is None:
+            return None
+        work = self._keeper.keep([row.value for row in slab.records if row.value])
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _send(self, made: Judged) -> list[asyncio.Future[Any]]:
         futures = await self._sender.send(self._mentions, made.mentions, made.marks)
@@ -153,11 +167,19 @@ class FilterAgent(_Agent):
         made.mentions, made.marks, made.letters, made.size = [], [], [], 0
         return futures
 
-    async def _finish(self, event: Any, futures: list[asyncio.Future[Any]], made: Judged) -> None:
+    async def _finish(
+        self,
+        event: Any,
+        futures: list[asyncio.Future[Any]],
+        made: Judged,
+        kept: asyncio.Future[None] | None,
+    ) -> None:
         refused = await delivered(futures)
         if refused:
             await self._bury(event.value, made, refused)
         await acknowledged(await self._sender.send(self._dead, made.cleared))
+        if kept:
+            await kept
         self._done(event, made.entries)
         self.ledger.add(made.count)
 

@@ -19,6 +19,8 @@ from streams.alerts.notifier import Notifier
 from streams.alerts.records import Incident
 from streams.alerts.touched import Touched
 from streams.alerts.watch import AGAIN_SECONDS, AlertWatch
+from streams.archive.keeper import Keeper
+from streams.archive.port import Archive
 from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
@@ -54,6 +56,7 @@ def create_app(
     lives: Mapping[str, str] | None = None,
     keep_place: bool = True,
     channels: Sequence[Channel] = (),
+    archive: Archive | None = None,
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
@@ -62,13 +65,14 @@ def create_app(
     `instance` names this worker among several and stays the same across restarts, so that Kafka
     gives a restarted worker its partitions back at once: those it had, and so none of a topic made
     anew meanwhile, unless `keep_place` is false. `lives` tells by topic which of its lives it is in
-    (`streams.checks`): offsets of another one mean nothing.
+    (`streams.checks`): offsets of another one mean nothing. `archive` is given every post, and
+    closed at the end.
     """
     app = _bare_app(settings, instance if keep_place else "")
     refuse_weak_acks(app.conf.producer_acks)
     judges = "filter" in roles and pipeline is None  # else its engine need not even be there
     usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
-    parts = _Parts(app, settings, pipeline or usual, store, lives or {})
+    parts = _Parts(app, settings, pipeline or usual, store, lives or {}, archive=archive)
     bodies = {
         parts.names.posts: ("filter", parts.filter),
         parts.names.mentions: ("index", parts.index),
@@ -134,7 +138,10 @@ class _Parts:
         pipeline: Judge,
         store: Store,
         lives: Mapping[str, str],
+        *,
+        archive: Archive | None = None,
     ) -> None:
+        self._keeper = Keeper(archive, store) if archive else None
         self.names = Topics.of(settings.kafka.prefix)
         self.ledger = Ledger()
         self._app = app
@@ -150,6 +157,8 @@ class _Parts:
         """To be called before the store is closed: see `_Agent.abandon`."""
         for agent in self._agents:
             await agent.abandon()
+        if self._keeper:
+            await self._keeper.close()
 
     def _life(self, topic: str) -> str:
         return self._lives.get(topic, self._settings.kafka.life)
@@ -170,6 +179,7 @@ class _Parts:
             ledger=self.ledger,
             crash=self._app.crash,
             books=self._books("filter", self.names.posts),
+            keeper=self._keeper,
         )
         await self._run(agent, stream)
 

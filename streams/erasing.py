@@ -1,4 +1,5 @@
-"""Erasing a person or a post: from the store, its labels and dead letters, and for good.
+"""Erasing a person or a post: from the store, its labels, dead letters and the archive, and for
+good.
 
 The erasure is kept first, so that from then on no write brings anything back; what is stored is
 then written again and turns into tombstones. Broken off anywhere, it can be asked for again.
@@ -15,6 +16,7 @@ import msgspec
 from connectors import post
 from connectors.letters import DeadLetter
 from connectors.post import Post, utc_now
+from streams.archive.port import Archive
 from streams.errors import ConfigError
 from streams.records import Label, Mention, decode_record
 from streams.store.erasures import Erased, author_keys, erasure, new_salt, post_key
@@ -56,6 +58,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     labels: int
     letters: int
     dry_run: bool
+    posts: int = 0
+    """Versions of posts in the archive."""
     audit: str = ""
     """The salted hash under which it is on record; empty with `dry_run`."""
 
@@ -69,14 +73,20 @@ def parse_author(text: str) -> Target:
 
 
 async def erase(
-    store: Store, target: Target, *, by: str, dry_run: bool = False, page: int = PAGE
+    store: Store,
+    target: Target,
+    *,
+    by: str,
+    dry_run: bool = False,
+    page: int = PAGE,
+    archive: Archive | None = None,
 ) -> Report:
     """Erase, and put on record who asked, when and how much went; letters are read so many at a
-    time. Raises `StoreError`."""
+    time. Raises `StoreError` and `ArchiveError`."""
     salts = (await store.erased()).salts or [new_salt()]
     now = utc_now()
     mine = Erased([erasure(key, salts[0], now) for key in target.keys])
-    ids = await _ids_of(store, target, mine) if target.name.startswith("@") else ()
+    ids = await _ids_of(store, archive, target, mine) if target.name.startswith("@") else ()
     keys = dict.fromkeys([*target.keys, *ids])
     erasures = [erasure(key, salts[0], now) for key in keys]
     mine = Erased(erasures)
@@ -86,26 +96,29 @@ async def erase(
     theirs = _Theirs(target, mine, ids)
     if dry_run:
         letters = len(await theirs.letters(store, page))
-        return _report(target, mentions, labels, letters, "")
-    letters, audit = await _erase_letters(store, theirs, page), erasures[0].hash
-    await _record(store, target, by, audit, (mentions, labels, letters))
-    return _report(target, mentions, labels, letters, audit)
-
-
-def _report(target: Target, mentions: int, labels: int, letters: int, audit: str) -> Report:
-    return Report(
+    else:
+        letters = await _erase_letters(store, theirs, page)
+    report = Report(
         kind=target.kind,
         mentions=mentions,
         labels=labels,
         letters=letters,
-        dry_run=not audit,
-        audit=audit,
+        dry_run=dry_run,
+        posts=await archive.erase(erasures, dry_run=dry_run) if archive else 0,
+        audit="" if dry_run else erasures[0].hash,
     )
+    if not dry_run:
+        await _record(store, by, report)
+    return report
 
 
-async def _ids_of(store: Store, target: Target, mine: Erased) -> tuple[str, ...]:
+async def _ids_of(
+    store: Store, archive: Archive | None, target: Target, mine: Erased
+) -> tuple[str, ...]:
     """The ids behind a handle: who changes the handle later stays erased."""
     ids: set[str] = set()
+    if archive:
+        ids |= {id_ for source, id_ in await archive.ids_of(mine) if source == target.source}
     async for mention in _stored(store, target.where):
         if mine.covers(mention.post) and mention.post.author.id:
             ids.add(mention.post.author.id)
@@ -209,18 +222,16 @@ def _post_in(raw: bytes) -> Post | None:
     return Post(id=record.post_id, source="", created_at=utc_now(), collected_at=utc_now())
 
 
-async def _record(
-    store: Store, target: Target, by: str, audit: str, gone: tuple[int, int, int]
-) -> None:
+async def _record(store: Store, by: str, report: Report) -> None:
     """Who, when, how much: without the name of whom."""
-    mentions, labels, letters = gone
     line: dict[str, Any] = {
         "at": utc_now().isoformat(),
         "by": by,
-        "kind": target.kind,
-        "hash": audit,
-        "mentions": mentions,
-        "labels": labels,
-        "letters": letters,
+        "kind": report.kind,
+        "hash": report.audit,
+        "mentions": report.mentions,
+        "labels": report.labels,
+        "letters": report.letters,
+        "posts": report.posts,
     }
     await store.put_state("audit", f"{line['at']} {uuid.uuid4().hex[:8]}", line)

@@ -92,6 +92,20 @@ class Store(_Section):
     timeout_seconds: float = Field(
         30.0, gt=0, le=600, description="How long one request to Elasticsearch may take."
     )
+    keep_posts_days: int = Field(
+        90,
+        ge=0,
+        le=3650,
+        description="How long every post that came in is kept, whether it met a topic or not; 0: "
+        "none are. With a Kafka of yours it is `kafka.retention_hours` that counts.",
+    )
+    keep_posts_mb: int = Field(
+        2000,
+        ge=0,
+        le=10_000_000,
+        description="Room that those may take in the data directory, in megabytes: the oldest "
+        "leave first; 0: none are kept.",
+    )
 
 
 class Oidc(_Section):

@@ -17,6 +17,7 @@ import faust
 
 from streams.alerts.watching import check as check_rules
 from streams.app import ROLES, create_app
+from streams.archive import open_archive
 from streams.broker import ensure_topics
 from streams.channels.opening import open_channels
 from streams.checks import check_topics
@@ -73,6 +74,7 @@ def run_worker(
             lives=lives,
             keep_place=not anew,
             channels=channels,
+            archive=open_archive(settings) if settings.embedded_broker else None,
         )
     except BaseException:
         loop.run_until_complete(store.close())

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams.archive import opened_archive
 from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
 from streams.erasing import Report, Target, parse_author
 from streams.erasing import erase as erase_target
@@ -25,7 +26,8 @@ def erase(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Erase an author or a post: mentions, labels, dead letters; nothing brings them back.
+    """Erase an author or a post: mentions, labels, dead letters, what was kept of all posts;
+    nothing brings them back.
 
     [bold]Example[/bold]: veille erase --author mastodon:@ada@example.org --dry-run
     """
@@ -49,8 +51,8 @@ def erase(
 def _said(report: Report) -> str:
     verb = "would go" if report.dry_run else "gone"
     return (
-        f"{report.mentions:,} mentions, {report.labels:,} labels and {report.letters:,} dead "
-        f"letters {verb}."
+        f"{report.mentions:,} mentions, {report.labels:,} labels, {report.letters:,} dead "
+        f"letters and {report.posts:,} posts of the archive {verb}."
     )
 
 
@@ -69,5 +71,5 @@ def _login() -> str:
 
 
 async def _erase(settings: Settings, target: Target, *, by: str, dry_run: bool) -> Report:
-    async with opened_store(settings) as store:
-        return await erase_target(store, target, by=by, dry_run=dry_run)
+    async with opened_store(settings) as store, opened_archive(settings, store) as archive:
+        return await erase_target(store, target, by=by, dry_run=dry_run, archive=archive)

@@ -11,6 +11,9 @@ from rich.text import Text
 from streams.accountant import look
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
+from streams.archive import opened_archive
+from streams.archive.keeper import Missing, missing
+from streams.archive.port import ArchiveError, Size
 from streams.balance import Ledger, Line
 from streams.commands.common import (
     FAILED,
@@ -33,6 +36,14 @@ _COLUMNS = tuple(name for name in Line.__struct_fields__ if name not in {"source
 _COLOURS = {"running": "green", "waiting": "cyan", "failing": "bold red", "done": "dim"}
 
 
+class Kept(msgspec.Struct, kw_only=True):
+    """The archive: how much is in it, what could not be put there, what is wrong with it now."""
+
+    size: Size = Size()
+    missing: Missing = Missing()
+    trouble: str = ""
+
+
 class Status(msgspec.Struct, kw_only=True):
     """What `veille status --json` prints."""
 
@@ -42,6 +53,8 @@ class Status(msgspec.Struct, kw_only=True):
     workers: list[dict[str, Any]]
     dead_letters: int
     alerts: list[AlertState] = []
+    archive: Kept | None = None
+    """Every post that came in, where they are kept."""
     missed: dict[str, dict[str, Any]] = {}
     """By `topic/partition`: `records` that the broker dropped unread, the `count` of gaps, and the
     latest `gaps`."""
@@ -100,8 +113,20 @@ async def read_status(settings: Settings) -> Status:
             ],
             dead_letters=dead,
             alerts=await standing(store),
+            archive=await _kept(settings, store),
             missed=await store.states(MISSED),
         )
+
+
+async def _kept(settings: Settings, store: Store) -> Kept | None:
+    async with opened_archive(settings, store) as archive:
+        if archive is None:
+            return None
+        told = await missing(store)
+        try:
+            return Kept(size=await archive.size(), missing=told)
+        except ArchiveError as error:
+            return Kept(missing=told, trouble=str(error))
 
 
 async def read_ledger(settings: Settings, since: datetime | None = None) -> Ledger:
@@ -129,12 +154,31 @@ def _show(found: Status) -> None:
         f"Dead    {found.dead_letters:,} letters"
         + (" (veille dead-letters)" * bool(found.dead_letters))
     )
+    if found.archive:
+        _show_archive(found.archive)
     for alert in found.alerts:
         out.print(Text(f"Alert   since {alert.since:%Y-%m-%d %H:%M} UTC: {alert.text}", "bold red"))
     for place, told in sorted(found.missed.items()):
         out.print(Text(_missed(place, told), "bold red"))
     out.print(_workers(found) if found.workers else "Workers none has run yet. Remedy: veille up")
     out.print(_sources(found) if found.sources else "Sources none has run yet. Remedy: veille up")
+
+
+def _show_archive(kept: Kept) -> None:
+    size = kept.size
+    since = f" since {size.oldest:%Y-%m-%d %H:%M} UTC" if size.oldest else ""
+    room = f", {size.bytes / 1e6:,.1f} MB" if size.bytes else ""
+    out.print(f"Archive {size.posts:,} posts{since}{room}", highlight=False)
+    if kept.trouble:
+        out.print(Text(f"        {kept.trouble}", "bold red"))
+    if kept.missing.posts and kept.missing.last:
+        out.print(
+            Text(
+                f"        {kept.missing.posts:,} posts are missing, the last came in "
+                f"{kept.missing.last:%Y-%m-%d %H:%M} UTC: {kept.missing.reason}",
+                "bold red",
+            )
+        )
 
 
 def _missed(place: str, told: dict[str, Any]) -> str:

@@ -8,11 +8,10 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from connectors.post import Post
 from streams.store.rules import handle_key
 
 KIND: Final = "erasure"
@@ -27,6 +26,24 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class _Author(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def handle(self) -> str: ...
+
+
+class Written(Protocol):
+    """Of a post, what it could be erased by."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def author(self) -> _Author: ...
+
+
 def author_keys(source: str, name: str) -> tuple[str, ...]:
     """What to erase for `ID` or `@handle` of a source. Handles are compared in lower case."""
     if name.startswith("@"):
@@ -39,7 +56,7 @@ def post_key(post_id: str) -> str:
     return f"post\0{post_id}"
 
 
-def keys_of(post: Post) -> list[str]:
+def keys_of(post: Written) -> list[str]:
     """All keys that a post could be erased by."""
     keys = [post_key(post.id)]
     if post.author.id:
@@ -80,7 +97,7 @@ class Erased:
     def __bool__(self) -> bool:
         return bool(self._hashes)
 
-    def covers(self, post: Post) -> bool:
+    def covers(self, post: Written) -> bool:
         """Whether the post or its author was erased."""
         if not self._hashes:
             return False

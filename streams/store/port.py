@@ -305,8 +305,8 @@ class Store(Protocol):
         self, kind: str, key: str, value: dict[str, Any], *, version: int | None = None
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
-        `missed`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`, `erasure`,
-        `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `share`, `hidden`, `job`. With
+        `missed`, `archive`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`,
+        `erasure`, `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `share`, `hidden`, `job`. With
         `version`, which is not told again, a lower one never replaces a higher one."""
         ...
 

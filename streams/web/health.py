@@ -15,6 +15,7 @@ from connectors.base import Usage
 from connectors.letters import DeadLetter
 from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
+from streams.archive.keeper import Missing, missing
 from streams.gaps import MISSED
 from streams.store.port import Store
 from streams.web.i18n import N_, Words
@@ -95,6 +96,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     alerts: list[AlertState] = []
     """What is wrong with the installation itself, oldest first."""
     missed: list[Missed] = []
+    unkept: Missing = Missing()
+    """What the archive could not take."""
 
     @property
     def failing(self) -> int:
@@ -110,12 +113,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(store: Store, *, now: datetime) -> Health:
-    sources, workers, (dead, letters), alerts, missed = await asyncio.gather(
+    sources, workers, (dead, letters), alerts, missed, unkept = await asyncio.gather(
         store.states("source"),
         store.states("worker"),
         store.dead_letters(limit=LETTERS),
         standing(store),
         store.states(MISSED),
+        missing(store),
     )
     return Health(
         sources=sorted((_source(k, v) for k, v in sources.items()), key=_bad_first),
@@ -124,6 +128,7 @@ async def health(store: Store, *, now: datetime) -> Health:
         letters=letters,
         alerts=alerts,
         missed=[_missed(place, told) for place, told in sorted(missed.items())],
+        unkept=unkept,
     )
 
 
