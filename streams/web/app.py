@@ -13,6 +13,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from connectors.post import utc_now
+from streams.archive.port import Archive
 from streams.criteria.topics import Topic
 from streams.errors import StoreError, StoreUnavailable, VeilleError
 from streams.settings import Alerts, Settings, Web
@@ -48,8 +49,9 @@ def create_app(
     alerts: Alerts = Alerts(),
     settings: Settings | None = None,
     login: bool | None = None,
+    archive: Archive | None = None,
 ) -> FastAPI:
-    """The app over an open store, which stays the caller's to close.
+    """The app over an open store and archive, which stay the caller's to close.
 
     `topics` give display names; `sample` says that the sample source runs; `hosts` are names
     besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again;
@@ -67,6 +69,7 @@ def create_app(
     pages = Pages(topics)
     hub = Hub(store, pages.card)
     app.state.store = store
+    app.state.archive = archive
     app.state.pages = pages
     app.state.hub = hub
     _add_routes(app)

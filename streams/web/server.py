@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from connectors.letters import DeadLetter
+from streams.archive import opened_archive
 from streams.criteria.topics import Topic
 from streams.dead_letters import Outcome, replay
 from streams.listening import bind
@@ -72,7 +73,7 @@ def _replay(settings: Settings, store: Store) -> Replay | None:
 async def _serve(
     settings: Settings, topics: Sequence[Topic], host: str, listener: socket.socket
 ) -> None:
-    async with opened_store(settings) as store:
+    async with opened_store(settings) as store, opened_archive(settings, store) as archive:
         login = settings.web.login_needed(host)
         sample = any(one.connector == "sample" and one.enabled for one in settings.sources)
         app = create_app(
@@ -84,6 +85,7 @@ async def _serve(
             alerts=settings.alerts,
             settings=settings,
             login=login,
+            archive=archive,
         )
         if login and not await kept.every(store, kept.USER, User):
             _log.warning(

@@ -55,6 +55,8 @@ def test_replay_then_search_export_status_and_dead_letters(
     assert status["mentions"]["total"] == 3, "the same posts twice are the same mentions"
     assert (status["mentions"]["pos"], status["mentions"]["neg"]) == (1, 2)
     assert status["dead_letters"] == 2
+    assert status["archive"]["size"]["posts"] == 6, "what met no topic is kept, too"
+    assert "Archive 6 posts since" in veille("status", env=env).stdout.decode()
 
     found = parsed(veille("search", "acmeron", "--topic", "acme", "--json", env=env).stdout)
     assert [(one["topic"], one["post"]["id"]) for one in found] == [

@@ -236,8 +236,12 @@ async def test_alerts_and_what_the_broker_dropped_are_shown(
     gap = {"at": NOW.isoformat(), "first": 7, "records": 12}
     await store.put_state("missed", "veille.posts/3", {"records": 12, "gaps": [gap]})
     await store.put_state("missed", "odd/1", {"records": None, "gaps": [3]})
+    unkept = {"posts": 1234, "last": NOW.isoformat(), "reason": "the <disk> is full"}
+    await store.put_state("archive", "missing", unkept)
     page = (await client.get("/mentions")).text
     assert page.count("data-alert=") == 1
+    assert "posts are missing in the archive" in page
+    assert "the &lt;disk&gt; is full" in page
     assert "out by &lt;3&gt;" in page
     assert "<b>1 alert</b>" in page
     assert "dropped 12 records of <bdi>veille.posts/3</bdi> before they were read, last" in page
