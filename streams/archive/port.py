@@ -40,7 +40,7 @@ class Archive(Protocol):
     not, they read the newest `streams.archive.kafka.LOOKS_AT` posts."""
 
     async def append(self, posts: Sequence[bytes]) -> None:
-        """Keep posts as they came, JSON each; durable when it returns. What is no post is left
+        """Keep posts as they came, JSON each; kept when it returns. What is no post is left
         out, for it is a dead letter."""
         ...
 

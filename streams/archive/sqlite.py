@@ -3,7 +3,7 @@ the order they came, and short keys to find them by.
 
 Keys are sorted within a segment of blocks, so that what is written at once touches few pages
 however large the file has become; a look-up asks each segment. Several processes may share the
-file. A write is on the disk when it returns.
+file. A write outlives any crash of Veille's when it returns.
 """
 
 import asyncio
