@@ -15,6 +15,7 @@ import zstandard
 from connectors import post
 from connectors.post import Moment, Post, State
 from streams.clocks import TOLERANCE_MS, held_post
+from streams.store.rules import url_key
 
 BLOCK_BYTES: Final = 64 * 1024
 """Of posts as they came, before compression; a block ends with the post that reaches it."""
@@ -104,15 +105,6 @@ def cut(entries: Sequence[Entry], room: int) -> Iterator[list[Entry]]:
             block, room = [], BLOCK_BYTES
     if block:
         yield block
-
-
-def url_key(url: str) -> str:
-    """A URL without scheme, `www.`, trailing slash and fragment, its host in lower case."""
-    rest = url.strip().partition("#")[0]
-    scheme, mark, after = rest.partition("://")
-    rest = after if mark and scheme.isalnum() else rest
-    host, slash, path = rest.partition("/")
-    return f"{host.lower().removeprefix('www.')}{slash}{path}".rstrip("/")
 
 
 def short(kind: str, value: str) -> int:

@@ -15,14 +15,14 @@ from aiokafka.errors import KafkaError
 
 from connectors.kafka import partition_of
 from connectors.post import Post
-from streams.archive.blocks import Head, head, moment, url_key, whole
+from streams.archive.blocks import Head, head, moment, whole
 from streams.archive.port import ArchiveError, Size
 from streams.archive.posts import conversation, history, latest_of
 from streams.archive.seen import Seen
 from streams.broker import Topics, aiokafka_config
 from streams.settings import Kafka
 from streams.store.erasures import Erased, Erasure
-from streams.store.rules import millis
+from streams.store.rules import millis, url_key
 
 LOOKS_AT: Final = 100_000
 """Posts, the newest ones, that a look-up by id, URL or thread reads: a second or two."""

@@ -58,7 +58,7 @@ class Archive(Protocol):
         ...
 
     async def by_url(self, url: str) -> list[Post]:
-        """The posts at a URL, compared as `streams.archive.blocks.url_key` does, each in its
+        """The posts at a URL, compared as `streams.store.rules.url_key` does, each in its
         newest version."""
         ...
 

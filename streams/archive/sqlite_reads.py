@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from connectors.post import Post
-from streams.archive.blocks import Entry, Head, head, moment, short, url_key, whole
+from streams.archive.blocks import Entry, Head, head, moment, short, whole
 from streams.archive.port import Size
 from streams.archive.posts import conversation, history, latest_of
 from streams.archive.seen import Seen
 from streams.archive.sqlite_schema import used_bytes
 from streams.archive.sqlite_writes import body, find, newest
 from streams.store.erasures import Erased
+from streams.store.rules import url_key
 
 _BATCH_BLOCKS: Final = 8
 

@@ -28,7 +28,7 @@ from streams.commands.common import (
 from streams.gaps import MISSED
 from streams.settings import Settings
 from streams.store import opened_store
-from streams.store.port import Count, Filter
+from streams.store.port import Count, Filter, Store
 from streams.web.health import used
 
 ALIVE = timedelta(seconds=15)

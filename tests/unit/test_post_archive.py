@@ -13,7 +13,7 @@ import pytest
 from connectors import post
 from connectors.post import Author, Post, utc_now
 from streams.archive import open_archive
-from streams.archive.blocks import BLOCK_BYTES, cut, pack, unpack, url_key
+from streams.archive.blocks import BLOCK_BYTES, cut, pack, unpack
 from streams.archive.kafka import KafkaArchive
 from streams.archive.keeper import Keeper, missing
 from streams.archive.port import ArchiveError
@@ -88,20 +88,6 @@ def test_blocks_end_with_the_post_that_fills_them() -> None:
     assert unpack(pack(blocks[1])) == blocks[1]
     with pytest.raises(ValueError, match="can't be read"):
         unpack(b"not a block")
-
-
-@pytest.mark.parametrize(
-    ("url", "key"),
-    [
-        ("https://www.Example.org/A/?q=1#top", "example.org/A/?q=1"),
-        ("http://example.org/", "example.org"),
-        ("example.org/a", "example.org/a"),
-        ("", ""),
-        ("//example.org/a", "//example.org/a"),
-    ],
-)
-def test_urls_are_compared_by_what_names_the_page(url: str, key: str) -> None:
-    assert url_key(url) == key
 
 
 def test_ids_are_met_once_whatever_they_are_made_of() -> None:
