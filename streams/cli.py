@@ -21,6 +21,7 @@ from streams.commands import (
     label,
     parts,
     replay,
+    report,
     score,
     sentiment,
     settings,
@@ -56,6 +57,7 @@ app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(find.export)
 app.command()(counts.counts)
+app.command()(report.report)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(store.store, name="store")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")

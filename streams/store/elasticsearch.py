@@ -15,7 +15,7 @@ from elasticsearch import AsyncElasticsearch
 
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
-from streams.records import Label, Mention, Record
+from streams.records import Label, Mention, Record, SentimentLabel
 from streams.settings import Store as StoreSettings
 from streams.store import es_counts, es_setup, hiding, paging
 from streams.store import es_queries as queries
@@ -166,11 +166,17 @@ class ElasticsearchStore:
         return folded(found)
 
     async def stories(
-        self, topics: Sequence[str], since: datetime, until: datetime, *, least: int
+        self,
+        topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        least: int,
+        sentiment: SentimentLabel = "neg",
     ) -> list[StoryCount]:
         found: list[StoryCount] = []
         for some in es_counts.slices(topics):
-            where = Filter(topics=some, since=since, until=until, sentiments=("neg",))
+            where = Filter(topics=some, since=since, until=until, sentiments=(sentiment,))
             found += [
                 es_counts.story(bucket)
                 async for bucket in self._composites(es_counts.telling(where))

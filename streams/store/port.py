@@ -104,7 +104,7 @@ class TopicCounts(msgspec.Struct, frozen=True):
 
 
 class StoryCount(msgspec.Struct, frozen=True, gc=False):
-    """How many negative mentions of a topic tell the same story."""
+    """How many mentions of a topic and a sentiment tell the same story."""
 
     topic: str
     story: str
@@ -230,10 +230,16 @@ class Store(Protocol):
         ...
 
     async def stories(
-        self, topics: Sequence[str], since: datetime, until: datetime, *, least: int
+        self,
+        topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        least: int,
+        sentiment: SentimentLabel = "neg",
     ) -> list[StoryCount]:
-        """The stories told by `least` negative mentions of a topic or more, the largest first; at
-        most 1,000."""
+        """The stories told by `least` mentions of a topic with that sentiment or more, the largest
+        first; at most 1,000."""
         ...
 
     async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:

@@ -21,7 +21,7 @@ import msgspec
 
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
-from streams.records import Label, Mention, Record
+from streams.records import Label, Mention, Record, SentimentLabel
 from streams.store import hiding
 from streams.store import sqlite_counts as grouped
 from streams.store import sqlite_journal as journal
@@ -127,9 +127,15 @@ class SqliteStore:
         return await self._read(lambda db: grouped.counts(db, where, step, people=people))
 
     async def stories(
-        self, topics: Sequence[str], since: datetime, until: datetime, *, least: int
+        self,
+        topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        least: int,
+        sentiment: SentimentLabel = "neg",
     ) -> list[StoryCount]:
-        where = Filter(topics=tuple(topics), since=since, until=until, sentiments=("neg",))
+        where = Filter(topics=tuple(topics), since=since, until=until, sentiments=(sentiment,))
         return await self._read(lambda db: grouped.stories(db, where, least))
 
     async def add_labels(self, labels: Sequence[Label]) -> list[RejectedLabel]:

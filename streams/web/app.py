@@ -32,9 +32,11 @@ from streams.web.mentions import RETRY, MentionPages
 from streams.web.overview.pages import OverviewPages
 from streams.web.pages import Pages
 from streams.web.reading import Reading
+from streams.web.reports.adding import add_reports
 from streams.web.sources import pages as sources_pages
 from streams.web.sources.pages import SourcePages
 from streams.web.users.pages import UserPages
+from streams.web.views import names_of
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +76,9 @@ def create_app(
     app.state.hub = hub
     _add_routes(app)
     web = settings.web if settings else Web(login="off")
-    exports = ExportPages(store, Drawings(), most_rows=web.export_rows)
+    exports = ExportPages(store, Drawings(), names_of(topics), most_rows=web.export_rows)
     exports.add_to(app)  # before pages that take any name
+    add_reports(app, store, pages, topics, exports, public_url=web.public_url)
     overview = OverviewPages(store, pages, topics, sample=sample)
     overview.add_to(app)
     app.state.overview = overview

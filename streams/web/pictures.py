@@ -48,7 +48,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         spec = _named(spec, self.words)
         whole = {**spec, "width": self.width, "height": self.height}
         whole["autosize"] = {"type": "fit", "contains": "padding"}
-        whole["padding"] = 18 if self.title else {"left": 0, "right": 8, "top": 4, "bottom": 0}
+        whole["padding"] = 18 if self.title else {"left": 0, "right": 8, "top": 4, "bottom": 8}
         if self.title:
             whole["title"] = {"text": self.title, "subtitle": self.lines}
         return _with_legend(whole) if self.legend else whole

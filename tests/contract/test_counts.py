@@ -130,6 +130,8 @@ async def test_stories_told_by_many(case: Case) -> None:
     assert [one.story for one in await store.stories(["brand"], at(0), at(600), least=3)] == [
         "late"
     ]
+    good = await store.stories(["brand"], at(0), at(600), least=2, sentiment="pos")
+    assert [(one.story, one.total) for one in good] == [("late", 5)]
     assert await store.stories([], at(0), at(600), least=1) == []
     assert (await store.count(Filter(topics=("brand",)))).total == 20
 

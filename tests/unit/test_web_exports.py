@@ -239,7 +239,7 @@ async def test_a_picture_has_a_largest_size(client: httpx.AsyncClient) -> None:
 
 async def test_too_many_mentions_are_told_with_a_remedy(store: SqliteStore) -> None:
     await fill(store)
-    pages = ExportPages(store, Drawings(), most_rows=39)
+    pages = ExportPages(store, Drawings(), {}, most_rows=39)
     given = await reading(store)
     with pytest.raises(HTTPException, match=r"40 mentions.* may hold 39. Remedy"):
         await pages.csv_of("mentions", given)

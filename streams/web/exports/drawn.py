@@ -44,10 +44,14 @@ async def authors(store: Store, given: Given) -> Picture:
 
 async def _top(store: Store, given: Given, by: Dimension, title: str) -> Picture:
     found = await store.top(given.where, by, limit=BARS)
-    spec = bars([(clip(one.value, 40), split(one)) for one in found])
+    spec = bars([(_called(given, one.value, by), split(one)) for one in found])
     n = (await store.count(given.where)).total
     picture = _picture(given, spec, title, _("%(n)s mentions", n=f"{n:,}"))
     return msgspec.structs.replace(picture, height=150 + 26 * len(found))
+
+
+def _called(given: Given, value: str, by: Dimension) -> str:
+    return clip(given.names.get(value, value) if by == "topic" else value, 40)
 
 
 def split(one: Count) -> dict[str, int]:
@@ -59,20 +63,21 @@ async def incidents(store: Store, given: Given) -> Picture:
     """When each lasted, what it was about, how grave it was."""
     del store
     found = sorted(given.incidents, key=lambda one: one.began_at)[-MOST_INCIDENTS:]
-    spec = _stretches(found, given.since, given.until)
+    spec = _stretches(found, given)
     n = len(given.incidents)
     picture = _picture(given, spec, _("Incidents"), _("%(n)s incidents", n=f"{n:,}"))
     subjects = {one.subject for one in found}
     return msgspec.structs.replace(picture, height=170 + 34 * max(1, len(subjects)), legend=False)
 
 
-def _stretches(found: Sequence[Incident], since: datetime, until: datetime) -> dict[str, Any]:
+def _stretches(found: Sequence[Incident], given: Given) -> dict[str, Any]:
+    since, until = given.since, given.until
     least = (until - since) / 200  # a moment must still be seen
     rows = [
         {
             "t": _ms(one.began_at),
             "e": _ms(max(one.until, one.began_at + least)),
-            "subject": clip(one.subject, 40),
+            "subject": _called(given, one.subject, "topic"),
             "grave": "grave" if SEVERITIES.index(one.severity) > 1 else "light",
             "word": f"{'▲' * SEVERITIES.index(one.severity) or '△'} {KINDS[one.kind]}",
         }
@@ -83,7 +88,13 @@ def _stretches(found: Sequence[Incident], since: datetime, until: datetime) -> d
         "field": "t",
         "type": "temporal",
         "scale": {"nice": False},
-        "axis": {"title": None, "format": charts.TIMES, "tickCount": 8, "labelOverlap": True},
+        "axis": {
+            "title": None,
+            "format": charts.TIMES,
+            "tickCount": 6,
+            "labelOverlap": True,
+            "labelSeparation": 8,
+        },
     }
     y = {"field": "subject", "type": "nominal", "axis": {"title": None, "labelLimit": 220}}
     colour = {

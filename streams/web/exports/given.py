@@ -1,6 +1,6 @@
 """What a file is asked of: the filters of the page's address, their period settled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,19 +16,25 @@ from streams.web.incident_list import read as read_which
 from streams.web.views import DEFAULT_PRESET, window, within
 from streams.web.visitor import Visitor
 
-ALSO: Final = ("theme", "scale", "width", "height", "bom", "cursor")
+ALSO: Final = ("theme", "scale", "width", "height", "bom")
 """Parameters that are another's business."""
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """Filters as pairs, the same as a question with both ends of its time, and who asks when."""
+    """Filters as pairs, the same as a question with both ends of its time, and who asks when.
+    `since` and `until` are for people: posts dated a little ahead of our clock count, too."""
 
     pairs: tuple[Pair, ...]
     where: Filter
+    open: Filter = Filter()
+    """The same with the ends that the address leaves open: pages of mentions go by it."""
+    cursor: str = ""
     since: datetime
     until: datetime
     now: datetime
     visitor: Visitor
+    names: Mapping[str, str] = {}
+    """What people call the topics."""
     incidents: list[Incident] = []
     """Those that fit, where the view is their list."""
 
@@ -53,14 +59,16 @@ async def mentions(store: Store, given: Iterable[Pair], visitor: Visitor) -> Giv
     """Filters of mentions; without a period the last day, or all time where that has nothing, as
     the page shows it. Raises `BadFilter`, `StoreError`."""
     query = read(given, also=ALSO)
-    now = utc_now()
+    now = query.as_of or utc_now()
     where = await _period(store, query, now)
     since, until = await window(store, where, now=now)
     return Given(
         pairs=query.pairs,
         where=within(where, since, until),
+        open=where,
+        cursor=query.cursor,
         since=since,
-        until=until,
+        until=max(min(until, now), since),
         now=now,
         visitor=visitor,
     )

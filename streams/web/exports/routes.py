@@ -4,7 +4,7 @@ the page's own filters."""
 import math
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +21,9 @@ from streams.web.exports import csv_file, xlsx_file
 from streams.web.exports.given import Given
 from streams.web.exports.held import Held, Slots, unless_gone
 from streams.web.exports.views import VIEWS, View
-from streams.web.filters import BadFilter, Problem
+from streams.web.filters import BadFilter, Pair, Problem
 from streams.web.pictures import Picture
-from streams.web.visitor import visitor_of
+from streams.web.visitor import Visitor, visitor_of
 
 CSV: Final = "text/csv; charset=utf-8"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -39,11 +39,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class ExportPages:
-    """The routes over one store. `most_rows` bounds the mentions of a file."""
+    """The routes over one store. `names` are the topics'; `most_rows` bounds the mentions of a
+    file."""
 
-    def __init__(self, store: Store, drawings: Drawings, *, most_rows: int) -> None:
+    def __init__(
+        self, store: Store, drawings: Drawings, names: Mapping[str, str], *, most_rows: int
+    ) -> None:
         self._store = store
         self._drawings = drawings
+        self._names = names
         self._most_rows = most_rows
         self._slots = Slots()
 
@@ -127,8 +131,12 @@ class ExportPages:
         )
 
     async def _given(self, request: Request, name: str) -> Given:
-        pairs = request.query_params.multi_items()
-        return await VIEWS[name].read(self._store, pairs, visitor_of(request))
+        return await self.read(name, request.query_params.multi_items(), visitor_of(request))
+
+    async def read(self, name: str, pairs: Iterable[Pair], visitor: Visitor) -> Given:
+        """The filters of a view. Raises `BadFilter`, `StoreError`."""
+        given = await VIEWS[name].read(self._store, pairs, visitor)
+        return msgspec.structs.replace(given, names=self._names)
 
     async def _check_size(self, view: View, given: Given) -> None:
         if not view.streams:

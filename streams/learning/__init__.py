@@ -1,0 +1,1 @@
+"""What labels teach: precision of a topic, agreement of people, words that part what is meant."""

@@ -1,0 +1,38 @@
+"""Reports made for pages: a few at once, the same one only once for all who ask in a while."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from connectors.post import utc_now
+from streams.alerts.terms import own_words
+from streams.criteria.topics import Topic
+from streams.store.port import Store
+from streams.web.recent import Recent
+from streams.web.reports.asked import Asked
+from streams.web.reports.figures import Report, report
+
+SECONDS: Final = 60.0
+AT_ONCE: Final = 2
+
+
+class Making:
+    """The reports of one store."""
+
+    def __init__(self, store: Store, topics: Sequence[Topic]) -> None:
+        self._store = store
+        self._topics = {topic.id: topic for topic in topics}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._kept: Recent[Report] = Recent(SECONDS, most=16)
+
+    async def report(self, asked: Asked) -> Report:
+        """Raises `StoreError`."""
+        return await self._kept.get(asked, lambda: self._make(asked))
+
+    async def _make(self, asked: Asked) -> Report:
+        chosen = [
+            topic for id_, topic in self._topics.items() if not asked.topics or id_ in asked.topics
+        ]
+        own = frozenset[str]().union(*map(own_words, chosen))
+        async with self._turns:
+            return await report(self._store, asked, now=utc_now(), own=own)
