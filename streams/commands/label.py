@@ -1,24 +1,19 @@
 """`veille label`: a staff correction from the command line."""
 
 import getpass
-from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec import UNSET, UnsetType
 
-from connectors.kafka import BatchSender, acknowledged
-from connectors.post import utc_now
-from streams import records
-from streams.broker import Topics, ensure_topics, running_producer
 from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
-from streams.errors import ConfigError, StoreError
+from streams.errors import ConfigError
+from streams.labelling import Change, Labelling
 from streams.records import LABELS, Label
 from streams.settings import Settings
 from streams.store import opened_store
-from streams.store.port import Store
-
-_JUST_AFTER: Final = timedelta(milliseconds=1)
+from streams.store.rules import label_time
 
 
 def label(
@@ -29,6 +24,16 @@ def label(
         bool | None, typer.Option("--relevant/--irrelevant", help="Whether it belongs here.")
     ] = None,
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag; may be repeated. They take the place of all.")
+    ] = None,
+    assign: Annotated[str | None, typer.Option(help="Who is to look at it; empty: nobody.")] = None,
+    done: Annotated[
+        bool | None, typer.Option("--done/--open", help="Whether it is decided.")
+    ] = None,
+    spam: Annotated[
+        bool | None, typer.Option("--spam/--no-spam", help="Whether it is spam.")
+    ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take back what was said.")] = False,
     by: Annotated[str, typer.Option(help="Whose word it is [default: your login].")] = "",
     as_json: JsonOption = False,
@@ -42,68 +47,53 @@ def label(
     """
     if sentiment and sentiment not in LABELS:
         raise ConfigError(f"--sentiment {sentiment!r}: unknown. Remedy: {', '.join(LABELS)}")
-    if not (sentiment or clear or relevant is not None or note is not None):
-        raise ConfigError("nothing to say. Remedy: --sentiment, --relevant, --note or --clear")
-    change = Label(
-        mention_id=mention_id,
-        labeled_at=utc_now(),
-        by=by or getpass.getuser(),
-        sentiment=sentiment or None,
-        relevant=relevant,
-        note=note or "",
-    )
-    made: Label = run(_label(load_settings(config), change, keep_note=note is None, clear=clear))
+    named: dict[str, Any] = {
+        "sentiment": sentiment or UNSET,
+        "relevant": _given(relevant),
+        "note": _given(note),
+        "tags": _given(tag or None),
+        "assigned": _given(assign),
+        "done": _given(done),
+        "spam": _given(spam),
+    }
+    if not clear and all(value is UNSET for value in named.values()):
+        raise ConfigError(
+            "nothing to say. Remedy: --sentiment, --relevant, --note, --tag, --assign, --done, "
+            "--spam or --clear"
+        )
+    change = _change(mention_id, named, clear=clear)
+    made: Label = run(_label(load_settings(config), change, by or getpass.getuser()))
     if as_json:
         print_json(made)
     else:
         out.print("Taken back." if clear else "Kept.")
 
 
-async def _label(settings: Settings, change: Label, *, keep_note: bool, clear: bool) -> Label:
-    async with opened_store(settings) as store:
+def _given(value: object) -> object | UnsetType:
+    return UNSET if value is None else value
+
+
+def _change(mention_id: str, named: dict[str, Any], *, clear: bool) -> Change:
+    """The change with the limits of what is said. Raises `ConfigError`."""
+    given = {name: value for name, value in named.items() if value is not UNSET}
+    try:
+        return msgspec.convert({"mention_id": mention_id, "clear": clear, **given}, Change)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{mention_id[:80]!r}: {error}. Remedy: shorten it") from None
+
+
+async def _label(settings: Settings, change: Change, by: str) -> Label:
+    async with opened_store(settings) as store, Labelling(store, settings) as labelling:
         before = (await store.labels([change.mention_id])).get(change.mention_id)
-        made = merged(None if clear else before, change, keep_note=keep_note)
-        await _known(store, made)
-        await send(settings, store, made)
-    return made
-
-
-async def _known(store: Store, made: Label) -> None:
-    """A label of no mention would wait for ever: most likely a slip of the pen."""
-    if await store.get(made.mention_id) is None:
+        change = msgspec.structs.replace(change, seen=label_time(before))
+        outcome = (await labelling.change([change], by=by))[0]
+    if outcome.state == "gone" or outcome.label is None:
         raise ConfigError(
-            f"{made.mention_id!r}: no such mention is stored. Remedy: veille search --json"
+            f"{change.mention_id!r}: no such mention is stored. Remedy: veille search --json"
         )
-
-
-def merged(before: Label | None, change: Label, *, keep_note: bool) -> Label:
-    """The change, with what it does not name as it was."""
-    if before is None:
-        return change
-    return msgspec.structs.replace(
-        change,
-        labeled_at=max(change.labeled_at, before.labeled_at + _JUST_AFTER),
-        sentiment=change.sentiment or before.sentiment,
-        relevant=before.relevant if change.relevant is None else change.relevant,
-        note=before.note if keep_note else change.note,
-        tags=before.tags,
-        assigned=before.assigned,
-        done=before.done,
-        spam=before.spam,
-    )
-
-
-async def send(settings: Settings, store: Store, made: Label) -> None:
-    """To where it is safe: Kafka in a cluster, the store where the broker forgets.
-
-    Raises `VeilleError`.
-    """
-    if settings.embedded_broker:
-        for refused in await store.add_labels([made]):
-            raise StoreError(f"{made.mention_id!r}: {refused.reason}")
-        return
-    await ensure_topics(settings.kafka)
-    async with running_producer(settings.kafka) as producer:
-        item = (made.mention_id.encode(), records.encode(made))
-        topic = Topics.of(settings.kafka.prefix).labels
-        await acknowledged(await BatchSender(producer).send(topic, [item]))
+    if outcome.state == "conflict":
+        raise ConfigError(
+            f"{change.mention_id!r}: {outcome.label.by or 'someone'} was quicker. "
+            "Remedy: look at it again, then say it again"
+        )
+    return outcome.label

@@ -7,7 +7,7 @@ import msgspec
 
 from streams.records import LABELS, Mention
 from streams.store import paging, text
-from streams.store.port import Count, Dimension, Filter, Order, Page
+from streams.store.port import NOBODY, Count, Dimension, Filter, Order, Page
 from streams.store.rules import handle_key, tag_key, url_hash, url_key
 
 Body = dict[str, Any]
@@ -72,7 +72,7 @@ def _flags(where: Filter) -> list[Body]:
         filters.append(_DONE)
     if where.judged:
         filters.append(any_of(*_JUDGED))
-    if where.assigned:
+    if where.assigned not in ("", NOBODY):
         filters.append({"term": {"label.assigned": clean(where.assigned)}})
     if where.tag:
         filters.append({"term": {"tags": clean(tag_key(where.tag))}})
@@ -83,7 +83,7 @@ def _flags(where: Filter) -> list[Body]:
 
 
 def _refused(where: Filter) -> list[Body]:
-    """What absent fields mean: visible, open, not judged."""
+    """What absent fields mean: visible, open, not judged, nobody's."""
     refused: list[Body] = []
     if where.hidden == "no":
         refused += _HIDDEN
@@ -91,6 +91,8 @@ def _refused(where: Filter) -> list[Body]:
         refused.append(_DONE)
     if where.judged is False:
         refused += _JUDGED
+    if where.assigned == NOBODY:
+        refused.append({"exists": {"field": "label.assigned"}})
     return refused
 
 

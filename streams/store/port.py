@@ -6,7 +6,7 @@ Two implementations: `streams.store.sqlite` (embedded) and `streams.store.elasti
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -20,6 +20,10 @@ Order = Literal["newest", "oldest", "worth", "sample"]
 """By `created_at`, by `streams.store.worth` (largest first), or by a hash of the id: an order as
 good as random, and the same each time. Ties end by id."""
 Dimension = Literal["topic", "source", "lang", "author", "hashtag", "sentiment", "country", "kind"]
+
+
+NOBODY: Final = "-"
+"""Asked for as `Filter.assigned`: what is assigned to nobody."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from streams.records import LABELS, Mention
 from streams.store import paging, text
-from streams.store.port import Bucket, Count, Dimension, Filter, Order, Page
+from streams.store.port import NOBODY, Bucket, Count, Dimension, Filter, Order, Page
 from streams.store.rules import handle_key, millis, tag_key, url_hash
 from streams.store.sqlite_rows import short_hash
 
@@ -82,7 +82,7 @@ class Where:
         if where.judged is not None:
             self.add(f"judged = {int(where.judged)}")
         if where.assigned:
-            self.add("assigned = ?", where.assigned)
+            self.add("assigned = ?", "" if where.assigned == NOBODY else where.assigned)
         if where.tag:
             self.add(f"tags <> '[]' AND {_AMONG.format('tags')}", tag_key(where.tag))
         if where.least_followers > 0:

@@ -16,6 +16,7 @@ from connectors.post import utc_now
 from streams.archive.port import Archive
 from streams.criteria.topics import Topic
 from streams.errors import StoreError, StoreUnavailable, VeilleError
+from streams.labelling import Labelling
 from streams.settings import Alerts, Settings, Web
 from streams.store.port import Store
 from streams.web import api, api_incidents, assets, i18n, metrics
@@ -35,6 +36,8 @@ from streams.web.reading import Reading
 from streams.web.reports.adding import add_reports
 from streams.web.sources import pages as sources_pages
 from streams.web.sources.pages import SourcePages
+from streams.web.triage import api as triage_api
+from streams.web.triage.pages import TriagePages
 from streams.web.users.pages import UserPages
 from streams.web.views import names_of
 
@@ -101,9 +104,12 @@ def create_app(
     users = UserPages(store, pages, web, login=web.login_needed() if login is None else login)
     app.state.users = users
     users.add_to(app)
+    triage = TriagePages(store, pages, topics, Labelling(store, settings))
+    app.state.triage = triage
+    triage.add_to(app)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
-    api.describe(app, *api_incidents.RECORDS, *sources_pages.RECORDS)
+    api.describe(app, *api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS)
     pages.navigation.look_at(app)
     _add_errors(app)
     users.gate(app, _explained)
@@ -126,6 +132,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await cast("UserPages", app.state.users).aclose()
     await cast("OverviewPages", app.state.overview).aclose()
     await cast("SourcePages", app.state.sources).aclose()
+    await cast("TriagePages", app.state.triage).aclose()
     await asyncio.gather(preparing, return_exceptions=True)
 
 
@@ -197,6 +204,8 @@ async def _store_error(request: Request, error: Exception) -> Response:
 
 
 async def _not_now(request: Request, error: Exception) -> Response:
+    if _for_program(request):
+        return api.reply(api.Refusal(error=str(error)), 503)
     return _html(_pages(request).trouble(_("This can't be done now"), str(error)), 503)
 
 

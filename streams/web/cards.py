@@ -20,6 +20,9 @@ LEAD: Final = 160
 MAX_URL: Final = 2_000
 SAMPLE: Final = "sample"
 
+Piece = tuple[str, bool]
+"""A stretch of a text, and whether it met the topic."""
+
 SENTIMENTS: Final[Mapping[SentimentLabel, tuple[str, str]]] = Signs(
     {
         "neg": (N_("negative"), "▼"),
@@ -184,16 +187,31 @@ def marked(
 ) -> Markup:
     """`text[start:end]` escaped, its matched stretches in `<mark>`. Overlapping, reversed and
     out-of-range spans are harmless."""
+    pieces = segments(text, spans, field, start=start, end=end)
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(piece) if met else escape(piece) for piece, met in pieces
+    )
+
+
+def segments(
+    text: str,
+    spans: Sequence[Span],
+    field: Literal["title", "text"],
+    *,
+    start: int = 0,
+    end: int | None = None,
+) -> list[Piece]:
+    """`text[start:end]` in pieces, each with whether it was matched; plain text."""
     stop = len(text) if end is None else min(end, len(text))
-    pieces: list[str] = ["…"] if start > 0 else []
+    pieces: list[Piece] = [("…", False)] if start > 0 else []
     at = start
     for left, right in _merged(spans, field, start, stop):
-        pieces += [escape(text[at:left]), Markup("<mark>{}</mark>").format(text[left:right])]
+        pieces += [(text[at:left], False), (text[left:right], True)]
         at = right
-    pieces.append(escape(text[at:stop]))
+    pieces.append((text[at:stop], False))
     if stop < len(text):
-        pieces.append("…")
-    return Markup("").join(pieces)
+        pieces.append(("…", False))
+    return [piece for piece in pieces if piece[0]]
 
 
 def _merged(spans: Sequence[Span], field: str, start: int, stop: int) -> list[tuple[int, int]]:

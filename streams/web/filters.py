@@ -6,15 +6,16 @@ One table, `PARAMETERS`, drives what is read, what OpenAPI documents and what er
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 from urllib.parse import urlencode
 
 import msgspec
 
+from connectors.post import Kind
 from streams.records import LABELS, SentimentLabel
-from streams.store.port import Filter
+from streams.store.port import NOBODY, Filter
 from streams.web.i18n import N_, _
 
 PRESETS: Final[dict[str, timedelta | None]] = {
@@ -29,6 +30,7 @@ AHEAD: Final = timedelta(minutes=10)
 
 PATH: Final = "/mentions"
 """The page that these filters are of."""
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_VALUE: Final = 300
 MAX_VALUES: Final = 50
 
@@ -58,6 +60,18 @@ PARAMETERS: Final = (
         "since", N_("From"), "Written at or after: a date or an RFC 3339 time (UTC if bare)."
     ),
     Parameter("until", N_("Until"), "Written before: a date or an RFC 3339 time (UTC if bare)."),
+    Parameter("kind", N_("Kind"), f"One of {', '.join(KINDS)}.", many=True),
+    Parameter("followers", N_("Followers"), "At least so many followers of the author."),
+    Parameter("tag", N_("Tag"), "A tag that staff gave."),
+    Parameter("assigned", N_("Assigned"), f"Name of who is to look at it; {NOBODY} for nobody."),
+    Parameter("work", N_("Work"), "open: nobody has decided yet; done: somebody has."),
+    Parameter(
+        "judged", N_("Judged"), "yes: staff said whether it is relevant, or its sentiment; no."
+    ),
+    Parameter("hidden", N_("Hidden"), "no, only or any: irrelevant, spam, or of a hidden author."),
+    Parameter("story", N_("Story"), "Id of a group of near-duplicates."),
+    Parameter("thread", N_("Thread"), "Id of a post: that one, and what answers or repeats it."),
+    Parameter("url", N_("Address"), "Of the post; scheme, www. and fragment do not count."),
     Parameter("cursor", N_("Page"), "Where the next page starts, as the page before told."),
 )
 BY_NAME: Final = {parameter.name: parameter for parameter in PARAMETERS}
@@ -184,6 +198,7 @@ class _Reader:
             since=self._moment("since"),
             until=self._moment("until"),
         )
+        where = self._more(where)
         preset = self._preset()
         self._check_order(where)
         as_of, cursor = self._cursor()
@@ -191,6 +206,41 @@ class _Reader:
         return Query(
             pairs=tuple(_ordered(pairs)), where=where, preset=preset, cursor=cursor, as_of=as_of
         )
+
+    def _more(self, where: Filter) -> Filter:
+        return msgspec.structs.replace(
+            where,
+            kinds=self._chosen("kind", KINDS),
+            least_followers=self._whole("followers"),
+            tag=self._one("tag").removeprefix("#"),
+            assigned=self._one("assigned"),
+            work=self._one_of("work", ("open", "done")),
+            judged={"yes": True, "no": False}.get(self._one_of("judged", ("yes", "no"))),
+            hidden=self._one_of("hidden", ("no", "only", "any")) or "no",
+            story=self._one("story"),
+            thread=self._one("thread"),
+            url=self._one("url"),
+        )
+
+    def _chosen(self, name: str, known: Sequence[str]) -> tuple[str, ...]:
+        values = self._many(name)
+        for value in values:
+            self._known(name, value, known)
+        return values
+
+    def _one_of(self, name: str, known: Sequence[str]) -> Any:
+        value = self._one(name)
+        return value if value and self._known(name, value, known) else ""
+
+    def _known(self, name: str, value: str, known: Sequence[str]) -> bool:
+        return value in known or self._note(name, value, _("not one of its values"), one_of(known))
+
+    def _whole(self, name: str) -> int:
+        value = self._one(name)
+        if value and not re.fullmatch(r"[0-9]{1,12}", value):
+            self._note(name, value, _("not a number"), _("Write digits alone, such as 10000."))
+            return 0
+        return int(value or 0)
 
     def _cursor(self) -> tuple[datetime | None, str]:
         value = self._one("cursor")
@@ -211,7 +261,7 @@ class _Reader:
                 else _("Known: %(names)s.", names=", ".join(BY_NAME))
             )
             return self._note(name, value, _("no such filter"), remedy)
-        longest = 4_000 if name == "cursor" else MAX_VALUE
+        longest = {"cursor": 4_000, "url": 2_000}.get(name, MAX_VALUE)
         if len(value) > longest:
             return self._note(
                 name, value, _("longer than %(n)s characters", n=longest), _("Shorten it.")

@@ -58,6 +58,7 @@ async def test_filters_of_the_queue(case: Case) -> None:
         Filter(tag="VIP"): [1],
         Filter(tag="none"): [],
         Filter(assigned="eve"): [1],
+        Filter(assigned="-"): [2, 3, 4, 5, 6],
         Filter(work="open"): [1, 3, 5, 6],
         Filter(work="done"): [2, 4],
         Filter(judged=True): [2, 3],
