@@ -44,6 +44,9 @@ servers: .venv/.dev  ## Start a real Kafka and a real Elasticsearch from Maven, 
 docs: .venv/.dev  ## Write the generated pages again: settings, contracts
 	$(BIN)/python -m streams.contracts --write
 
+messages: .venv/.dev  ## Take new messages of the pages into the catalogues to translate
+	$(BIN)/python -m streams.web.catalogues --write
+
 lock:  ## Pin the newest allowed versions with their hashes (needs uv)
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
@@ -66,4 +69,4 @@ clean:  ## Remove what was installed and built here (your mentions in .veille st
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: help run test faults soak mutations lint bench servers docs lock clean
+.PHONY: help run test faults soak mutations lint bench servers docs messages lock clean

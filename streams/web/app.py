@@ -32,6 +32,7 @@ from streams.web.live import Hub
 from streams.web.mentions import RETRY, MentionPages
 from streams.web.overview.pages import OverviewPages
 from streams.web.pages import Pages
+from streams.web.preferences import PreferencePages
 from streams.web.reading import Reading
 from streams.web.reports.adding import add_reports
 from streams.web.sources import pages as sources_pages
@@ -85,6 +86,7 @@ def create_app(
     overview = OverviewPages(store, pages, topics, sample=sample)
     overview.add_to(app)
     app.state.overview = overview
+    PreferencePages(pages).add_to(app)
     MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
     LetterPages(store, pages, replay).add_to(app)
     sources = SourcePages(

@@ -7,7 +7,9 @@ again in every link of the page (`carry`) and every redirect.
 """
 
 import re
+import zoneinfo
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
@@ -135,6 +137,14 @@ def zone_named(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return None
+
+
+@cache
+def zones() -> Sequence[str]:
+    """IANA names of places, and UTC."""
+    known = zoneinfo.available_timezones()
+    areas = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+    return ("UTC", *sorted(zone for zone in known if zone.partition("/")[0] in areas))
 
 
 def carry(page: str, carried: Pairs) -> str:

@@ -1,9 +1,7 @@
 """`/account`: what everyone may change of their own: password, language, zone, tokens, sessions."""
 
-import zoneinfo
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -15,7 +13,7 @@ from streams.roles import ROLES
 from streams.users.known import Found
 from streams.users.passwords import LEAST
 from streams.users.records import SCOPES, UserError
-from streams.web.reading import LANGUAGE_COOKIE, ZONE_COOKIE, zone_named
+from streams.web.reading import LANGUAGE_COOKIE, ZONE_COOKIE, zone_named, zones
 from streams.web.users import ways
 from streams.web.users.desk import Desk, address_of, found_of
 from streams.web.visitor import LANGUAGES
@@ -192,11 +190,3 @@ def browser_of(agent: str) -> str:
 
 def _told(what: str) -> str:
     return f"{ways.ACCOUNT}?told={what}"
-
-
-@cache
-def zones() -> Sequence[str]:
-    """IANA names of places, and UTC."""
-    known = zoneinfo.available_timezones()
-    areas = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-    return ["UTC", *sorted(zone for zone in known if zone.partition("/")[0] in areas)]

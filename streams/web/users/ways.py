@@ -13,7 +13,15 @@ OIDC: Final = "/oidc"
 
 _OPEN: Final = frozenset({"/healthz", LOGIN, LOGOUT})
 _OPEN_BELOW: Final = ("/static/", f"{OIDC}/", f"{INVITED}/", "/shared/")
-_ONES_OWN: Final = (LOGIN, LOGOUT, f"{ACCOUNT}/", f"{OIDC}/", f"{INVITED}/", "/shared/")
+_ONES_OWN: Final = (
+    LOGIN,
+    LOGOUT,
+    f"{ACCOUNT}/",
+    f"{OIDC}/",
+    f"{INVITED}/",
+    "/shared/",
+    "/preferences",
+)
 _MOST_NEXT: Final = 2000
 
 
