@@ -269,6 +269,11 @@ class ElasticsearchStore:
         item = Item(self._indices.name("state"), state_id(kind, key), body, version)
         await self._bulk.write([item])
 
+    async def size(self) -> int:
+        path = f"/{self._settings.prefix}-*/_stats/store"
+        found = await self._once(lambda: self._request("GET", path))
+        return int(found["_all"]["total"]["store"]["size_in_bytes"])
+
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         await self._refresh("state")
         body: Body = {

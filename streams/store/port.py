@@ -327,3 +327,7 @@ class Store(Protocol):
     async def states(self, kind: str) -> dict[str, dict[str, Any]]:
         """All documents of a kind by key."""
         ...
+
+    async def size(self) -> int:
+        """Bytes on the disk of all that is kept."""
+        ...

@@ -218,6 +218,16 @@ class SqliteStore:
         sql = "DELETE FROM states WHERE kind = ? AND key = ?"
         await self._persist(lambda: self._many(sql, rows))
 
+    async def size(self) -> int:
+        return await asyncio.to_thread(self._bytes_on_disk)
+
+    def _bytes_on_disk(self) -> int:
+        found = 0
+        for name in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+            with contextlib.suppress(OSError):
+                found += name.stat().st_size
+        return found
+
     async def _read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._run(self._readers, lambda: question(self._connection(reads=True)))
 

@@ -1,5 +1,6 @@
 """Incidents and back-tests for programs: under `/api/v1`, documented by OpenAPI."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, cast
@@ -13,16 +14,18 @@ from starlette.responses import Response
 from connectors.post import Moment, utc_now
 from streams.alerts import book
 from streams.alerts.backtest import Answer
-from streams.alerts.deeds import Deed, deeds, find, handle
+from streams.alerts.deeds import Deed, deeds, find
 from streams.alerts.incidents import moment
 from streams.alerts.records import Incident, Sensitivity
+from streams.store.port import Store
 from streams.web.api import bad, described, limit_of, reply, store_of
 from streams.web.backtest import Backtests
 from streams.web.backtest import read as read_backtest
 from streams.web.filters import Parameter
 from streams.web.forms import body
 from streams.web.incident_list import PARAMETERS, ordered, read
-from streams.web.incidents import Act, acknowledging, resolving, snoozed_until, snoozing
+from streams.web.incident_notes import Note, notes
+from streams.web.incidents import Act, acknowledging, do, resolving, snoozed_until, snoozing
 from streams.web.reading import zone_named
 from streams.web.visitor import require, signed
 
@@ -35,10 +38,11 @@ class IncidentList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncidentStory(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident with its evidence, and what people did to it."""
+    """One incident with its evidence, what people did to it, and what they noted."""
 
     incident: Incident
     deeds: list[Deed]
+    notes: list[Note] = []
 
 
 class BacktestAnswers(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +99,7 @@ async def show(request: Request, incident_id: str) -> Response:
     one = await find(store, incident_id)
     if one is None:
         raise HTTPException(404, "There is no such incident")
-    return reply(IncidentStory(incident=one, deeds=await deeds(store, one.id)))
+    return reply(await _story(store, one))
 
 
 @router.post("/incidents/{incident_id}/acknowledge", openapi_extra=_acting())
@@ -141,10 +145,16 @@ async def _doing(request: Request) -> tuple[str, Doing]:
 
 async def _act(request: Request, incident_id: str, act: Act, deed: Deed) -> Response:
     store = store_of(request)
-    done = await handle(store, incident_id, act, deed)
+    known = await find(store, incident_id)
+    done = await do(store, known, act, deed) if known else None
     if done is None:
         raise HTTPException(404, "There is no such incident")
-    return reply(IncidentStory(incident=done, deeds=await deeds(store, incident_id)))
+    return reply(await _story(store, done))
+
+
+async def _story(store: Store, one: Incident) -> IncidentStory:
+    acts, written = await asyncio.gather(deeds(store, one.id), notes(store, one.id))
+    return IncidentStory(incident=one, deeds=acts, notes=written)
 
 
 @router.get("/backtest", openapi_extra=described(BacktestAnswers, *_BACKTEST))

@@ -19,10 +19,34 @@ from streams.web.cards import safe_url
 from streams.web.filters import Pair, link
 from streams.web.formats import moment
 from streams.web.i18n import N_, Words, _
+from streams.web.incident_notes import Note, notes
+from streams.web.incident_spread import Spreading, spreading
 from streams.web.incident_words import active
 
 NOTICE: Final = "notice"
 """The kind of states that say which message went to which channel."""
+
+
+NOTICED: Final = Words(
+    {
+        "waiting": N_("waiting"),
+        "delivered": N_("delivered"),
+        "failed": N_("failed"),
+        "expired": N_("given up"),
+        "dropped": N_("not needed any more"),
+    }
+)
+EVENTS: Final = Words(
+    {
+        "opened": N_("opened"),
+        "updated": N_("updated"),
+        "grown": N_("grown"),
+        "resolved": N_("over"),
+        "reopened": N_("opened again"),
+        "withdrawn": N_("withdrawn"),
+        "escalated": N_("nobody looked after it"),
+    }
+)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +72,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "waiting"
     incident: _Of | None = None
     delivered_at: Moment | None = None
+    attempts: int = 0
     last_error: str = ""
 
 
@@ -58,6 +83,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     around: Around
     deeds: list[Deed]
     notices: list[Notice]
+    spreading: Spreading
+    notes: list[Note]
     merged: list[tuple[str, Incident | None]]
     part_of: str
     links: dict[str, str]
@@ -86,17 +113,27 @@ async def story(store: Store, incident_id: str, *, now: datetime) -> Story | Non
     one = known.get(incident_id)
     if one is None:
         return None
-    found, acts, notices = await asyncio.gather(
-        around(seen_by(store, one), one, now=now), deeds(store, one.id), _notices(store, one.id)
+    found, acts, notices, spread, written = await asyncio.gather(
+        around(seen_by(store, one), one, now=now),
+        deeds(store, one.id),
+        _notices(store, one.id),
+        spreading(store, one),
+        notes(store, one.id),
     )
     return Story(
         incident=one,
         around=found,
         deeds=list(acts),
-        notices=notices,
+        notices=sorted(notices, key=lambda notice: notice.created_at),
+        spreading=spread,
+        notes=written,
         merged=[(each, known.get(each)) for each in one.merged],
         part_of=one.part_of,
-        links={"all": feed(one), "measured": measured(one)},
+        links={
+            "all": feed(one),
+            "measured": measured(one),
+            "triage": "/triage?" + measured(one).partition("?")[2],
+        },
     )
 
 

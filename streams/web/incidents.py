@@ -1,6 +1,6 @@
 """The incidents' pages: the list, one incident's whole story, and the forms that act on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -12,16 +12,17 @@ from starlette.responses import RedirectResponse, Response
 
 from connectors.post import utc_now
 from streams.alerts import acts, book
-from streams.alerts.deeds import Deed, find, handle
+from streams.alerts.deeds import Deed, What, find, handle
 from streams.alerts.incidents import Change
 from streams.alerts.records import Incident
 from streams.criteria.topics import Topic
 from streams.store.port import Store
-from streams.web import charts, incident_words
+from streams.web import charts, incident_words, journal
 from streams.web.cards import clip
 from streams.web.i18n import N_, Words, _, reader
 from streams.web.incident_list import Which, ordered, read, tally
-from streams.web.incident_story import Story, story
+from streams.web.incident_notes import add, cleaned
+from streams.web.incident_story import EVENTS, NOTICED, Story, story
 from streams.web.pages import PERIODS, Pages, drawn
 from streams.web.recent import Recent
 from streams.web.visitor import require, signed, visitor_of
@@ -38,6 +39,7 @@ _TOLD: Final = Words(
         "snoozed": N_("Snoozed"),
         "resolved": N_("Declared over"),
         "past": N_("It was over already"),
+        "noted": N_("Noted"),
     }
 )
 _MOST_NAME: Final = 60
@@ -62,6 +64,7 @@ class IncidentPages:
             (PATH + "/{incident_id}/acknowledge", self.acknowledge, "POST"),
             (PATH + "/{incident_id}/snooze", self.snooze, "POST"),
             (PATH + "/{incident_id}/resolve", self.resolve, "POST"),
+            (PATH + "/{incident_id}/note", self.note, "POST"),
         ):
             app.add_api_route(
                 path, endpoint, methods=[method], include_in_schema=False, response_class=Response
@@ -101,6 +104,8 @@ class IncidentPages:
             "incident.html",
             story=found,
             one=found.incident,
+            notice_events=EVENTS,
+            notice_states=NOTICED,
             told=_TOLD.get(request.query_params.get("told", ""), ""),
             themes=charts.themes_json(),
         )
@@ -136,21 +141,36 @@ class IncidentPages:
         by, given = await self._asked(request)
         return await self._act(incident_id, given, *resolving(by))
 
+    async def note(self, request: Request, incident_id: str) -> Response:
+        """Something that others should know of it."""
+        by, given = await self._asked(request)
+        known = await self._find(incident_id)
+        text = cleaned(given.get("note", ""))
+        if not text:
+            raise HTTPException(400, _("The note is empty. Remedy: go back and write it"))
+        await add(self._store, name_of(by), known, text)
+        self._stories.forget(incident_id)
+        return RedirectResponse(f"{PATH}/{incident_id}?{urlencode({'told': 'noted'})}#notes", 303)
+
     async def _asked(self, request: Request) -> tuple[str, dict[str, str]]:
         """Who asks, and what the form holds. Raises `HTTPException` for who may not."""
         visitor = require(request, "analyst")
         given = dict(await self._forms.read(request))
         return signed(visitor, given.get("by", "")), given
 
-    async def _act(
-        self, incident_id: str, given: dict[str, str], act: "Act", deed: Deed
-    ) -> Response:
+    async def _find(self, incident_id: str) -> Incident:
         known = await find(self._store, incident_id)
         if known is None:
             raise HTTPException(404, _("There is no such incident"))
+        return known
+
+    async def _act(
+        self, incident_id: str, given: dict[str, str], act: "Act", deed: Deed
+    ) -> Response:
+        known = await self._find(incident_id)
         told = deed.what if incident_words.active(known) else "past"
         if incident_words.active(known):
-            await handle(self._store, incident_id, act, deed)
+            await do(self._store, known, act, deed)
         self._stories.forget(incident_id)
         path = PATH if given.get("back") == "list" else f"{PATH}/{incident_id}"
         return RedirectResponse(f"{path}?{urlencode({'told': told})}", 303)
@@ -169,6 +189,29 @@ class IncidentPages:
 
 
 Act = Callable[[Incident], Change]
+_ACTIONS: Final[Mapping[What, str]] = {
+    "acknowledged": "incident.acknowledge",
+    "snoozed": "incident.snooze",
+    "resolved": "incident.resolve",
+}
+
+
+async def do(store: Store, one: Incident, act: Act, deed: Deed) -> Incident | None:
+    """Do it, note it beside the incident, and write it into the journal. `None` where it is gone.
+    Raises `StoreError`."""
+    done = await handle(store, one.id, act, deed)
+    if done:
+        until = {"until": deed.until.isoformat()} if deed.until else {}
+        await journal.write(
+            store,
+            deed.by,
+            _ACTIONS[deed.what],
+            one.id,
+            topic=one.topic,
+            before={"status": one.status},
+            after={"status": done.status, **until},
+        )
+    return done
 
 
 def acknowledging(by: str) -> tuple[Act, Deed]:

@@ -6,12 +6,11 @@ from typing import Any
 from connectors.post import utc_now
 from streams.store.journal import Entry
 from streams.store.port import Store
-from streams.web.visitor import Visitor
 
 
 async def write(
     store: Store,
-    visitor: Visitor,
+    by: str,
     action: str,
     subject: str,
     *,
@@ -24,7 +23,7 @@ async def write(
     entry = Entry(
         id=uuid.uuid4().hex,
         at=utc_now(),
-        by=visitor.name,
+        by=by,
         action=action,
         subject=subject,
         topic=topic,

@@ -98,7 +98,7 @@ class LetterPages:
             "outcome": {what: n for what, n in counts.items() if n},
         }
         subject = ", ".join(sorted({one.source or one.stage for one in chosen}))[:200]
-        await journal.write(self._store, visitor_of(request), action, subject, after=after)
+        await journal.write(self._store, visitor_of(request).name, action, subject, after=after)
 
     async def _chosen(self, request: Request) -> Sequence[DeadLetter]:
         require(request, "admin")

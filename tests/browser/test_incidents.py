@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from streams.alerts import book
 from streams.alerts.records import Evidence, KeyPost, Term
+from tests.browser.accessible import violations
 from tests.browser.site import HOSTILE, Site
 from tests.support import outcry
 
@@ -184,3 +185,17 @@ def test_nothing_overflows(crisis: Site, open_page: Open, options: dict[str, obj
             """() => [...document.querySelectorAll('main button, main select')].every((one) =>
             !one.offsetParent || one.getBoundingClientRect().height >= 24)"""
         ), path
+
+
+def test_a_note_is_written_by_keyboard_and_stays(crisis: Site, open_page: Open) -> None:
+    page = open_page(f"/incidents/{KIT.id}")
+    expect(page.locator("[aria-labelledby=spread]")).to_contain_text("reached")
+    expect(page.locator("[aria-labelledby=notices]")).to_contain_text("Nothing yet")
+    page.get_by_label("A note for the others").focus()
+    page.keyboard.type("They refund by tonight")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".said")).to_have_text("Noted.")
+    page.reload()
+    expect(page.locator(".notes")).to_contain_text("They refund by tonight")
+    assert violations(page) == []

@@ -413,3 +413,8 @@ async def test_a_state_of_a_lower_version_replaces_none_of_a_higher(case: Case) 
     for version, number in ((5, 1), (4, 2), (5, 3), (7, 4), (6, 5)):
         await case.store.put_state("tally", "p", {"n": number}, version=version)
     assert await case.store.states("tally") == {"p": {"n": 4}}
+
+
+async def test_what_is_kept_takes_room(case: Case) -> None:
+    await case.store.write([mention(n) for n in range(20)])
+    assert await case.store.size() > 1_000

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from connectors.post import Author
 from streams.alerts import book
 from streams.alerts.deeds import deeds
 from streams.alerts.records import Evidence, Incident, KeyPost, Term
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
 from streams.web.incidents import snoozed_until
-from tests.browser.site import HOSTILE, TOPICS, opened
+from tests.browser.site import HOSTILE, TOPICS, mention, opened
 from tests.support import outcry
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -361,3 +362,80 @@ async def test_the_api_refuses_what_is_no_json(
     ]
     assert [answer.status_code for answer, _ in wrong] == [status for _, status in wrong]
     assert (await told(store)).status == "open"
+
+
+async def test_a_note_is_kept_with_its_writer_and_shown(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await fill(store)
+    form = {"token": await token(client), "by": "Ada", "note": " Called them.\r\n<b>Twice</b>\x00"}
+    answer = await client.post(f"/incidents/{KIT.id}/note", data=form)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/incidents/{KIT.id}?told=noted#notes"
+    entry = (await store.entries()).entries[0]
+    assert (entry.action, entry.subject, entry.topic, entry.by, entry.note) == (
+        "incident.note", KIT.id, "kestrel", "Ada", "Called them.\n<b>Twice</b>",
+    )  # fmt: skip
+    page = (await client.get(f"/incidents/{KIT.id}")).text
+    assert "Called them.\n&lt;b&gt;Twice&lt;/b&gt;" in page
+    told = (await client.get(f"/api/v1/incidents/{KIT.id}")).json()
+    assert [one["text"] for one in told["notes"]] == [entry.note]
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "\x00\u200b"])
+async def test_an_empty_note_is_refused(
+    store: SqliteStore, client: httpx.AsyncClient, text: str
+) -> None:
+    await fill(store)
+    form = {"token": await token(client), "note": text}
+    answer = await client.post(f"/incidents/{KIT.id}/note", data=form)
+    assert answer.status_code == 400
+    assert "Remedy" in answer.text
+    assert (await store.entries()).entries == []
+    assert (await client.post("/incidents/none/note", data=form)).status_code == 404
+    assert (await client.post(f"/incidents/{KIT.id}/note", data={"note": "x"})).status_code == 403
+
+
+async def test_what_is_done_stands_in_the_journal(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await fill(store)
+    form = {"token": await token(client), "by": "Ada", "for": "8h"}
+    await client.post(f"/incidents/{KIT.id}/acknowledge", data=form)
+    await client.post(f"/incidents/{KIT.id}/snooze", data=form)
+    await client.post(f"/api/v1/incidents/{KIT.id}/resolve", json={"by": "Bob"})
+    entries = (await store.entries()).entries
+    assert [(one.action, one.by, one.before["status"], one.after["status"]) for one in entries] == [
+        ("incident.resolve", "Bob", "snoozed", "resolved"),
+        ("incident.snooze", "Ada", "acknowledged", "snoozed"),
+        ("incident.acknowledge", "Ada", "open", "acknowledged"),
+    ]
+    assert "until" in entries[1].after
+
+
+async def test_how_it_spread_and_what_was_sent(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await fill(store)
+    began = KIT.began_at
+    await store.write(
+        [
+            mention(
+                n, sentiment="neg", at=began + timedelta(minutes=n), text=f"Kestrel fell {n}",
+                author=Author(id=f"a{n}", handle=f"h{n}", followers=1000 * (n + 1)),
+            )
+            for n in range(3)
+        ]
+    )  # fmt: skip
+    at = NOW.isoformat()
+    notice = {"key": "k", "event": "opened", "created_at": at, "incident": {"id": KIT.id}}
+    sent = {"channel": "chat", "status": "delivered", "delivered_at": at}
+    await store.put_state("notice", "k", {**notice, **sent})
+    failed = {"channel": "mail", "status": "failed", "attempts": 4, "last_error": "refused <b>"}
+    await store.put_state("notice", "l", {**notice, **failed})
+    page = (await client.get(f"/incidents/{KIT.id}")).text
+    reached = re.findall(r"([\d\u202f]+) reached", re.sub(r"<[^>]+>", "", page))
+    assert reached == ["1\u202f000", "3\u202f000", "6\u202f000"]
+    assert sorted(re.findall(r'data-notice="(\w+)"', page)) == ["delivered", "failed"]
+    assert "after 4 attempts" in page
+    assert "refused &lt;b&gt;" in page

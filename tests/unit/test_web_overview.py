@@ -382,7 +382,7 @@ async def test_the_page_shows_exact_figures(store: SqliteStore, client: httpx.As
     page = (await client.get("/")).text
     assert re.findall(r'data-topic="(\w+)"', page) == ["kestrel", "rival"]
     assert re.findall(r'data-figure="total">(\d+)<', page) == ["10", "1"]
-    assert re.findall(r'data-figure="negative">(\d+) %<', page) == ["30", "0"]
+    assert re.findall(r'data-figure="negative">(\d+)\xa0%<', page) == ["30", "0"]
     assert "as usual" not in page  # nothing is known of the weeks before
 
 

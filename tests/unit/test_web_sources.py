@@ -163,7 +163,7 @@ async def test_all_of_a_source_is_shown(store: SqliteStore, client: httpx.AsyncC
     assert re.findall(r'data-source="(\w+)"', page) == ["news", "sky", "walls"]
     figures = dict(re.findall(r'data-figure="(\w+)"[^>]*>([^<]+)<', page))
     assert figures["failing"] == "1"
-    assert figures["covered"] == "75 %"
+    assert figures["covered"] == "75\xa0%"
     assert figures["dead"] == "3"
     for words in ("503 from &lt;b&gt;there", "never heard of", "docs/connectors/rss.md", "1 gap",
                   "usually 4 an hour", "asked every 5 min", "40", "3 failed attempts"):  # fmt: skip

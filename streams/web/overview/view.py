@@ -25,6 +25,7 @@ from streams.web.overview.asked import Asked
 from streams.web.overview.news import News, news
 from streams.web.overview.past import Series, read_past, week_of_hours
 from streams.web.overview.tiles import Known, Period, Tile, Wall, wall
+from streams.web.overview.words import EDITS
 from streams.web.recent import Behind
 
 TILES: Final = 12
@@ -36,12 +37,6 @@ NAMES_SECONDS: Final = 60.0
 PATIENCE: Final = 0.08
 """Seconds that a page waits for what is worked out behind it, before it is shown without."""
 MOST_EDITS: Final = 100
-EDITS: Final[Mapping[str, str]] = {
-    "topic.add": "added",
-    "topic.edit": "edited",
-    "topic.remove": "removed",
-    "topic.rollback": "rolled back",
-}
 DAY: Final = timedelta(days=1)
 
 
@@ -187,7 +182,7 @@ class Overviews:
                 at=one.at,
                 kind="edit",
                 subject=self._name(one.topic or one.subject),
-                text=EDITS.get(one.action, one.action) + (f" ({one.by})" if one.by else ""),
+                text=(EDITS.get(one.action) or one.action) + (f" ({one.by})" if one.by else ""),
             )
             for one in (await self._store.entries(where, limit=MOST_EDITS)).entries
             if (one.topic or one.subject) in known

@@ -29,10 +29,11 @@ PATIENCE: Final = 0.08
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store holds: mentions by sentiment, and when the oldest and the newest were
-    written."""
+    """What the store holds: mentions by sentiment, the bytes of all that is kept, and when the
+    oldest and the newest mention were written."""
 
     mentions: Count
+    bytes: int = 0
     oldest: datetime | None = None
     newest: datetime | None = None
 
@@ -149,12 +150,13 @@ class Observer:
         )
 
     async def _held(self) -> Kept:
-        count, first, last = await asyncio.gather(
+        count, size, first, last = await asyncio.gather(
             self._store.count(Filter()),
+            self._store.size(),
             self._edge("oldest"),
             self._edge("newest"),
         )
-        return Kept(mentions=count, oldest=first, newest=last)
+        return Kept(mentions=count, bytes=size, oldest=first, newest=last)
 
     async def _edge(self, order: Order) -> datetime | None:
         page = await self._store.search(Filter(), limit=1, order=order)
