@@ -120,6 +120,7 @@ class Oidc(_Section):
         SecretStr(""), description="Veille's secret there; empty for a public client."
     )
     client_secret_file: Path | None = Field(None, description="File that holds it, instead.")
+    ca_file: Path | None = Field(None, description="Certificate authority of the issuer.")
     scopes: str = Field("openid profile email", description="What is asked of the issuer.")
     label: str = Field("", description="What the button says; empty: the issuer's host.")
     role_claim: str = Field(

@@ -2,11 +2,13 @@
 
 import math
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from connectors.post import utc_now
+from streams.settings import Oidc
 from streams.users import kept
 from streams.users.passwords import LEAST
 from streams.users.records import User, UserError
@@ -41,11 +43,12 @@ class LoginPages:
         back = ways.local(request.query_params.get("next", "/"))
         if not self._desk.login or found_of(request):
             return RedirectResponse(back, 303)
-        return await self._form(request, back)
+        return await self.form(request, back)
 
-    async def _form(
+    async def form(
         self, request: Request, back: str, *, problem: str = "", name: str = "", wait: int = 0
     ) -> Response:
+        """The page, with what went wrong."""
         status = {"": 200, "wait": 429}.get(problem, 403)
         answer = self._desk.page(
             request,
@@ -57,7 +60,7 @@ class LoginPages:
             wait=wait,
             told=request.query_params.get("told", ""),
             anyone=await self._desk.known.anyone(),
-            oidc=self._desk.web.oidc,
+            issuer=label_of(self._desk.web.oidc),
             elsewhere=self._elsewhere(request),
         )
         if wait:
@@ -78,15 +81,15 @@ class LoginPages:
         if not self._desk.login:
             return RedirectResponse(back, 303)
         if found_of(request) is None and not self._desk.forms.is_ours(given.get("token", "")):
-            return await self._form(request, back, problem="stale", name=name)
+            return await self.form(request, back, problem="stale", name=name)
         wait = self._desk.attempts.wait(name, address_of(request))
         if wait > 0 or self._waiting >= _MOST_WAITING:
             seconds = max(1, math.ceil(wait))
-            return await self._form(request, back, problem="wait", name=name, wait=seconds)
+            return await self.form(request, back, problem="wait", name=name, wait=seconds)
         user = await self._checked(name, password)
         if user is None:
             await self._note_failure(request, name)
-            return await self._form(request, back, problem="wrong", name=name)
+            return await self.form(request, back, problem="wrong", name=name)
         self._desk.attempts.right(name, address_of(request))
         return await self._desk.enter(request, user, by="password", to=back)
 
@@ -142,3 +145,8 @@ class LoginPages:
         if not self._desk.login:
             return RedirectResponse("/", 303)
         return await self._desk.enter(request, user, by="invitation", to="/")
+
+
+def label_of(settings: Oidc | None) -> str:
+    """What the button of OpenID Connect says; empty: there is none."""
+    return (settings.label or urlsplit(settings.issuer).hostname or "") if settings else ""

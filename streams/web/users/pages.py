@@ -10,6 +10,7 @@ from streams.web.users.account import AccountPages
 from streams.web.users.desk import Desk
 from streams.web.users.login import LoginPages
 from streams.web.users.manage import ManagePages
+from streams.web.users.oidc import OidcPages
 
 
 class UserPages:
@@ -21,8 +22,11 @@ class UserPages:
         self._login = login
 
     def add_to(self, app: FastAPI) -> None:
-        for pages in (LoginPages, AccountPages, ManagePages):
-            pages(self.desk).add_to(app)
+        login = LoginPages(self.desk)
+        for pages in (login, AccountPages(self.desk), ManagePages(self.desk)):
+            pages.add_to(app)
+        if self._login and self._web.oidc:
+            OidcPages(self.desk, login, self._web.oidc).add_to(app)
 
     def gate(self, app: FastAPI, explain: Explain) -> None:
         """Refuse what may not be, in the reader's language: within `Reading`. `explain` makes the
