@@ -207,7 +207,8 @@ def _say(user: User, secret: str, config: Path | None, *, as_json: bool, said: s
 
 
 def _row(user: User) -> dict[str, Any]:
-    return {"name": user.name, "created_at": user.created_at, **told(user)}
+    fields = {"email": "", "disabled": False, "password": False, **told(user)}
+    return {"name": user.name, "created_at": user.created_at, **fields}
 
 
 def _way(user: User) -> str:

@@ -316,8 +316,9 @@ class Store(Protocol):
     ) -> None:
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
         `missed`, `archive`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`,
-        `erasure`, `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `share`, `hidden`,
-        `job`. With `version`, which is not told again, a lower one never replaces a higher one."""
+        `erasure`, `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `seen`, `share`,
+        `hidden`, `job`. With `version`, which is not told again, a lower one never replaces a
+        higher one."""
         ...
 
     async def drop_states(self, kind: str, keys: Sequence[str]) -> None:

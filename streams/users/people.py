@@ -144,8 +144,9 @@ def _last() -> UserError:
 
 
 def told(user: User) -> dict[str, Any]:
-    """What the journal says of a user: whether there is a password, never which."""
-    return {
+    """What the journal says of a user: whether there is a password, never which. What says nothing
+    is left out."""
+    every = {
         "role": user.role,
         "email": user.email,
         "disabled": user.disabled,
@@ -155,6 +156,7 @@ def told(user: User) -> dict[str, Any]:
         "language": user.language,
         "zone": user.zone,
     }
+    return {name: value for name, value in every.items() if value}
 
 
 def clean_email(given: str) -> str:

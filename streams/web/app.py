@@ -39,6 +39,7 @@ from streams.web.sources import pages as sources_pages
 from streams.web.sources.pages import SourcePages
 from streams.web.triage import api as triage_api
 from streams.web.triage.pages import TriagePages
+from streams.web.users import me
 from streams.web.users.pages import UserPages
 from streams.web.views import names_of
 
@@ -111,7 +112,8 @@ def create_app(
     triage.add_to(app)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
-    api.describe(app, *api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS)
+    records = (*api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS, *me.RECORDS)
+    api.describe(app, *records)
     pages.navigation.look_at(app)
     _add_errors(app)
     users.gate(app, _explained)

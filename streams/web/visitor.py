@@ -32,6 +32,8 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     zone_chosen: bool = False
     """Whether someone asked for that zone: a browser may then not suggest another."""
     theme: Theme = "auto"
+    session: str = ""
+    """Marks one login: what is made for it, such as a form's token, is shown to no other."""
     shared: str = ""
     """The id of the shared link this visitor came by: it reads that view alone."""
     carried: tuple[tuple[str, str], ...] = ()

@@ -211,8 +211,10 @@ class TriageApi:
     async def hide(self, request: Request) -> Response:
         """Hide an author (`source:handle`) or a source, or show it again. Hiding a source needs
         the role admin."""
+        visitor = require(request, "analyst")
         given = await read_json(request, self._forms, HideNow)
-        visitor = require(request, "analyst" if ":" in given.key else "admin")
+        if ":" not in given.key:
+            require(request, "admin")
         await self._hiding.set(given, by=visitor.name)
         self._queue.changed()
         return reply(given)

@@ -93,7 +93,9 @@ class Gate:
 
 def visitor(found: Found | None) -> Visitor:
     """As the pages are told."""
-    return Visitor(name=found.user.name, role=found.role) if found else NOBODY
+    if found is None:
+        return NOBODY
+    return Visitor(name=found.user.name, role=found.role, session=found.session[:16])
 
 
 def _unknown(request: Request) -> Response:

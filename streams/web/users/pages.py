@@ -7,9 +7,11 @@ from streams.store.port import Store
 from streams.web.pages import Pages
 from streams.web.users.access import Access, Explain, Gate
 from streams.web.users.account import AccountPages
+from streams.web.users.audit import AuditPages
 from streams.web.users.desk import Desk
 from streams.web.users.login import LoginPages
 from streams.web.users.manage import ManagePages
+from streams.web.users.me import MePages
 from streams.web.users.oidc import OidcPages
 
 
@@ -23,7 +25,13 @@ class UserPages:
 
     def add_to(self, app: FastAPI) -> None:
         login = LoginPages(self.desk)
-        for pages in (login, AccountPages(self.desk), ManagePages(self.desk)):
+        for pages in (
+            login,
+            AccountPages(self.desk),
+            ManagePages(self.desk),
+            AuditPages(self.desk),
+            MePages(self.desk),
+        ):
             pages.add_to(app)
         if self._login and self._web.oidc:
             OidcPages(self.desk, login, self._web.oidc).add_to(app)
