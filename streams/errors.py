@@ -10,12 +10,14 @@ class ConfigError(VeilleError):
 
 
 class QueryError(ConfigError):
-    """A query does not parse. Its text shows the query with a caret under the column."""
+    """A query does not parse. Its text shows the query with a caret under the column; `at` is the
+    offset in `query`, which may be that of a sub-query."""
 
-    def __init__(self, message: str, *, query: str = "", column: int = 0) -> None:
+    def __init__(self, message: str, *, query: str = "", column: int = 0, at: int = 0) -> None:
         super().__init__(message)
         self.query = query
         self.column = column
+        self.at = at
 
 
 class StoreError(VeilleError):

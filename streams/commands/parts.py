@@ -72,9 +72,10 @@ def web(
 
     tether()
     settings = load_settings(config)
+    load_config_topics(config)  # what is wrong with them is said before anything is served
     serve(
         settings,
-        load_config_topics(config),
+        topics_path(config),
         host=settings.web.host if host is None else host,
         port=settings.web.port if port is None else port,
     )

@@ -61,6 +61,16 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str = ""
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """A sample of `matches` or `rejects`, by its number from 1. `problem` is what is wrong with it,
+    as the end of a sentence about it; empty where all is well."""
+
+    field: str
+    number: int
+    sample: str
+    problem: str = ""
+
+
 def check(
     topics: Sequence[Topic], sample: Sample | None = None, *, advice: bool = False
 ) -> list[Finding]:
@@ -133,15 +143,23 @@ def _finding(subject: Subject, severity: Severity, weak: Weak) -> Finding:
 
 
 def _broken_samples(topic: Topic) -> Iterator[str]:
+    for tried in tried_samples(topic):
+        if tried.problem:
+            yield f"{tried.field}, sample {tried.number}{tried.problem}"
+
+
+def tried_samples(topic: Topic) -> Iterator[Tried]:
+    """Each sample of a topic that parses, tried."""
     for field, samples in (("matches", topic.matches), ("rejects", topic.rejects)):
         for number, sample in enumerate(samples, 1):
+            shown = sample if isinstance(sample, str) else msgspec.json.encode(sample).decode()
             try:
                 post = _sample_post(sample)
             except (msgspec.ValidationError, ValueError) as error:
-                yield f"{field}, sample {number} is not a post: {error}"
+                yield Tried(field, number, shown, f" is not a post: {error}")
                 continue
-            if problem := _sample_failed(topic, post, wanted=field == "matches"):
-                yield f"{field}, sample {number}: {problem}"
+            problem = _sample_failed(topic, post, wanted=field == "matches")
+            yield Tried(field, number, shown, problem and f": {problem}")
 
 
 def _sample_post(sample: str | dict[str, Any]) -> Post:

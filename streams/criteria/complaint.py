@@ -16,7 +16,7 @@ def query_error(query: str, at: int, problem: str, *, expected: str, remedy: str
     line, column, shown = _locate(query, at)
     where = f"line {line}, column {column}" if line > 1 else f"column {column}"
     message = f"{where}: {problem}\n{shown}\n  expected: {expected}\n  remedy: {remedy}"
-    return QueryError(message, query=query, column=column)
+    return QueryError(message, query=query, column=column, at=at)
 
 
 def _locate(query: str, at: int) -> tuple[int, int, str]:

@@ -101,18 +101,19 @@ def costs(topics: Sequence[Topic], sample: Sample | None = None) -> list[Cost]:
             tree, _ = anchored(topic)
         except QueryError:
             continue
-        found.append(_cost(topic, tree, sample, measured))
+        found.append(cost(topic, tree, sample, measured.get(topic.id, 0)))
     return found
 
 
-def _cost(topic: Topic, tree: Node, sample: Sample | None, met: dict[str, int]) -> Cost:
+def cost(topic: Topic, tree: Node, sample: Sample | None, met: int) -> Cost:
+    """What the tree of a topic costs; `met` are posts of the sample that it meets."""
     frequency = sample.frequency if sample and sample.posts else guessed_frequency
     cheapest = covers(tree, frequency)[0]
     keys = sorted(cheapest.keys, key=lambda key: (-frequency(key), key))
     if not sample or not sample.posts:
         return Cost(topic.id, min(1.0, cheapest.cost), keys)
     count = len(sample.posts)
-    return Cost(topic.id, sample.tried(keys), keys, met.get(topic.id, 0) / count, count)
+    return Cost(topic.id, sample.tried(keys), keys, met / count, count)
 
 
 def _met(topics: Sequence[Topic], sample: Sample) -> dict[str, int]:

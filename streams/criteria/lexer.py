@@ -1,7 +1,8 @@
 """A query to lexemes: brackets, operators, signs, fields, words, phrases."""
 
 import re
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -72,6 +73,8 @@ _REGEX: Final = re.compile(r"/(?:\\[^\s]|\[(?:\\[^\s]|[^\]\s\\])+\]|[^/\s\\\[])+
 _SLOP: Final = re.compile(r"~[^\s()]*")
 _NEAR: Final = re.compile(r"O?NEAR(?:/\d*)?")
 _MEANT: Final = re.compile(r'\s+("[^"\n]{1,40}"|[^\s()]{1,40})(?=[\s)]|\Z)')
+_REMARK: Final = re.compile(r"#[^\n]*")
+_MOST_WRONG: Final = 5
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -97,6 +100,37 @@ def lexemes(query: str) -> list[Lexeme]:
             lexeme, at = _next(query, at, found)
             found.append(lexeme)
     return [*found, Lexeme("end", "", len(query.rstrip()))]
+
+
+class Stretch(NamedTuple):
+    """A piece of a query: a lexeme, a comment, or what can't be read (`wrong`)."""
+
+    kind: LexemeKind | Literal["comment", "wrong"]
+    start: int
+    end: int
+
+
+def stretches(query: str) -> Iterator[Stretch]:
+    """All pieces of a query that is perhaps wrong, white space left out. After a few that can't be
+    read, the rest is left out: linear time."""
+    found: list[Lexeme] = []
+    wrong = at = 0
+    while at < len(query) and wrong < _MOST_WRONG:
+        if (beyond := _skip(query, at)) > at:
+            for comment in _REMARK.finditer(query, at, beyond):
+                yield Stretch("comment", *comment.span())
+            at = beyond
+            continue
+        try:
+            lexeme, end = _next(query, at, found)
+        except QueryError:
+            wrong += 1
+            yield Stretch("wrong", at, at + 1)
+            at += 1
+            continue
+        found.append(lexeme)
+        yield Stretch(lexeme.kind, at, end)
+        at = end
 
 
 def _usual(found: re.Match[str]) -> Lexeme:

@@ -15,6 +15,7 @@ from streams.criteria.topics import Subquery, Topic
 _FIELDS: Final = tuple(n for n in Topic.__struct_fields__ if n not in {"line", "queries"})
 _SWITCHES: Final = frozenset({"stem", "elision", "urgent"})
 _MAX_BYTES: Final = 512 * 1024 * 1024
+BOM: Final = b"\xef\xbb\xbf"
 _EXAMPLE: Final = "topics:\n  - id: acme\n    query: acme AND (refund OR delay*)"
 
 
@@ -32,24 +33,38 @@ def load_topics(path: str | Path) -> list[Topic]:
     in JSON, half a minute in YAML.
     """
     path = Path(path)
-    raw = _read(path)
-    read = _json_items if path.suffix.lower() == ".json" else _yaml_items
+    return topics_in(path, read_topics_file(path))
+
+
+def topics_in(path: Path, raw: bytes) -> list[Topic]:
+    """The topics that `raw`, the contents of a file of that name, holds. Raises `ConfigError`."""
+    raw = _readable(path, raw)
+    read = _json_items if is_json(path) else _yaml_items
     queries: dict[str, Subquery] = {}
     topics = [_topic(path, line, value, queries) for line, value in read(path, raw, queries)]
     _refuse_twins(path, topics)
     return topics
 
 
-def _read(path: Path) -> bytes:
+def is_json(path: Path) -> bool:
+    """Whether a file of topics is JSON; all others are YAML."""
+    return path.suffix.lower() == ".json"
+
+
+def read_topics_file(path: Path) -> bytes:
+    """All that it holds, whatever that is. Raises `ConfigError`."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             fail(path, 0, "the file is larger than 512 MB", "split it")
-        raw = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         fail(path, 0, "there is no such file", "give the path of a file of topics")
     except OSError as error:
         fail(path, 0, f"can't be read ({error.strerror})", "give a file that you may read")
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+
+
+def _readable(path: Path, raw: bytes) -> bytes:
+    raw = raw.removeprefix(BOM)
     if not raw.strip():
         fail(path, 1, "the file is empty", f"write at least one topic:\n{_EXAMPLE}")
     try:

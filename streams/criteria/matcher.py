@@ -126,14 +126,15 @@ class Matcher:
         tags = [hashtag_term(tag) for tag in post.hashtags] if post.hashtags else ()
         return self._index.candidates(text, tags, facts)
 
-    def add(self, topic: Topic) -> None:
+    def add(self, topic: Topic, tree: Node | None = None) -> None:
         """Watch a topic; one with the same id is replaced. A bad query disables the topic.
 
         All that can fail is done before the old version goes: it answers until the new one does.
+        With `tree` that is looked for instead of the topic's query; the matcher must then have been
+        given a `frequency`.
         """
         try:
-            tree, where = anchored(topic, self._frequency)
-            entry = _Entry(topic, tree, where)
+            entry = _Entry(topic, *anchored(topic, self._frequency, tree))
         except QueryError as error:
             self.remove(topic.id)
             self._topics[topic.id] = topic
@@ -262,12 +263,14 @@ def _no_collections() -> Iterator[None]:
         gc.enable()
 
 
-def anchored(topic: Topic, frequency: Frequency = guessed_frequency) -> tuple[Node, Places]:
-    """The tree of a topic and its places in the index.
+def anchored(
+    topic: Topic, frequency: Frequency = guessed_frequency, tree: Node | None = None
+) -> tuple[Node, Places]:
+    """The tree of a topic, or the one given instead of it, and its places in the index.
 
     Raises `QueryError` if the query does not parse or no word anchors it.
     """
-    tree = parse_topic(topic)
+    tree = parse_topic(topic) if tree is None else tree
     where = places(tree, frequency)
     if not where:
         raise query_error(

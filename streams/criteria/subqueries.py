@@ -89,7 +89,7 @@ def _named(name: str, subquery: Subquery) -> Iterator[str]:
     except QueryError as error:
         where = f"the sub-query @{name}" + (f" (line {subquery.line})" if subquery.line else "")
         message = f"in {where}, {error}"
-        raise QueryError(message, query=error.query, column=error.column) from None
+        raise QueryError(message, query=error.query, column=error.column, at=error.at) from None
 
 
 def needed(query: str, queries: Mapping[str, Subquery]) -> dict[str, Subquery]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -37,11 +38,14 @@ from streams.web.reading import Reading
 from streams.web.reports.adding import add_reports
 from streams.web.sources import pages as sources_pages
 from streams.web.sources.pages import SourcePages
+from streams.web.topics import api as api_topics
+from streams.web.topics.live import Names, live
+from streams.web.topics.pages import TopicPages
+from streams.web.topics.room import Room
 from streams.web.triage import api as triage_api
 from streams.web.triage.pages import TriagePages
 from streams.web.users import me
 from streams.web.users.pages import UserPages
-from streams.web.views import names_of
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +60,7 @@ def create_app(
     alerts: Alerts = Alerts(),
     settings: Settings | None = None,
     login: bool | None = None,
+    topics_file: Path | None = None,
     archive: Archive | None = None,
 ) -> FastAPI:
     """The app over an open store and archive, which stay the caller's to close.
@@ -64,6 +69,7 @@ def create_app(
     besides addresses and `localhost` that the pages answer to; `replay` sends dead letters again;
     `alerts` are the settings that back-tests go by, and the zone of who tells none; `settings`
     have the rest; `login` says whether people log in, where it is not for those to say.
+    `topics_file` is followed, and changed by the topics' pages.
     """
     app = FastAPI(
         title="Veille",
@@ -73,6 +79,7 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         lifespan=_lifespan,
     )
+    topics = live(topics, topics_file)
     pages = Pages(topics)
     hub = Hub(store, pages.card)
     app.state.store = store
@@ -81,7 +88,7 @@ def create_app(
     app.state.hub = hub
     _add_routes(app)
     web = settings.web if settings else Web(login="off")
-    exports = ExportPages(store, Drawings(), names_of(topics), most_rows=web.export_rows)
+    exports = ExportPages(store, Drawings(), Names(topics), most_rows=web.export_rows)
     exports.add_to(app)  # before pages that take any name
     add_reports(app, store, pages, topics, exports, public_url=web.public_url)
     overview = OverviewPages(store, pages, topics, sample=sample)
@@ -110,10 +117,14 @@ def create_app(
     triage = TriagePages(store, pages, topics, Labelling(store, settings))
     app.state.triage = triage
     triage.add_to(app)
+    room = Room(store, topics, archive=lambda: getattr(app.state, "archive", None))
+    app.state.topics = room
+    TopicPages(room, pages).add_to(app)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
+    app.include_router(api_topics.router)
     records = (*api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS, *me.RECORDS)
-    api.describe(app, *records)
+    api.describe(app, *records, *api_topics.RECORDS)
     pages.navigation.look_at(app)
     _add_errors(app)
     users.gate(app, _explained)
@@ -131,13 +142,16 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     i18n.load()
     preparing = asyncio.create_task(assets.prepare())
+    following = asyncio.create_task(cast("Room", app.state.topics).run())
     yield
     await cast("Hub", app.state.hub).aclose()
     await cast("UserPages", app.state.users).aclose()
     await cast("OverviewPages", app.state.overview).aclose()
     await cast("SourcePages", app.state.sources).aclose()
     await cast("TriagePages", app.state.triage).aclose()
-    await asyncio.gather(preparing, return_exceptions=True)
+    following.cancel()
+    await cast("Room", app.state.topics).aclose()
+    await asyncio.gather(preparing, following, return_exceptions=True)
 
 
 def _add_routes(app: FastAPI) -> None:

@@ -23,6 +23,7 @@ from streams.web.filters import MAX_VALUE, BadFilter, Problem, one_of
 from streams.web.i18n import N_, Words, _
 from streams.web.pages import Pages, drawn
 from streams.web.recent import Recent
+from streams.web.topics.live import live
 
 PATH: Final = "/backtest"
 SPANS: Final = (30, 90, 180, 365)
@@ -55,7 +56,7 @@ class Backtests:
 
     def __init__(self, store: Store, topics: Sequence[Topic], settings: Alerts) -> None:
         self._store = store
-        self._topics = {topic.id: topic for topic in topics}
+        self._topics = live(topics)
         self._settings = settings
         self._turn = asyncio.Semaphore(1)
         self._kept: Recent[Tested] = Recent(KEPT_SECONDS, most=16)
@@ -83,14 +84,14 @@ class Backtests:
 
     def watching(self, topic: str) -> Watching:
         """As the topic is set. Raises `ConfigError` for a rule that can't be read."""
-        if topic in self._topics:
-            return watching(self._topics[topic], self._settings.sensitivity)
+        if found := self._topics.by_id.get(topic):
+            return watching(found, self._settings.sensitivity)
         return Watching(sensitivity=self._settings.sensitivity)
 
     async def topics(self, also: str = "") -> list[str]:
         """Ids to choose from: those set, and those that mentions are stored of."""
         stored = await self._store.top(Filter(), "topic", limit=_MOST_TOPICS)
-        ids = [*self._topics, *(count.value for count in stored if count.value)]
+        ids = [*self._topics.by_id, *(count.value for count in stored if count.value)]
         return list(dict.fromkeys([*ids, *([also] if also else [])]))
 
 

@@ -47,24 +47,24 @@ class Forms:
     def is_ours(self, token: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode())
 
-    async def read(self, request: Request) -> list[tuple[str, str]]:
-        """Raises `HTTPException` for a form that is not of ours, or too large."""
-        given = await fields(request)
+    async def read(self, request: Request, *, most: int = MOST_FORM_BYTES) -> list[tuple[str, str]]:
+        """Raises `HTTPException` for a form that is not of ours, or larger than `most` bytes."""
+        given = await fields(request, most=most)
         if not self.is_ours(next((value for name, value in given if name == "token"), "")):
             raise HTTPException(403, _("This form is out of date. Remedy: reload the page"))
         return given
 
 
-async def fields(request: Request) -> list[tuple[str, str]]:
+async def fields(request: Request, *, most: int = MOST_FORM_BYTES) -> list[tuple[str, str]]:
     """Of a form, whoever sent it. Raises `HTTPException` for one that is too large."""
-    return parse_qsl((await body(request)).decode("utf-8", "replace"))
+    return parse_qsl((await body(request, most=most)).decode("utf-8", "replace"))
 
 
-async def body(request: Request) -> bytes:
+async def body(request: Request, *, most: int = MOST_FORM_BYTES) -> bytes:
     """All of it. Raises `HTTPException` for one that is too large."""
     found = b""
     async for piece in request.stream():
         found += piece
-        if len(found) > MOST_FORM_BYTES:
+        if len(found) > most:
             raise HTTPException(413, _("Too much was sent at once"))
     return found

@@ -22,7 +22,7 @@ from streams.web.health import STATE_WORDS
 from streams.web.i18n import N_, Words, _, here, ngettext, number, reader, reading_for
 from streams.web.navigation import Navigation
 from streams.web.reading import carry
-from streams.web.views import names_of
+from streams.web.topics.live import live
 from streams.web.visitor import Visitor
 
 WIDTHS: Final = {"wide": 860, "narrow": 340}
@@ -68,7 +68,7 @@ class Pages:
     """The templates of one installation: its topics' names, and the places it has."""
 
     def __init__(self, topics: Sequence[Topic]) -> None:
-        self._names = dict(names_of(topics))
+        self._topics = live(topics)
         self.forms = Forms()
         self.navigation = Navigation()
         self._jinja = _environment()
@@ -105,7 +105,7 @@ class Pages:
     def named(self, value: str, dimension: str) -> str:
         """The word for a value of a dimension: a topic's name, a language's, a sentiment's."""
         if dimension == "topic":
-            return self._names.get(value, value)
+            return self._topics.name(value)
         if dimension == "sentiment":
             return cards.SENTIMENTS[value][0] if value in LABELS else value
         if dimension == "lang":

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -11,7 +12,6 @@ from fastapi import FastAPI
 
 from connectors.letters import DeadLetter
 from streams.archive import opened_archive
-from streams.criteria.topics import Topic
 from streams.dead_letters import Outcome, replay
 from streams.listening import bind
 from streams.settings import Settings
@@ -54,7 +54,7 @@ def build_server(app: FastAPI, *, host: str = "127.0.0.1", port: int = 8420) -> 
     )
 
 
-def serve(settings: Settings, topics: Sequence[Topic], *, host: str, port: int) -> None:
+def serve(settings: Settings, topics: Path, *, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises `ConfigError` when the port is in use."""
     with bind(host, port) as listener:
         asyncio.run(_serve(settings, topics, host, listener))
@@ -70,15 +70,13 @@ def _replay(settings: Settings, store: Store) -> Replay | None:
     return again
 
 
-async def _serve(
-    settings: Settings, topics: Sequence[Topic], host: str, listener: socket.socket
-) -> None:
+async def _serve(settings: Settings, topics: Path, host: str, listener: socket.socket) -> None:
     async with opened_store(settings) as store, opened_archive(settings, store) as archive:
         login = settings.web.login_needed(host)
         sample = any(one.connector == "sample" and one.enabled for one in settings.sources)
         app = create_app(
             store,
-            topics=topics,
+            topics_file=topics,
             sample=sample,
             hosts=[host, *filter(None, [urlsplit(settings.web.public_url).hostname])],
             replay=_replay(settings, store),

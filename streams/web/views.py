@@ -1,7 +1,7 @@
 """What the first page shows, asked of the store: one function from filters to a whole view."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -177,7 +177,3 @@ def total(buckets: Sequence[Bucket]) -> Count:
     """The buckets' sum: figures and chart can't disagree, and the store is asked once."""
     names = ("total", "pos", "neg", "neu", "unscored")
     return Count(value="", **{n: sum(getattr(b, n) for b in buckets) for n in names})
-
-
-def names_of(topics: Sequence[Topic]) -> Mapping[str, str]:
-    return {topic.id: topic.name or topic.id for topic in topics}

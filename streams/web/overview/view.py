@@ -27,6 +27,7 @@ from streams.web.overview.past import Series, read_past, week_of_hours
 from streams.web.overview.tiles import Known, Period, Tile, Wall, wall
 from streams.web.overview.words import EDITS
 from streams.web.recent import Behind
+from streams.web.topics.live import live
 
 TILES: Final = 12
 ROWS: Final = 48
@@ -69,10 +70,14 @@ class Overviews:
 
     def __init__(self, store: Store, topics: Sequence[Topic]) -> None:
         self._store = store
-        self._topics = {topic.id: topic for topic in topics}
+        self._live = live(topics)
         self._past: Behind[Mapping[str, Series]] = Behind(PAST_SECONDS, most=8)
         self._news: Behind[News] = Behind(NEWS_SECONDS)
         self._names: Behind[list[str]] = Behind(NAMES_SECONDS, most=1)
+
+    @property
+    def _topics(self) -> Mapping[str, Topic]:
+        return self._live.by_id
 
     async def of(self, asked: Asked, *, now: datetime, zone: ZoneInfo) -> Overview:
         """Raises `StoreError`."""

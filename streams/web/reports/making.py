@@ -21,7 +21,7 @@ class Making:
 
     def __init__(self, store: Store, topics: Sequence[Topic]) -> None:
         self._store = store
-        self._topics = {topic.id: topic for topic in topics}
+        self._topics = topics
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._kept: Recent[Report] = Recent(SECONDS, most=16)
 
@@ -30,9 +30,7 @@ class Making:
         return await self._kept.get(asked, lambda: self._make(asked))
 
     async def _make(self, asked: Asked) -> Report:
-        chosen = [
-            topic for id_, topic in self._topics.items() if not asked.topics or id_ in asked.topics
-        ]
+        chosen = [topic for topic in self._topics if not asked.topics or topic.id in asked.topics]
         own = frozenset[str]().union(*map(own_words, chosen))
         async with self._turns:
             return await report(self._store, asked, now=utc_now(), own=own)
