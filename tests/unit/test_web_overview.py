@@ -1,5 +1,6 @@
 """The overview's view models with plain values, and its page over a real SQLite store."""
 
+import asyncio
 import re
 from array import array
 from collections.abc import AsyncIterator
@@ -298,11 +299,15 @@ async def test_who_wrote_in_the_weeks_before_is_not_new(store: SqliteStore) -> N
             mention(3, at=NOW - timedelta(days=20), author=known),
         ]
     )
-    found = await news(store, ["kestrel"], NOW - DAY, NOW, frozenset())
+    found = await news(store, ["kestrel"], NOW - DAY, NOW)
     assert [one.handle for one in found.authors] == ["fresh"]
     assert found.read == 2
     assert found.whole
-    assert await news(store, ["rival"], NOW - DAY, NOW, frozenset()) == News()
+    every = await news(store, ["kestrel", "rival"], NOW - DAY, NOW, every=True, look_up=False)
+    assert [one.handle for one in every.authors] == ["fresh"]
+    both = await news(store, ["kestrel", "rival"], NOW - DAY, NOW)
+    assert (both.read, both.past) == (2, 1)
+    assert await news(store, ["rival"], NOW - DAY, NOW) == News()
 
 
 # Charts
@@ -328,6 +333,17 @@ def test_hours_of_the_week_can_be_drawn() -> None:
     spec = charts.hours_of_week([[1.0] * 24] * 7, days=list("1234567"), measure="an hour")
     assert len(spec["data"]["values"]) == 168
     assert charts.svg(spec, theme="dark", width=300).startswith("<svg")
+
+
+async def test_long_periods_are_whole_and_live(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await store.write([mention(n, ago=timedelta(days=n, minutes=3)) for n in range(40)])
+    assert 'data-figure="total">30<' in (await client.get("/?range=30d")).text
+    await store.write([mention(90, ago=timedelta(minutes=1))])
+    async with asyncio.timeout(3):  # views of the same blink are shared
+        while 'data-figure="total">31<' not in (await client.get("/?range=30d")).text:
+            await asyncio.sleep(0.02)
 
 
 # What takes long

@@ -76,6 +76,8 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     read: int = 0
     whole: bool = True
     past: int = 0
+    looked_up: bool = True
+    """Whether each author was looked for in the weeks before, not only among the posts read."""
 
     @property
     def empty(self) -> bool:
@@ -83,24 +85,50 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def news(
-    store: Store, topics: Sequence[str], since: datetime, until: datetime, own: Collection[str]
+    store: Store,
+    topics: Sequence[str],
+    since: datetime,
+    until: datetime,
+    *,
+    own: Collection[str] = (),
+    every: bool = False,
+    look_up: bool = True,
 ) -> News:
-    """`own` are the topics' own words, which are news to nobody. Raises `StoreError`."""
-    where = Filter(topics=tuple(topics), since=since, until=until)
-    page = await store.search(where, limit=READ)
-    if not page.mentions:
+    """`own` are the topics' own words, which are news to nobody; `every` says that these are all
+    topics there are. With `look_up` each author is looked for in the weeks before; else those are
+    new whom the posts read do not know. Raises `StoreError`."""
+    asked = () if every else tuple(topics)
+    mentions, whole = await _latest(store, asked, since, until, READ)
+    if not mentions:
         return News()
-    weeks = [await _before(store, topics, since - n * WEEK) for n in range(WEEKS)]
-    past = [mention for week in weeks for mention in week]
-    found, loud = await asyncio.to_thread(told, page.mentions, past, own)
-    authors = [one for one in loud[:_LOOKED_UP] if await _is_new(store, topics, since, one)]
-    return msgspec.structs.replace(found, authors=authors[:AUTHORS], whole=not page.cursor)
+    weeks = [await _latest(store, asked, *_week(since, n), PAST) for n in range(WEEKS)]
+    past = [mention for week, _ in weeks for mention in week]
+    here, before = ([one for one in some if one.topic in topics] for some in (mentions, past))
+    found, loud = await asyncio.to_thread(told, here, before, own)
+    authors = loud[:_LOOKED_UP]
+    if look_up:
+        authors = [one for one in authors if await _is_new(store, topics, since, one)]
+    return msgspec.structs.replace(found, authors=authors[:AUTHORS], whole=whole, looked_up=look_up)
 
 
-async def _before(store: Store, topics: Sequence[str], until: datetime) -> list[Mention]:
-    """The latest of the week that ends then."""
-    where = Filter(topics=tuple(topics), since=until - WEEK, until=until)
-    return (await store.search(where, limit=PAST)).mentions
+def _week(since: datetime, back: int) -> tuple[datetime, datetime]:
+    return since - (back + 1) * WEEK, since - back * WEEK
+
+
+async def _latest(
+    store: Store, topics: Sequence[str], since: datetime, until: datetime, most: int
+) -> tuple[list[Mention], bool]:
+    """The latest mentions, and whether they are all. Topic by topic, each its part: the order of
+    one topic's posts stands in an index, that of several does not."""
+    each = max(1, most // max(1, len(topics)))
+    asked: list[tuple[str, ...]] = [(one,) for one in topics] or [()]
+    pages = [
+        await store.search(Filter(topics=one, since=since, until=until), limit=each)
+        for one in asked
+    ]
+    found = [mention for page in pages for mention in page.mentions]
+    found.sort(key=lambda one: (one.post.created_at, one.id), reverse=True)
+    return found, not any(page.cursor for page in pages)
 
 
 async def _is_new(store: Store, topics: Sequence[str], since: datetime, one: Author) -> bool:

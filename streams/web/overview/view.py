@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from streams.alerts import book
+from streams.alerts.incidents import moment
 from streams.alerts.records import Incident
 from streams.alerts.terms import own_words
 from streams.criteria.topics import Topic
 from streams.source_gaps import Shade, shades
 from streams.store.journal import EntryFilter
-from streams.store.port import Filter, Store
+from streams.store.port import Filter, Store, TopicCounts
 from streams.web import charts
 from streams.web.coverage import Coverage, coverage, overall, still_failing
 from streams.web.filters import AHEAD
@@ -23,10 +24,10 @@ from streams.web.incident_list import ordered as gravest_first
 from streams.web.incident_words import active, hidden, what
 from streams.web.overview.asked import Asked
 from streams.web.overview.news import News, news
-from streams.web.overview.past import Series, read_past, week_of_hours
+from streams.web.overview.past import WEEK, WEEKS, Series, read_past, week_of_hours
 from streams.web.overview.tiles import Known, Period, Tile, Wall, wall
 from streams.web.overview.words import EDITS
-from streams.web.recent import Behind
+from streams.web.recent import Behind, Recent
 from streams.web.topics.live import live
 
 TILES: Final = 12
@@ -35,6 +36,10 @@ MOST_TOPICS: Final = 300
 PAST_SECONDS: Final = 3600.0
 NEWS_SECONDS: Final = 60.0
 NAMES_SECONDS: Final = 60.0
+OLDER_SECONDS: Final = 60.0
+MOST_LOOKED_THROUGH: Final = 20_000
+"""Mentions of the weeks before among which an author is looked for: a store may have to read all of
+them for each."""
 PATIENCE: Final = 0.08
 """Seconds that a page waits for what is worked out behind it, before it is shown without."""
 MOST_EDITS: Final = 100
@@ -74,6 +79,7 @@ class Overviews:
         self._past: Behind[Mapping[str, Series]] = Behind(PAST_SECONDS, most=8)
         self._news: Behind[News] = Behind(NEWS_SECONDS)
         self._names: Behind[list[str]] = Behind(NAMES_SECONDS, most=1)
+        self._older: Recent[list[TopicCounts]] = Recent(OLDER_SECONDS, most=16)
 
     @property
     def _topics(self) -> Mapping[str, Topic]:
@@ -86,18 +92,18 @@ class Overviews:
         topics = asked.topics or tuple(await self._all())
         period = _period(asked, now)
         counts, days, recent, state, found = await asyncio.gather(
-            store.counts(topics, period.since, period.until, step=period.step, people=False),
+            self._counts(topics, period),
             self._days(topics, asked, now),
             book.lately(store, period.since),
             health(store, now=now),
             shades(store, period.since, now),
         )
-        past, new, edits = await asyncio.gather(
+        past, edits = await asyncio.gather(
             self._past.get(topics, lambda: read_past(store, topics, now), wait=PATIENCE),
-            self._news.get(
-                (topics, asked.preset), lambda: self._new(topics, period), wait=PATIENCE
-            ),
             self._edits(topics, period),
+        )
+        new = await self._news.get(
+            (topics, asked.preset), lambda: self._new(asked, topics, period, past), wait=PATIENCE
         )
         incidents = [one for one in recent if not hidden(one) and _of(one, topics, asked)]
         gaps = [*found, *still_failing(state.sources, now)]
@@ -164,10 +170,46 @@ class Overviews:
             days[one.topic] += one.counts.total
         return days
 
-    async def _new(self, topics: Sequence[str], period: Period) -> News:
+    async def _new(
+        self,
+        asked: Asked,
+        topics: Sequence[str],
+        period: Period,
+        past: Mapping[str, Series] | None,
+    ) -> News:
         known = (self._topics[one] for one in topics if one in self._topics)
-        own = frozenset(word for topic in known for word in own_words(topic))
-        return await news(self._store, topics, period.since, period.until, own)
+        began = (period.since - WEEKS * WEEK).timestamp()
+        before = sum(one.sums(began, period.since.timestamp())[0] for one in (past or {}).values())
+        return await news(
+            self._store,
+            topics,
+            period.since,
+            period.until,
+            own=frozenset(word for topic in known for word in own_words(topic)),
+            every=not asked.topics,
+            look_up=past is not None and before <= MOST_LOOKED_THROUGH,
+        )
+
+    async def _counts(self, topics: Sequence[str], period: Period) -> list[TopicCounts]:
+        """By step. Of long periods the steps that are over are kept for a while."""
+        whole = period.now - period.since <= DAY
+        width = period.step.total_seconds()
+        cut = moment(period.now.timestamp() // width * width)
+        if whole or cut <= period.since:
+            return await self._ask(topics, period.since, period.until, period.step)
+        older, newer = await asyncio.gather(
+            self._older.get(
+                (topics, period.step, cut),
+                lambda: self._ask(topics, period.since, cut, period.step),
+            ),
+            self._ask(topics, cut, period.until, period.step),
+        )
+        return [*older, *newer]
+
+    async def _ask(
+        self, topics: Sequence[str], since: datetime, until: datetime, step: timedelta
+    ) -> list[TopicCounts]:
+        return await self._store.counts(topics, since, until, step=step, people=False)
 
     def _marks(self, incidents: Iterable[Incident], period: Period) -> list[charts.Mark]:
         return [
