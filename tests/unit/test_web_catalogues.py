@@ -11,7 +11,7 @@ from streams.web.catalogues import TRANSLATED, template, updated, written
 from streams.web.i18n import catalogue
 from streams.web.visitor import Language
 
-_VALUES = re.compile(r"%\(\w+\)s|%%|</?\w+")
+_VALUES = re.compile(r"%\(\w+\)s|%%|\{\w+\}|</?\w+")
 
 
 def messages(language: Language) -> Iterator[Message]:
