@@ -13,6 +13,7 @@ import typer
 
 from connectors.errors import BadSettings, ConnectorError
 from streams.commands import (
+    add,
     alerts,
     counts,
     dead_letters,
@@ -62,6 +63,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(store.store, name="store")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.command()(label.label)
+app.command(name="add")(add.add_post)
 app.command()(erase.erase)
 app.add_typer(users.users, name="users")
 app.add_typer(tokens.tokens, name="tokens")

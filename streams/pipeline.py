@@ -33,7 +33,7 @@ class Pipeline:
     def process(self, post: Post, now: datetime) -> list[Record]:
         """The post's mentions, one a topic; for an edit or a deletion a retraction besides."""
         if post.state == "deleted":
-            return [Retraction(post_id=post.id, version=post.version)]
+            return self.taken_back(post)
         language = _Language(post)
         matches = self.matcher.match(post, language)
         if not matches and post.state == "live":
@@ -43,6 +43,16 @@ class Pipeline:
             topics = [match.topic for match in matches]
             records.append(Retraction(post_id=post.id, version=post.version, topics=topics))
         return records
+
+    @staticmethod
+    def taken_back(post: Post) -> list[Record]:
+        """What becomes of a deletion."""
+        return [Retraction(post_id=post.id, version=post.version)]
+
+    def chosen(self, post: Post, topic: str, now: datetime) -> Mention:
+        """The post's mention in a topic that a person chose, whether it meets the criteria or
+        not."""
+        return self._mention(post, Match(topic, []), _Language(post)(), now)
 
     def _mention(self, post: Post, match: Match, lang: str, now: datetime) -> Mention:
         text = f"{post.title}\n{post.text}" if post.title else post.text

@@ -1,6 +1,7 @@
 """What the commands share: options, settings, output, and how errors end a command."""
 
 import asyncio
+import getpass
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -108,3 +109,11 @@ def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
         except msgspec.DecodeError:
             options[key.strip()] = value
     return options
+
+
+def login() -> str:
+    """The name of who is at the terminal."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

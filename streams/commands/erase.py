@@ -1,12 +1,19 @@
 """`veille erase`: a person or a post, out of the store and for good."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from streams.archive import opened_archive
-from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
+from streams.commands.common import (
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    login,
+    out,
+    print_json,
+    run,
+)
 from streams.erasing import Report, Target, parse_author
 from streams.erasing import erase as erase_target
 from streams.errors import ConfigError
@@ -39,7 +46,7 @@ def erase(
     if not dry_run:
         if not yes:
             typer.confirm(f"{_said(plan)} Erase, and let nothing of it come back?", abort=True)
-        plan = run(_erase(settings, target, by=by or _login(), dry_run=False))
+        plan = run(_erase(settings, target, by=by or login(), dry_run=False))
     if as_json:
         print_json(plan)
     else:
@@ -61,13 +68,6 @@ def _remind(settings: Settings, report: Report) -> None:
     if not settings.embedded_broker:
         hours = settings.kafka.retention_hours
         out.print(f"Kafka forgets what it still holds of it within {hours} hours.")
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 async def _erase(settings: Settings, target: Target, *, by: str, dry_run: bool) -> Report:

@@ -33,6 +33,8 @@ from streams.web.live import Hub
 from streams.web.mentions import RETRY, MentionPages
 from streams.web.overview.pages import OverviewPages
 from streams.web.pages import Pages
+from streams.web.posts import place as post_places
+from streams.web.posts.place import PostPlaces, add_posts
 from streams.web.preferences import PreferencePages
 from streams.web.reading import Reading
 from streams.web.reports.adding import add_reports
@@ -91,11 +93,12 @@ def create_app(
     exports = ExportPages(store, Drawings(), Names(topics), most_rows=web.export_rows)
     exports.add_to(app)  # before pages that take any name
     add_reports(app, store, pages, topics, exports, public_url=web.public_url)
-    overview = OverviewPages(store, pages, topics, sample=sample)
-    overview.add_to(app)
-    app.state.overview = overview
+    app.state.overview = OverviewPages(store, pages, topics, sample=sample)
+    app.state.overview.add_to(app)
     PreferencePages(pages).add_to(app)
     MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
+    labelling = Labelling(store, settings)
+    add_posts(app, store, pages, topics, settings=settings, labelling=labelling)
     LetterPages(store, pages, replay).add_to(app)
     sources = SourcePages(
         store,
@@ -114,9 +117,8 @@ def create_app(
     users = UserPages(store, pages, web, login=web.login_needed() if login is None else login)
     app.state.users = users
     users.add_to(app)
-    triage = TriagePages(store, pages, topics, Labelling(store, settings))
-    app.state.triage = triage
-    triage.add_to(app)
+    app.state.triage = TriagePages(store, pages, topics, labelling)
+    app.state.triage.add_to(app)
     room = Room(store, topics, archive=lambda: getattr(app.state, "archive", None))
     app.state.topics = room
     TopicPages(room, pages).add_to(app)
@@ -124,7 +126,7 @@ def create_app(
     app.include_router(api_incidents.router)
     app.include_router(api_topics.router)
     records = (*api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS, *me.RECORDS)
-    api.describe(app, *records, *api_topics.RECORDS)
+    api.describe(app, *records, *api_topics.RECORDS, *post_places.RECORDS)
     pages.navigation.look_at(app)
     _add_errors(app)
     users.gate(app, _explained)
@@ -149,6 +151,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await cast("OverviewPages", app.state.overview).aclose()
     await cast("SourcePages", app.state.sources).aclose()
     await cast("TriagePages", app.state.triage).aclose()
+    await cast("PostPlaces", app.state.posts).aclose()
     following.cancel()
     await cast("Room", app.state.topics).aclose()
     await asyncio.gather(preparing, following, return_exceptions=True)

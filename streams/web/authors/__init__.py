@@ -1,0 +1,1 @@
+"""Who writes: the list of authors, and one of them."""
