@@ -72,6 +72,8 @@ class Known:
         user = snapshot.users.get(session.user) if session else None
         if session is None or user is None or user.disabled or session.until <= now:
             return None
+        if session.began_at < user.created_at:  # of another, who had the name before
+            return None
         seen = max(snapshot.seen.get(key, session.began_at), session.began_at)
         if now - seen > self._idle:
             return None
@@ -85,6 +87,8 @@ class Known:
         token = snapshot.tokens.get(key)
         user = snapshot.users.get(token.user) if token else None
         if token is None or user is None or user.disabled or (token.until and token.until <= now):
+            return None
+        if token.created_at < user.created_at:
             return None
         seen = snapshot.seen.get(token.id, token.created_at)
         self._note(snapshot, token.id, seen, now)

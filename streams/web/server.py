@@ -85,9 +85,18 @@ async def _serve(settings: Settings, topics: Path, host: str, listener: socket.s
             login=login,
             archive=archive,
         )
-        if login and not await kept.every(store, kept.USER, User):
-            _log.warning(
-                "nobody can log in yet. Remedy: veille users add NAME --role admin, with the "
-                "settings and the store of this installation"
-            )
+        await _warn(settings, store, host, login=login)
         await build_server(app).serve(sockets=[listener])
+
+
+async def _warn(settings: Settings, store: Store, host: str, *, login: bool) -> None:
+    """Of what nobody should find out later."""
+    if login and not await kept.every(store, kept.USER, User):
+        _log.warning(
+            "nobody can log in yet. Remedy: veille users add NAME --role admin, with the settings "
+            "and the store of this installation"
+        )
+    if not login and settings.web.model_copy(update={"login": "auto"}).login_needed(host):
+        _log.warning(
+            "whoever reaches %s is an admin, for web.login is off. Remedy: set it to auto", host
+        )

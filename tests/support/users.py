@@ -55,11 +55,15 @@ def client_of(app: FastAPI, base: str = BASE, **options: Any) -> httpx.AsyncClie
     return httpx.AsyncClient(transport=transport, base_url=base, **options)
 
 
-def known_of(client: httpx.AsyncClient) -> Known:
-    """What the app behind this client knows of users: to `forget` what another process changed."""
+def app_behind(client: httpx.AsyncClient) -> FastAPI:
     transport = client._transport
     assert isinstance(transport, httpx.ASGITransport)
     assert isinstance(transport.app, FastAPI)
-    known = transport.app.state.users.desk.known
+    return transport.app
+
+
+def known_of(client: httpx.AsyncClient) -> Known:
+    """What the app behind this client knows of users: to `forget` what another process changed."""
+    known = app_behind(client).state.users.desk.known
     assert isinstance(known, Known)
     return known

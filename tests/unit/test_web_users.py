@@ -1,5 +1,6 @@
 """Who may look: logins, sessions, tokens and roles, over a real SQLite store."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -27,6 +28,7 @@ from tests.browser.site import TOPICS, opened
 from tests.support.users import (
     PASSWORD,
     WEAK,
+    app_behind,
     app_of,
     client_of,
     form_token,
@@ -434,3 +436,54 @@ async def test_who_acts_is_who_logged_in(store: SqliteStore, client: httpx.Async
     )
     assert answer.status_code == 303
     assert (await book.changes(store))[one.id].incident.acknowledged_by == "ana"
+
+
+async def test_what_is_told_without_end_ends_with_the_right_to_it(
+    store: SqliteStore, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.web.users.access.SECONDS", 0.05)
+    await someone(store, "ada")
+    await log_in(client, "ada")
+    listening = asyncio.create_task(client.get("/live"))
+    hub = app_behind(client).state.hub
+    while not hub.clients:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert not listening.done()
+    await People(store, Passwords(WEAK)).change("ada", by="t", disabled=True)
+    known_of(client).forget()
+    answer = await asyncio.wait_for(listening, 5)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert not hub.clients
+    assert (await client.get("/live")).status_code == 401
+
+
+async def test_a_login_page_of_another_process_is_taken_from_a_browser_that_vouches_for_it(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await someone(store, "ada")
+    form = {"token": "of another process", "name": "ada", "password": PASSWORD}
+    answer = await client.post("/login", data=form)
+    assert answer.status_code == 403
+    assert "too old" in answer.text
+    assert 'value="ada"' in answer.text
+    same = {"Sec-Fetch-Site": "same-origin"}
+    assert (await client.post("/login", data=form, headers=same)).status_code == 303
+
+
+async def test_who_gets_a_name_anew_gets_nothing_of_who_had_it(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await someone(store, "ada", "admin")
+    await someone(store, "bob", "admin")
+    await log_in(client, "bob")
+    people = People(store, Passwords(WEAK))
+    token, _ = await Tokens(store).add(
+        await people.find("bob"), "t", scopes=["admin"], now=utc_now(), by="t"
+    )
+    await people.remove("bob", by="t")  # and nothing more, as if it had been broken off
+    await someone(store, "bob", "admin")
+    known_of(client).forget()
+    assert (await client.get("/")).status_code == 303
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await client.get("/api/v1/me", headers=headers)).status_code == 401

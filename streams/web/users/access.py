@@ -1,6 +1,8 @@
 """ASGI middleware that knows who asks, by session cookie or `Authorization: Bearer`, and turns away
 who may not: before any route is looked for, so that none can forget to."""
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -12,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.post import utc_now
 from streams.errors import StoreError
-from streams.users.known import Found, Known
+from streams.users.known import SECONDS, Found, Known
 from streams.web.forms import bound_to
 from streams.web.users import cookies, ways
 from streams.web.visitor import PREFERRED, VISITOR, Visitor, lacking
@@ -22,6 +24,8 @@ FOUND: Final = "veille.found"
 """Where it stands in the scope whose request it is, as `streams.users.known` found."""
 TROUBLE: Final = "veille.trouble"
 """Where it stands in the scope why that could not be found out."""
+ENDLESS: Final = frozenset({"/live"})
+"""What goes on being told to whoever asked once."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER: Final = "bearer "
 
@@ -53,7 +57,26 @@ class Access:
         if found:
             scope[PREFERRED] = {"language": found.user.language, "zone": found.user.zone}
         with bound_to(secret if found and found.session else ""):
-            await self._app(scope, receive, send)
+            if found and scope["path"] in ENDLESS:
+                await self._while_known(scope, receive, send, secret)
+            else:
+                await self._app(scope, receive, send)
+
+    async def _while_known(self, scope: Scope, receive: Receive, send: Send, secret: str) -> None:
+        """An answer without end ends with the right to it."""
+        answering = asyncio.ensure_future(self._app(scope, receive, send))
+        try:
+            while not (await asyncio.wait({answering}, timeout=SECONDS))[0]:
+                with contextlib.suppress(StoreError):  # the answer says by itself that it is away
+                    if await self._find(scope, secret) is None:
+                        break
+            else:
+                answering.result()
+                return
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _find(self, scope: Scope, secret: str) -> Found | None:
         header = Headers(scope=scope).get("authorization", "")

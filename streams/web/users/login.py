@@ -80,7 +80,7 @@ class LoginPages:
         back = ways.local(given.get("next", "/"))
         if not self._desk.login:
             return RedirectResponse(back, 303)
-        if found_of(request) is None and not self._desk.forms.is_ours(given.get("token", "")):
+        if not self._ours(request, given.get("token", "")):
             return await self.form(request, back, problem="stale", name=name)
         wait = self._desk.attempts.wait(name, address_of(request))
         if wait > 0 or self._waiting >= _MOST_WAITING:
@@ -92,6 +92,12 @@ class LoginPages:
             return await self.form(request, back, problem="wrong", name=name)
         self._desk.attempts.right(name, address_of(request))
         return await self._desk.enter(request, user, by="password", to=back)
+
+    def _ours(self, request: Request, token: str) -> bool:
+        """Whether our own page sent it. A browser that says so is believed: who is not in yet has
+        the token of a process, and there may be several, or a new one."""
+        says_so = request.headers.get("sec-fetch-site") == "same-origin"
+        return says_so or found_of(request) is not None or self._desk.forms.is_ours(token)
 
     async def _checked(self, name: str, password: str) -> User | None:
         self._waiting += 1
