@@ -1,6 +1,8 @@
 """Logging in as people do: by password, by a link, by OpenID Connect; what each role sees."""
 
+import asyncio
 import re
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,11 +10,13 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+from pydantic import SecretStr
 
-from streams.settings import Settings, Web
+from streams.settings import Oidc, Settings, Web
 from streams.store.journal import Entry
 from tests.browser.site import HOSTILE, Site
 from tests.support import outcry
+from tests.support.oidc_server import CLIENT, SECRET, Provider, running
 from tests.support.users import PASSWORD, WEAK, someone
 
 pytestmark = pytest.mark.browser
@@ -24,8 +28,30 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    settings = Settings(web=Web(login="on"))
+def provider() -> Iterator[Provider]:
+    """An issuer on another site than the pages, as browsers see it."""
+    provider, ready, stop = Provider(), threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with running(provider):
+            provider.issuer = provider.issuer.replace("127.0.0.1", "localhost")
+            ready.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(30)
+    yield provider
+    stop.set()
+    thread.join(10)
+
+
+@pytest.fixture
+def site(tmp_path: Path, provider: Provider) -> Iterator[Site]:
+    oidc = Oidc(
+        issuer=provider.issuer, client_id=CLIENT, client_secret=SecretStr(SECRET), label="Staff ID"
+    )
+    settings = Settings(web=Web(login="on", oidc=oidc))
     with Site(tmp_path / "veille.db", settings=settings) as running:
         running.app.state.users.desk.passwords.hasher = WEAK
         for name, role in (("ada", "admin"), ("vic", "viewer")):
@@ -104,6 +130,14 @@ def test_an_invitation_from_the_admin_s_page_to_the_first_look(site: Site, open_
     expect(admin.get_by_role("status")).to_contain_text("Their sessions have ended")
     eve.reload()
     expect(eve).to_have_url(f"{site.url}/login")
+
+
+def test_a_login_at_the_issuer_leads_back(site: Site, browser_page: Page) -> None:
+    browser_page.goto(f"{site.url}/incidents?status=active")
+    fine(browser_page)
+    browser_page.get_by_role("link", name="Log in by Staff ID").click()
+    expect(browser_page).to_have_url(f"{site.url}/incidents?status=active")
+    expect(browser_page.locator("header")).to_contain_text("carla")
 
 
 def test_a_viewer_sees_nothing_to_change(site: Site, open_page: Open) -> None:
