@@ -90,7 +90,7 @@ def item(number: int, text: str = "Acmeron is awful", **more: Any) -> tuple[byte
 
 
 def stored(env: Env) -> dict[str, Mention]:
-    page = asked(env, lambda store: store.search(Filter(), limit=1000))
+    page = asked(env, lambda store: store.search(Filter(hidden="any"), limit=1000))
     return {found.post.id: found for found in page.mentions}
 
 
@@ -181,7 +181,8 @@ def test_a_label_lasts_through_a_new_score(env: Env, worker: Process) -> None:
     label = stored(env)["file:1"].label
     assert label is not None
     assert (label.sentiment, label.note) == ("pos", "irony")
-    assert asked(env, lambda store: store.count(Filter(sentiments=("pos",)))).total == 1
+    hidden = Filter(sentiments=("pos",), hidden="only")
+    assert asked(env, lambda store: store.count(hidden)).total == 1
     assert veille("label", id_, "--clear", env=env).returncode == 0
     until(lambda: asked(env, lambda store: store.count(Filter(sentiments=("neg",)))).total == 1)
 
