@@ -81,8 +81,10 @@ class Where:
             self.add(f"done = {int(where.work == 'done')}")
         if where.judged is not None:
             self.add(f"judged = {int(where.judged)}")
-        if where.assigned:
-            self.add("assigned = ?", "" if where.assigned == NOBODY else where.assigned)
+        if where.assigned == NOBODY:
+            self.add("assigned = ''")
+        elif where.assigned:
+            self.add("assigned <> '' AND assigned = ?", where.assigned)
         if where.tag:
             self.add(f"tags <> '[]' AND {_AMONG.format('tags')}", tag_key(where.tag))
         if where.least_followers > 0:
@@ -126,9 +128,13 @@ def search(db: sqlite3.Connection, where: Filter, limit: int, cursor: str, order
         place = paging.decode_cursor(cursor, owner)
         sign = "<" if way == "DESC" else ">"
         asked.add(f"({column}, id) {sign} (?, ?)", place.time, place.id)
-    size = paging.page_size(limit)
+    size, table = paging.page_size(limit), "mentions"
+    if order == "worth" and _is_queue(where):
+        table = "mentions INDEXED BY mentions_worth"
+        if where.since:  # a mention is worth its own time at least: where the index may be left
+            asked.add("worth >= ?", millis(where.since))
     sql = (
-        f"SELECT {column}, id, body FROM mentions {asked.sql} "  # noqa: S608 # bound parameters
+        f"SELECT {column}, id, body FROM {table} {asked.sql} "  # noqa: S608 # bound parameters
         f"ORDER BY {column} {way}, id {way} LIMIT ?"
     )
     rows = db.execute(sql, [*asked.values, size + 1]).fetchall()
@@ -137,6 +143,15 @@ def search(db: sqlite3.Connection, where: Filter, limit: int, cursor: str, order
         return Page(mentions)
     at, last, _ = rows[size - 1]
     return Page(mentions, paging.encode_cursor(paging.Place(owner, at, last)))
+
+
+def _is_queue(where: Filter) -> bool:
+    """Whether the index of the queue leads to a page soonest: what is asked for is common in it."""
+    rare = (
+        where.text, where.post_id, where.author, where.story, where.thread, where.url, where.tag,
+        where.assigned.removeprefix(NOBODY),
+    )  # fmt: skip
+    return where.hidden == "no" and where.work == "open" and not any(rare)
 
 
 def arrivals(db: sqlite3.Connection, after: str, where: Filter, limit: int) -> Page:

@@ -102,7 +102,14 @@ CREATE INDEX journal_at ON journal(at);
 CREATE INDEX journal_subject ON journal(subject);
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4: Final = """
+-- What staff said, which is little of all there is.
+CREATE INDEX mentions_assigned ON mentions(assigned, worth) WHERE assigned <> '';
+CREATE INDEX mentions_judged ON mentions(topic, created) WHERE judged = 1;
+CREATE INDEX mentions_tagged ON mentions(created) WHERE tags <> '[]';
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Step n leads from version n to n + 1. Only ever appended to."""
 _FILL: Final = "-- fill"
 _FILLED_AT_ONCE: Final = 1_000

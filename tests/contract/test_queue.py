@@ -268,3 +268,37 @@ async def test_states_are_dropped(case: Case) -> None:
     await case.store.drop_states("session", [])
     assert await case.store.states("session") == {"b": {"user": "b"}}
     assert await case.store.states("user") == {"a": {}}
+
+
+async def test_the_queue_of_a_period_is_in_order_page_by_page(case: Case) -> None:
+    made = [
+        mention(
+            n,
+            topic="ab"[n % 2],
+            tone="neg" if n % 3 else "pos",
+            created=at(-3_600 * n),
+            author=Author(handle=f"w{n}", followers=10 ** (n % 7)),
+        )
+        for n in range(60)
+    ]
+    await case.store.write(made)
+    done = [Label(mention_id=one.id, labeled_at=at(60), done=True) for one in made[::5]]
+    await case.store.add_labels(done)
+    store = await case.seen()
+    for topics, hours in (((), 24), (("a",), 24), (("a", "b"), 48), (("b",), 1)):
+        where = Filter(topics=topics, since=at(-3_600 * hours), work="open")
+        wanted = [
+            one
+            for n, one in enumerate(made)
+            if n % 5 and n <= hours and (not topics or one.topic in topics)
+        ]
+        found: list[Mention] = []
+        cursor = ""
+        while True:
+            page = await store.search(where, limit=7, cursor=cursor, order="worth")
+            found += page.mentions
+            if not (cursor := page.cursor):
+                break
+        wanted.sort(key=lambda one: (-worth(one), one.id))
+        assert [worth(one) for one in found] == [worth(one) for one in wanted]
+        assert {one.id for one in found} == {one.id for one in wanted}

@@ -94,7 +94,7 @@ function left() {
 
 function count() {
   const shown = $("#total");
-  if (shown && shrinking) shown.textContent = number(left());
+  if (shown && shrinking && shown.textContent !== "…") shown.textContent = number(left());
 }
 
 function look() { // after the focus moved, or what has it changed
@@ -602,6 +602,15 @@ async function poll() {
   } catch { /* the outbox tells when it matters */ }
 }
 
+async function countLate() { // counting took longer than the page could wait
+  if (first.total !== null || !first.cursor) return;
+  const page = await (await ask(`${first.more}${first.more.includes("?") ? "&" : "?"}limit=1`)).json();
+  total = page.total;
+  $("#total").textContent = number(left());
+  list.refreshAll();
+  look();
+}
+
 function start() {
   $("#scroller").hidden = !first.rows.length;
   list.measure();
@@ -630,6 +639,7 @@ function start() {
   document.addEventListener("keydown", key);
   document.addEventListener("click", clicked);
   document.addEventListener("click", (event) => { for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false; });
+  countLate().catch(() => {});
   setInterval(poll, POLL);
   document.addEventListener("visibilitychange", poll);
   document.body.dataset.ready = "yes";

@@ -20,7 +20,7 @@ from streams.web import cards
 from streams.web.filters import BY_NAME, link
 from streams.web.i18n import N_, _
 from streams.web.pages import PERIODS, Pages
-from streams.web.recent import Recent
+from streams.web.recent import Behind
 from streams.web.triage import sample, training
 from streams.web.triage.api import Opinion, TriageApi, hear, pairs_of
 from streams.web.triage.asked import ORDERS, PATH, TABS, Asked, read_asked
@@ -34,6 +34,8 @@ from streams.web.visitor import Visitor, require, visitor_of
 
 _CHOICES_SECONDS: Final = 60.0
 _CHOICES_OF: Final = timedelta(days=7)
+_PATIENCE_SECONDS: Final = 0.05
+_UNKNOWN: Final[dict[str, list[str]]] = {"source": [], "lang": []}
 DECISIONS: Final[dict[str, dict[str, Any]]] = {
     "neg": {"sentiment": "neg", "relevant": True, "spam": False, "done": True},
     "neu": {"sentiment": "neu", "relevant": True, "spam": False, "done": True},
@@ -92,10 +94,11 @@ class TriagePages:
         self._queue = Queue(store)
         self._names = Names(store)
         self._api = TriageApi(store, self._queue, labelling, Hiding(store), pages.forms)
-        self._choices: Recent[dict[str, list[str]]] = Recent(_CHOICES_SECONDS, most=1)
+        self._used: Behind[dict[str, list[str]]] = Behind(_CHOICES_SECONDS, most=1)
 
     async def aclose(self) -> None:
         """Leave the broker."""
+        await self._used.aclose()
         await self._labelling.aclose()
 
     def add_to(self, app: FastAPI) -> None:
@@ -115,8 +118,8 @@ class TriagePages:
         visitor, given = visitor_of(request), request.query_params
         asked = read_asked(given.multi_items())
         shown, choices, in_use, learnt = await asyncio.gather(
-            self._queue.page(asked, visitor.name),
-            self._choices.get("", self._ask_choices),
+            self._queue.page(asked, visitor.name, patience=_PATIENCE_SECONDS),
+            self._choices(),
             self._names.in_use(),
             self._learnt(asked),
         )
@@ -157,18 +160,20 @@ class TriagePages:
             return await topic_agreement(self._store, asked.topic, now=utc_now())
         return None
 
-    async def _ask_choices(self) -> dict[str, list[str]]:
-        """Values for the menus: of the last days, for a menu of rare values helps nobody."""
+    async def _choices(self) -> dict[str, list[str]]:
+        """Values for the menus. Sources and languages are those of the last days; who is first to
+        ask in a long while does not wait for them."""
+        used = await self._used.get("", self._ask_used, wait=_PATIENCE_SECONDS)
+        topics = [topic.id for topic in self._topics]
+        return {"topic": topics, "sentiment": list(LABELS), **(used or _UNKNOWN)}
+
+    async def _ask_used(self) -> dict[str, list[str]]:
         where = Filter(since=utc_now() - _CHOICES_OF)
-        sources, langs = await asyncio.gather(
+        found = await asyncio.gather(
             self._store.top(where, "source", limit=50), self._store.top(where, "lang", limit=30)
         )
-        return {
-            "topic": [topic.id for topic in self._topics],
-            "sentiment": list(LABELS),
-            "source": [one.value for one in sources if one.value],
-            "lang": [one.value for one in langs if one.value],
-        }
+        values = [[one.value for one in counts if one.value] for counts in found]
+        return dict(zip(_UNKNOWN, values, strict=True))
 
     def _menus(self, asked: Asked, choices: dict[str, list[str]]) -> list[Menu]:
         return [

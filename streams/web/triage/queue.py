@@ -43,8 +43,11 @@ class Queue:
         self._store = store
         self._counts: Recent[Count] = Recent(COUNT_SECONDS)
 
-    async def page(self, asked: Asked, me: str, *, limit: int = FIRST) -> QueuePage:
-        """One page for this person. Raises `StoreError` for a broken cursor."""
+    async def page(
+        self, asked: Asked, me: str, *, limit: int = FIRST, patience: float | None = None
+    ) -> QueuePage:
+        """One page for this person; without a total where counting takes longer than `patience`,
+        in seconds. Raises `StoreError` for a broken cursor."""
         if asked.tab == "opinion":
             return await self._opinions(asked, me)
         frame = await self._frame(asked)
@@ -53,10 +56,10 @@ class Queue:
         now = utc_now()
         preset = "" if asked.query.timed or not TABS[asked.tab].timed else DEFAULT_PRESET
         where = frame.where if frame else asked.where(now, me)
-        found, total = await self._found(asked, where, limit)
+        found, total = await self._found(asked, where, limit, patience)
         if preset and not found.mentions and not asked.query.cursor:  # better old ones than none
             preset, where = "all", asked.where(now, me, "all")
-            found, total = await self._found(asked, where, limit)
+            found, total = await self._found(asked, where, limit, patience)
         return QueuePage(
             rows=rows(found.mentions),
             cursor=asked.query.next_cursor(found.cursor, now),
@@ -65,13 +68,21 @@ class Queue:
             frame=frame,
         )
 
-    async def _found(self, asked: Asked, where: Filter, limit: int) -> tuple[Page, int | None]:
+    async def _found(
+        self, asked: Asked, where: Filter, limit: int, patience: float | None
+    ) -> tuple[Page, int | None]:
         cursor = asked.query.cursor
         asking = self._store.search(where, limit=limit, cursor=cursor, order=asked.order)
         if cursor:
             return await asking, None
-        found, counted = await asyncio.gather(asking, self.count(where))
-        return found, counted.total
+        found, counted = await asyncio.gather(asking, self._counted(where, patience))
+        return found, counted if found.cursor else len(found.mentions)
+
+    async def _counted(self, where: Filter, patience: float | None) -> int | None:
+        try:
+            return (await asyncio.wait_for(self.count(where), patience)).total
+        except TimeoutError:
+            return None
 
     def changed(self) -> None:
         """Somebody decided: what was counted before counts no more."""

@@ -18,7 +18,7 @@ KIND: Final = "sample"
 DAYS: Final = (7, 30, 90)
 MOST: Final = 2_000
 """Judgements of a sample that are counted: with them any share is known within two points."""
-_PAGE: Final = 500
+_PAGE: Final = 1_000
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
