@@ -46,9 +46,8 @@ def filled(site: Site) -> Site:
     [
         (("fr", "ru", "en"), {}),
         (("ru", "en", "fr"), {"color_scheme": "dark"}),
-        (("en", "fr", "ru"), {"viewport": {"width": 390, "height": 844}}),
     ],
-    ids=["light", "dark", "phone"],
+    ids=["light", "dark"],
 )
 def test_every_page_is_accessible(
     filled: Site, open_page: Open, languages: tuple[str, ...], options: dict[str, object]
@@ -64,6 +63,16 @@ def test_every_page_is_accessible(
         expect(page.locator("html")).to_have_attribute("lang", languages[n % 3])
         found += problems(page)
     assert not found, "\n".join(found)
+
+
+def test_no_page_is_wider_than_a_phone(filled: Site, open_page: Open) -> None:
+    page = open_page("/preferences", viewport={"width": 390, "height": 844})
+    links = page.locator(".site a")
+    places = [urlsplit(one.get_attribute("href") or "").path for one in links.all()]
+    for n, path in enumerate([*places, *MORE]):
+        sign = "&" if "?" in path else "?"
+        page.goto(f"{filled.url}{path}{sign}ui={('ru', 'fr', 'en')[n % 3]}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, page.url
 
 
 def test_a_first_visit_tells_the_zone_of_the_browser_once(filled: Site, browser: Browser) -> None:
@@ -112,7 +121,7 @@ def test_toasts_and_dialogs_work_by_keyboard(filled: Site, open_page: Open) -> N
             const run = async () => {
                 window.said = await core.confirm('Sure?', 'It comes back.', 'Yes');
             };
-            core.toast('Labelled', { action: { label: 'Undo', run } });
+            core.toast('Labelled', { action: { label: 'Undo', run }, seconds: 60 });
         }"""
     )
     assert_accessible(page)
