@@ -51,7 +51,9 @@ def tile(page: Page, topic: str) -> Locator:
 
 
 def drawn(page: Page) -> None:
-    expect(page.locator('[data-part="chart"] .plot[data-drawn] canvas')).to_be_visible()
+    """The first to ask waits until the script that draws is put together."""
+    canvas = page.locator('[data-part="chart"] .plot[data-drawn] canvas')
+    expect(canvas).to_be_visible(timeout=20_000)
 
 
 def narrow(page: Page) -> bool:
@@ -132,6 +134,7 @@ def test_the_wall_is_dark_large_and_fits_a_screen(filled: Site, open_page: Open)
     assert min(one.evaluate(size) for one in words) >= 24
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == "rgb(15, 21, 29)"
+    expect(tile(page, "kestrel").locator(".brief")).to_have_text(re.compile(r"usual: \d+–\d+"))
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     expect(page.locator("nav.site")).to_be_hidden()
     filled.write(mention(71, topic="rival", ago=timedelta(0)))

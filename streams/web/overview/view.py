@@ -43,6 +43,7 @@ them for each."""
 PATIENCE: Final = 0.08
 """Seconds that a page waits for what is worked out behind it, before it is shown without."""
 MOST_EDITS: Final = 100
+_LONG: Final = 120.0
 DAY: Final = timedelta(days=1)
 
 
@@ -99,11 +100,11 @@ class Overviews:
             shades(store, period.since, now),
         )
         past, edits = await asyncio.gather(
-            self._past.get(topics, lambda: read_past(store, topics, now), wait=PATIENCE),
+            self._read_past(topics, now),
             self._edits(topics, period),
         )
         new = await self._news.get(
-            (topics, asked.preset), lambda: self._new(asked, topics, period, past), wait=PATIENCE
+            (topics, asked.preset), lambda: self._new(asked, topics, period), wait=PATIENCE
         )
         incidents = [one for one in recent if not hidden(one) and _of(one, topics, asked)]
         gaps = [*found, *still_failing(state.sources, now)]
@@ -170,14 +171,9 @@ class Overviews:
             days[one.topic] += one.counts.total
         return days
 
-    async def _new(
-        self,
-        asked: Asked,
-        topics: Sequence[str],
-        period: Period,
-        past: Mapping[str, Series] | None,
-    ) -> News:
+    async def _new(self, asked: Asked, topics: Sequence[str], period: Period) -> News:
         known = (self._topics[one] for one in topics if one in self._topics)
+        past = await self._read_past(topics, period.now, wait=_LONG)
         began = (period.since - WEEKS * WEEK).timestamp()
         before = sum(one.sums(began, period.since.timestamp())[0] for one in (past or {}).values())
         return await news(
@@ -188,6 +184,13 @@ class Overviews:
             own=frozenset(word for topic in known for word in own_words(topic)),
             every=not asked.topics,
             look_up=past is not None and before <= MOST_LOOKED_THROUGH,
+        )
+
+    async def _read_past(
+        self, topics: Sequence[str], now: datetime, *, wait: float = PATIENCE
+    ) -> Mapping[str, Series] | None:
+        return await self._past.get(
+            tuple(topics), lambda: read_past(self._store, topics, now), wait=wait
         )
 
     async def _counts(self, topics: Sequence[str], period: Period) -> list[TopicCounts]:
