@@ -64,7 +64,7 @@ def require(request: Request, role: Role) -> Visitor:
     """Who asks, if they may. Raises `HTTPException` 403."""
     visitor = visitor_of(request)
     if not visitor.may(role):
-        raise lacking(role)
+        raise LacksRole(role)
     return visitor
 
 
@@ -73,6 +73,9 @@ def signed(visitor: Visitor, typed: str) -> str:
     return typed if visitor.name == LOCAL else visitor.name
 
 
-def lacking(role: Role) -> HTTPException:
+class LacksRole(HTTPException):
     """Says what is needed."""
-    return HTTPException(403, f"This needs the role {role}. Remedy: ask an admin of Veille")
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(403, f"This needs the role {role}. Remedy: ask an admin of Veille")
+        self.role = role

@@ -17,7 +17,7 @@ from streams.errors import StoreError
 from streams.users.known import SECONDS, Found, Known
 from streams.web.forms import bound_to
 from streams.web.users import cookies, ways
-from streams.web.visitor import PREFERRED, VISITOR, Visitor, lacking
+from streams.web.visitor import PREFERRED, VISITOR, LacksRole, Visitor
 
 NOBODY: Final = Visitor(name="", role="viewer")
 FOUND: Final = "veille.found"
@@ -111,7 +111,7 @@ class Gate:
             return _unknown(request)
         if request.method in _SAFE or found.role != "viewer" or ways.is_ones_own(path):
             return None
-        return await self._explain(request, lacking("analyst"))
+        return await self._explain(request, LacksRole("analyst"))
 
 
 def visitor(found: Found | None) -> Visitor:
