@@ -4,7 +4,6 @@ Pure functions over records; the order in which records arrive never matters.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -21,7 +20,6 @@ WATERMARK_DAYS: Final = 60
 
 _MAX_TAGS: Final = 100
 _MAX_TAG_CHARS: Final = 200
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _encoder = msgspec.json.Encoder()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -108,8 +106,9 @@ def tag_key(tag: str) -> str:
 def url_key(url: str) -> str:
     """A URL as it is compared: without scheme, `www.`, trailing slash and fragment, its host in
     lower case."""
-    bare = _SCHEME.sub("", url.strip(), count=1).partition("#")[0]
-    host, slash, path = bare.partition("/")
+    scheme, colon, rest = url.strip().partition("://")
+    bare = rest if colon and "/" not in scheme else url.strip()
+    host, slash, path = bare.partition("#")[0].partition("/")
     return f"{host.lower().removeprefix('www.')}{slash}{path}".rstrip("/")
 
 

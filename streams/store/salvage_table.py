@@ -189,4 +189,4 @@ def tables(db: sqlite3.Connection) -> list[str]:
     """Ordinary tables: the words to search by are made anew with their mentions."""
     sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
     names = [row[0] for row in db.execute(sql)]
-    return [name for name in names if not name.startswith(("sqlite_", "words"))]
+    return [name for name in names if not name.startswith(("sqlite_", "words", "names"))]

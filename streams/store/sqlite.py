@@ -28,6 +28,7 @@ from streams.store import sqlite_journal as journal
 from streams.store import sqlite_letters as dead
 from streams.store import sqlite_queries as queries
 from streams.store import sqlite_schema as schema
+from streams.store import sqlite_search as searching
 from streams.store.erasures import KIND as ERASURE
 from streams.store.erasures import Erased, Erasure, state_of
 from streams.store.hiding import KIND as HIDDEN
@@ -49,6 +50,7 @@ from streams.store.port import (
 from streams.store.rewriting import write_again
 from streams.store.rules import millis
 from streams.store.sqlite_rows import short_hash
+from streams.store.sqlite_where import clean
 from streams.store.sqlite_writes import (
     Batch,
     LabelBatch,
@@ -100,7 +102,7 @@ class SqliteStore:
     async def search(
         self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:
-        return await self._read(lambda db: queries.search(db, where, limit, cursor, order))
+        return await self._read(lambda db: searching.search(db, where, limit, cursor, order))
 
     async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
         return await self._read(lambda db: queries.arrivals(db, after, where, limit))
@@ -143,7 +145,7 @@ class SqliteStore:
         return await self._persist(lambda: batch.apply(self._connection(reads=False)))
 
     async def labels(self, mention_ids: Sequence[str]) -> dict[str, Label]:
-        ids = {queries.clean(one) for one in mention_ids}
+        ids = {clean(one) for one in mention_ids}
         return await self._read(lambda db: read_labels(db, ids))
 
     async def add_erasures(self, erasures: Sequence[Erasure]) -> None:
@@ -214,7 +216,7 @@ class SqliteStore:
         return await self._read(partial(_states, kind=kind))
 
     async def drop_states(self, kind: str, keys: Sequence[str]) -> None:
-        rows = [(queries.clean(kind), queries.clean(key)) for key in keys]
+        rows = [(clean(kind), clean(key)) for key in keys]
         sql = "DELETE FROM states WHERE kind = ? AND key = ?"
         await self._persist(lambda: self._many(sql, rows))
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from streams.store import paging
 from streams.store.folding import Part, folded
-from streams.store.port import Filter, StoryCount, TopicCounts
-from streams.store.sqlite_queries import Where
+from streams.store.port import Counts, Filter, StoryCount, TopicCounts
+from streams.store.sqlite_queries import SPLIT
+from streams.store.sqlite_where import Where
 
 _PEOPLE: Final = "author, max(followers), count(rating), coalesce(sum(rating), 0.0), best"
 
@@ -21,12 +22,14 @@ def counts(
         return []
     asked, width = Where(where), paging.step_millis(step)
     start = f"created - ((created % {width}) + {width}) % {width} AS start"
-    more, groups = (f", {_PEOPLE}", ", author, best") if people else ("", "")
-    sql = (
-        f"SELECT topic, {start}, tone, count(*){more} FROM mentions {asked.sql} "  # noqa: S608 # bound
-        f"GROUP BY topic, start, tone{groups}"
-    )
-    return folded(_part(row) for row in db.execute(sql, asked.values))
+    found = f"FROM {asked.table(db)} {asked.sql} GROUP BY topic, start"
+    if people:
+        sql = f"SELECT topic, {start}, tone, count(*), {_PEOPLE} {found}, tone, author, best"
+        parts = db.execute(sql, asked.values)
+        return folded(_part(row) for row in parts)
+    sql = f"SELECT topic, {start}, count(*), {SPLIT} {found} ORDER BY topic, start"  # bound
+    rows = db.execute(sql, asked.values)
+    return [TopicCounts(topic, at, Counts(*numbers)) for topic, at, *numbers in rows]
 
 
 def _part(row: Sequence[Any]) -> Part:
@@ -44,7 +47,7 @@ def stories(db: sqlite3.Connection, where: Filter, least: int) -> list[StoryCoun
     asked.add("story <> ''")
     sql = (
         "SELECT topic, story, count(*) AS total "  # noqa: S608 # bound
-        f"FROM mentions {asked.sql} GROUP BY topic, story HAVING total >= ? "
+        f"FROM {asked.table(db)} {asked.sql} GROUP BY topic, story HAVING total >= ? "
         f"ORDER BY total DESC, topic, story LIMIT {paging.MAX_PAGE}"
     )
     return [StoryCount(*row) for row in db.execute(sql, [*asked.values, least])]

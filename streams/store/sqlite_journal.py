@@ -9,7 +9,7 @@ import msgspec
 from streams.store import journal, paging
 from streams.store.journal import Entry, EntryFilter, EntryPage
 from streams.store.rules import millis
-from streams.store.sqlite_queries import clean
+from streams.store.sqlite_where import clean
 
 INSERT: Final = "INSERT OR IGNORE INTO journal VALUES (?,?,?,?,?,?,?)"
 

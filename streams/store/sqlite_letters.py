@@ -10,7 +10,7 @@ import msgspec
 from connectors.letters import DeadLetter
 from streams.store.port import LetterFilter
 from streams.store.rules import millis
-from streams.store.sqlite_queries import clean
+from streams.store.sqlite_where import clean
 
 _decoder = msgspec.json.Decoder(DeadLetter)
 _LISTED: Final = "IN (SELECT value FROM json_each(?))"

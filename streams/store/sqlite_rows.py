@@ -2,9 +2,11 @@
 
 import hashlib
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 
+from connectors.post import Post
 from streams.records import Mention
 from streams.store import rules
 from streams.store.hiding import disowned
@@ -31,6 +33,7 @@ class Ready(msgspec.Struct, frozen=True):
     content: int
     row: tuple[Any, ...]
     words: tuple[str, str]
+    names: str
     body: bytes
     hidden: bool
 
@@ -38,7 +41,7 @@ class Ready(msgspec.Struct, frozen=True):
 def ready(mention: Mention, body: bytes, *, hidden: bool = False) -> Ready:
     """`hidden` says that its author or source is; a label may hide it as well."""
     post, facts, label = mention.post, rules.facts(mention), mention.label
-    thread, parent = post.thread_id, post.parent_id
+    links = _links(post)
     row = (
         short_hash(mention.id),
         short_hash(post.id),
@@ -58,14 +61,12 @@ def ready(mention: Mention, body: bytes, *, hidden: bool = False) -> Ready:
         post.id,
         _listed(facts.hashtags),
         body,
-        hidden or disowned(label),
-        label is not None and label.done,
-        facts.judged,
+        1 if hidden or disowned(label) else 0,  # SQLite takes bools five times as long
+        1 if label and label.done else 0,
+        1 if facts.judged else 0,
         worth(mention),
         mention.story,
-        short_hash(thread) if thread else None,
-        short_hash(parent) if parent and parent != thread else None,
-        short_hash(post.repost_of) if post.repost_of else None,
+        *links,
         int(facts.url, 16) if facts.url else None,
         max(0, min(post.author.followers or 0, _MAX_FOLLOWERS)),
         post.rating.value if post.rating else None,
@@ -73,7 +74,39 @@ def ready(mention: Mention, body: bytes, *, hidden: bool = False) -> Ready:
         _listed(facts.tags),
         label.assigned if label else "",
     )
-    return Ready(mention, facts.content, row, words(mention), body, hidden)
+    found = _names(facts, mention.story, links)
+    return Ready(mention, facts.content, row, words(mention), found, body, hidden)
+
+
+def names(mention: Mention) -> str:
+    """The words by which a mention is found by author, story, thread or URL."""
+    return _names(rules.facts(mention), mention.story, _links(mention.post))
+
+
+def _names(facts: rules.Facts, story: str, links: tuple[int | None, ...]) -> str:
+    found = [name_of("a", facts.handle)] if facts.handle else []
+    if facts.author_id and facts.author_id != facts.handle:
+        found.append(name_of("a", facts.author_id))
+    if story:
+        found.append(name_of("s", story))
+    found += [f"t{key:x}" for key in links if key]
+    if facts.url:
+        found.append(f"u{facts.url}")
+    return " ".join(found)
+
+
+def name_of(kind: str, value: str) -> str:
+    """One such word: short, and so shared by others now and then. Columns tell them apart."""
+    return f"{kind}{crc32(value.encode('utf-8', 'replace')):x}"
+
+
+def _links(post: Post) -> tuple[int | None, int | None, int | None]:
+    thread, parent = post.thread_id, post.parent_id
+    return (
+        short_hash(thread) if thread else None,
+        short_hash(parent) if parent and parent != thread else None,
+        short_hash(post.repost_of) if post.repost_of else None,
+    )
 
 
 def _listed(values: tuple[str, ...]) -> str:

@@ -18,10 +18,12 @@ from streams.store.hiding import KIND as HIDDEN
 from streams.store.hiding import Ledger
 from streams.store.port import Rejected, RejectedLabel, WriteReport
 from streams.store.sqlite_queries import last_seq
-from streams.store.sqlite_rows import COLUMNS, Ready, ready, short_hash, words
+from streams.store.sqlite_rows import COLUMNS, Ready, names, ready, short_hash, words
 
 _INSERT: Final = f"INSERT INTO mentions (seq, {', '.join(COLUMNS)}) VALUES (?{',?' * len(COLUMNS)})"  # noqa: S608 # our own names
 _INDEX: Final = "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)"
+_NAME: Final = "INSERT INTO names (rowid, name) VALUES (?, ?)"
+_UNNAME: Final = "INSERT INTO names (names, rowid, name) VALUES ('delete', ?, ?)"
 _UNINDEX: Final = "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)"
 
 _decoder = msgspec.json.Decoder(Mention)
@@ -183,6 +185,7 @@ class _Write:
         first = last_seq(self._db) + 1
         self._db.executemany(_INSERT, [(n, *r.row) for n, r in enumerate(living, first)])
         self._db.executemany(_INDEX, [(n, *r.words) for n, r in enumerate(living, first)])
+        self._db.executemany(_NAME, [(n, r.names) for n, r in enumerate(living, first)])
         dead = [one.mention for one in self._pending.values() if one.mention.deleted]
         self._keep_tombstones(dead)
 
@@ -198,6 +201,7 @@ class _Write:
         """Rows and their words: what a deleted post said can't be found any more."""
         self._db.executemany("DELETE FROM mentions WHERE seq = ?", [(seq,) for seq, _ in rows])
         self._db.executemany(_UNINDEX, [(seq, *words(mention)) for seq, mention in rows])
+        self._db.executemany(_UNNAME, [(seq, names(mention)) for seq, mention in rows])
 
     def _keep_tombstones(self, dead: Sequence[Mention]) -> None:
         rows = [(mention.id, mention.version, rules.body(mention)[0]) for mention in dead]

@@ -60,7 +60,8 @@ def _fold_char(code: int) -> str:
 
 
 _FOLDING: Final = _Folding()
-_ASCII: Final = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
+_LOWER: Final = (ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128))
+_ASCII: Final = bytes(_LOWER).ljust(256)
 
 
 def fold(text: str) -> str:
@@ -69,7 +70,7 @@ def fold(text: str) -> str:
     Emoji and characters of unspaced scripts are words of their own; punctuation is gone.
     """
     if text.isascii():
-        folded = text.translate(_ASCII)
+        folded = text.encode("ascii").translate(_ASCII).decode("ascii")
     else:
         plain = unicodedata.normalize("NFKD", text).casefold().replace("и\u0306", "й")
         folded = unicodedata.normalize("NFC", plain.translate(_FOLDING))

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from connectors.post import Engagement
 from streams.records import Mention
 from streams.store.rules import millis, tone
 
@@ -36,36 +37,39 @@ class Part(msgspec.Struct, frozen=True):
 
 def worth(mention: Mention) -> int:
     """`created_at` and all hours on top, in milliseconds since 1970."""
-    hours = sum(part.hours for part in parts(mention))
-    return millis(mention.post.created_at) + round(hours * HOUR)
+    post = mention.post
+    hours = _doubt(mention) + _reach(post.author.followers) + _response(post.engagement)
+    if tone(mention) == "neg":
+        hours += NEGATIVE_HOURS
+    return millis(post.created_at) + round(hours * HOUR)
 
 
 def parts(mention: Mention) -> list[Part]:
     """What the hours are for, the largest first; what staff said of the sentiment is certain."""
+    doubt: What = "unscored" if mention.sentiment.label == "unscored" else "uncertain"
     found = [
         Part("negative", NEGATIVE_HOURS if tone(mention) == "neg" else 0.0),
-        _doubt(mention),
-        Part("reach", REACH_HOURS * _powers(mention.post.author.followers or 0)),
-        Part("engagement", ENGAGEMENT_HOURS * _powers(_engagement(mention))),
+        Part(doubt, _doubt(mention)),
+        Part("reach", _reach(mention.post.author.followers)),
+        Part("engagement", _response(mention.post.engagement)),
     ]
     return sorted((p for p in found if p.hours > 0), key=lambda part: (-part.hours, part.what))
 
 
-def _doubt(mention: Mention) -> Part:
+def _doubt(mention: Mention) -> float:
     if mention.label and mention.label.sentiment:
-        return Part("uncertain", 0.0)
+        return 0.0
     if mention.sentiment.label == "unscored":
-        return Part("unscored", UNSCORED_HOURS)
-    sure = min(1.0, max(0.0, mention.sentiment.confidence))
-    return Part("uncertain", UNCERTAIN_HOURS * (1.0 - sure))
+        return UNSCORED_HOURS
+    return UNCERTAIN_HOURS * (1.0 - min(1.0, max(0.0, mention.sentiment.confidence)))
 
 
-def _engagement(mention: Mention) -> float:
+def _reach(followers: int | None) -> float:
+    return REACH_HOURS * log10(1 + min(followers, _MOST)) if followers and followers > 0 else 0.0
+
+
+def _response(told: Engagement) -> float:
     """A repost or a reply weighs as much as two likes, a view as a hundredth of one."""
-    told = mention.post.engagement
-    acts = 2 * max(0, told.reposts or 0) + 2 * max(0, told.replies or 0)
-    return max(0, told.likes or 0) + acts + max(0, told.views or 0) / 100
-
-
-def _powers(count: float) -> float:
-    return log10(1 + min(max(0.0, count), _MOST))
+    acts = 2 * ((told.reposts or 0) + (told.replies or 0))
+    whole = (told.likes or 0) + acts + (told.views or 0) / 100
+    return ENGAGEMENT_HOURS * log10(1 + min(whole, _MOST)) if whole > 0 else 0.0

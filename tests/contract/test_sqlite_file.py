@@ -1,6 +1,7 @@
 """The SQLite file itself: damaged, foreign, newer, shared and killed."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -71,10 +72,12 @@ async def test_damage_found_later_is_named(tmp_path: Path) -> None:
     path = tmp_path / "veille.sqlite3"
     store = SqliteStore(path)
     await store.open()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (empty,) = db.execute("PRAGMA page_count").fetchone()
     await store.write([mention(n, post={"text": "x" * 500}) for n in range(2000)])
     await store.close()
     raw = bytearray(path.read_bytes())
-    for page in range(40, len(raw) // 4096):  # behind the schema, which is read when opened
+    for page in range(empty, len(raw) // 4096):
         raw[page * 4096 : page * 4096 + 200] = os.urandom(200)
     path.write_bytes(raw)
     store = SqliteStore(path)
