@@ -238,7 +238,9 @@ async def _explained(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = cast("HTTPException", error).status_code
-    detail = str(cast("HTTPException", error).detail)
+    detail = i18n.gettext(str(cast("HTTPException", error).detail))
+    if status == 404 and detail == "Not Found":  # the router's
+        detail = _("Not found")
     if _for_program(request):
         return api.reply(api.Refusal(error=detail), status)
     said = {

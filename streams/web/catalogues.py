@@ -25,7 +25,7 @@ METHODS: Final = [
     ("**/static/**.js", "javascript"),
 ]
 OPTIONS: Final = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
-KEYWORDS: Final = {**DEFAULT_KEYWORDS, "N_": None, "NN_": (1, 2), "_say": None}
+KEYWORDS: Final = {**DEFAULT_KEYWORDS, "N_": None, "NN_": (1, 2), "HTTPException": (2,)}
 _HEADERS_LEFT_OUT: Final = tuple(
     f'"{name}:'.encode()
     for name in (

@@ -9,7 +9,7 @@ from typing import Final
 from streams.alerts.incidents import is_part
 from streams.alerts.records import Incident, Kind, Severity, Status
 from streams.web.formats import decimal, percent
-from streams.web.i18n import N_, NN_, Signs, Words, _, ngettext, number, plural
+from streams.web.i18n import N_, NN_, Signs, Words, _, ngettext, number
 
 KINDS: Final[Mapping[Kind, str]] = Words(
     {
@@ -64,12 +64,13 @@ def _against(one: Incident, measured: str) -> str:
     """What was counted, beside what was usual."""
     if one.expected < 0.05:
         return _("%(mentions)s where none are usual", mentions=measured)
-    usual = plural(
+    return ngettext(
         "%(mentions)s where %(n)s is usual",
         "%(mentions)s where %(n)s are usual",
         _shown(one.expected),
+        mentions=measured,
+        n=few(one.expected),
     )
-    return usual % {"mentions": measured, "n": few(one.expected)}
 
 
 def _count(words: tuple[str, str], n: float) -> str:

@@ -77,5 +77,8 @@ class LacksRole(HTTPException):
     """Says what is needed."""
 
     def __init__(self, role: Role) -> None:
-        super().__init__(403, f"This needs the role {role}. Remedy: ask an admin of Veille")
+        from streams.web.i18n import _  # noqa: PLC0415 # which needs this module
+
+        said = _("This needs the role %(role)s. Remedy: ask an admin of Veille", role=role)
+        super().__init__(403, said)
         self.role = role

@@ -12,7 +12,7 @@ from streams.store.port import Count, Dimension, Store
 from streams.web import charts
 from streams.web.cards import clip
 from streams.web.exports.given import Given
-from streams.web.i18n import _
+from streams.web.i18n import _, ngettext
 from streams.web.incident_words import KINDS
 from streams.web.pictures import Picture, bars
 from streams.web.views import total
@@ -29,7 +29,9 @@ async def over_time(store: Store, given: Given) -> Picture:
     gaps = await shades(store, given.since, given.until)
     spec = charts.over_time(buckets, since=given.since, until=given.until, step=step, gaps=gaps)
     n = total(buckets).total
-    return _picture(given, spec, _("Mentions over time"), _("%(n)s mentions", n=f"{n:,}"))
+    return _picture(
+        given, spec, _("Mentions over time"), ngettext("%(n)s mention", "%(n)s mentions", n)
+    )
 
 
 async def topics(store: Store, given: Given) -> Picture:
@@ -46,7 +48,7 @@ async def _top(store: Store, given: Given, by: Dimension, title: str) -> Picture
     found = await store.top(given.where, by, limit=BARS)
     spec = bars([(_called(given, one.value, by), split(one)) for one in found])
     n = (await store.count(given.where)).total
-    picture = _picture(given, spec, title, _("%(n)s mentions", n=f"{n:,}"))
+    picture = _picture(given, spec, title, ngettext("%(n)s mention", "%(n)s mentions", n))
     return msgspec.structs.replace(picture, height=150 + 26 * len(found))
 
 
@@ -65,7 +67,9 @@ async def incidents(store: Store, given: Given) -> Picture:
     found = sorted(given.incidents, key=lambda one: one.began_at)[-MOST_INCIDENTS:]
     spec = _stretches(found, given)
     n = len(given.incidents)
-    picture = _picture(given, spec, _("Incidents"), _("%(n)s incidents", n=f"{n:,}"))
+    picture = _picture(
+        given, spec, _("Incidents"), ngettext("%(n)s incident", "%(n)s incidents", n)
+    )
     subjects = {one.subject for one in found}
     return msgspec.structs.replace(picture, height=170 + 34 * max(1, len(subjects)), legend=False)
 
