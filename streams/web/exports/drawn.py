@@ -48,12 +48,16 @@ async def _top(store: Store, given: Given, by: Dimension, title: str) -> Picture
     found = await store.top(given.where, by, limit=BARS)
     spec = bars([(_called(given, one.value, by), split(one)) for one in found])
     n = (await store.count(given.where)).total
-    picture = _picture(given, spec, title, ngettext("%(n)s mention", "%(n)s mentions", n))
+    picture = _picture(given, spec, title, _mentions(n))
     return msgspec.structs.replace(picture, height=150 + 26 * len(found))
 
 
 def _called(given: Given, value: str, by: Dimension) -> str:
     return clip(given.names.get(value, value) if by == "topic" else value, 40)
+
+
+def _mentions(n: int) -> str:
+    return ngettext("%(n)s mention", "%(n)s mentions", n)
 
 
 def split(one: Count) -> dict[str, int]:

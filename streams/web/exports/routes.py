@@ -22,6 +22,7 @@ from streams.web.exports.given import Given
 from streams.web.exports.held import Held, Slots, unless_gone
 from streams.web.exports.views import VIEWS, View
 from streams.web.filters import BadFilter, Pair, Problem
+from streams.web.i18n import _, number
 from streams.web.pictures import Picture
 from streams.web.visitor import Visitor, visitor_of
 
@@ -145,9 +146,13 @@ class ExportPages:
         if found > self._most_rows:
             raise HTTPException(
                 413,
-                f"This view has {found:,} mentions, and a file of it may hold "
-                f"{self._most_rows:,}. Remedy: a shorter period or more filters, a larger "
-                "web.export_rows, or `veille export`, which has no limit",
+                _(
+                    "This view has %(n)s mentions, and a file of it may hold %(most)s. Remedy: "
+                    "a shorter period or more filters, a larger web.export_rows, or "
+                    "`veille export`, which has no limit",
+                    n=number(found),
+                    most=number(self._most_rows),
+                ),
             )
 
 
