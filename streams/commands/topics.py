@@ -29,7 +29,9 @@ from streams.commands.common import (
     write_lines,
 )
 from streams.commands.score import MAX_LINE_BYTES, bounded_lines, whole
+from streams.commands.topics_backfill import backfill
 from streams.commands.topics_file import FileArgument, TopicsOption, chosen
+from streams.commands.topics_history import diff, history, rollback
 from streams.commands.topics_searches import searches
 from streams.criteria.check import Finding
 from streams.criteria.check import check as check_topics
@@ -52,6 +54,10 @@ _LANGUAGE = re.compile("lang:|stem:", re.IGNORECASE)
 
 topics = typer.Typer(help="Thematic criteria: check them, try them.", no_args_is_help=True)
 topics.command()(searches)
+topics.command()(history)
+topics.command()(diff)
+topics.command()(rollback)
+topics.command()(backfill)
 
 
 class Matched(msgspec.Struct, omit_defaults=True):

@@ -41,8 +41,8 @@ from streams.web.reports.adding import add_reports
 from streams.web.sources import pages as sources_pages
 from streams.web.sources.pages import SourcePages
 from streams.web.topics import api as api_topics
+from streams.web.topics.adding import add_topics
 from streams.web.topics.live import Names, live
-from streams.web.topics.pages import TopicPages
 from streams.web.topics.room import Room
 from streams.web.triage import api as triage_api
 from streams.web.triage.pages import TriagePages
@@ -119,12 +119,9 @@ def create_app(
     users.add_to(app)
     app.state.triage = TriagePages(store, pages, topics, labelling)
     app.state.triage.add_to(app)
-    room = Room(store, topics, archive=lambda: getattr(app.state, "archive", None))
-    app.state.topics = room
-    TopicPages(room, pages).add_to(app)
+    add_topics(app, store, pages, topics, settings.sentiment if settings else None)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
-    app.include_router(api_topics.router)
     records = (*api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS, *me.RECORDS)
     api.describe(app, *records, *api_topics.RECORDS, *post_places.RECORDS)
     pages.navigation.look_at(app)

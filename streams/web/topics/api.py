@@ -13,9 +13,11 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from connectors.post import utc_now
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, VeilleError
 from streams.store.journal import Entry, EntryPage
+from streams.topics.backfill import Backfill, since_of
 from streams.topics.desk import Desk
 from streams.topics.editing import Conflict, Edit, Unknown, plain_topic
 from streams.topics.highlight import Highlighted, highlighted
@@ -92,6 +94,20 @@ class TopicConflict(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
 
 
+class BackfillAsked(msgspec.Struct, kw_only=True):
+    """Which topic to try on the posts of how many days, and whether to write what it meets."""
+
+    topic: str
+    days: int = 90
+    store: bool = False
+
+
+class BackfillList(msgspec.Struct, frozen=True, kw_only=True):
+    """Back-fills, newest first."""
+
+    backfills: list[Backfill]
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Two versions of a topic as a unified diff; empty where they are the same."""
 
@@ -104,6 +120,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 RECORDS: Final = (
     *(TopicRow, TopicList, TopicDraft, Rollback, TopicConflict, Difference),
     *(Highlighted, Preview, EntryPage),
+    *(BackfillAsked, BackfillList, Backfill),
 )
 _TOPIC: Final = Parameter("topic", "Topic", "Id of a topic.")
 _LIMIT: Final = Parameter("limit", "Limit", "How many, 1 to 200 (50 if absent).")
@@ -233,6 +250,55 @@ async def _text(room: Room, topic: str, entry: str) -> str:
         return (await asyncio.to_thread(desk.editor.block, topic)).text
     found: Entry = await desk.history.find(topic, entry)
     return text_of(found)
+
+
+@router.get("/topic-backfills", openapi_extra=described(BackfillList, _TOPIC))
+async def backfills(request: Request) -> Response:
+    """What was worked out, and what is: newest first."""
+    found = await _room(request).backfills.all(request.query_params.get("topic", ""))
+    return reply(BackfillList(backfills=found))
+
+
+@router.post("/topic-backfills", openapi_extra=_taking(BackfillAsked, Backfill), status_code=202)
+async def start_backfill(request: Request) -> Response:
+    """Try a topic on all posts kept of the last `days`; with `store`, which needs the role admin,
+    its mentions are written."""
+    visitor, room = require(request, "analyst"), _room(request)
+    asked = await _body(request, BackfillAsked)
+    if asked.store:
+        require(request, "admin")
+    topic = room.topics.by_id.get(asked.topic)
+    if topic is None:
+        raise HTTPException(404, "There is no such topic")
+    job = await _done(_started(room, topic, asked, visitor.name))
+    return reply(job, 202)
+
+
+async def _started(room: Room, topic: Topic, asked: BackfillAsked, by: str) -> Backfill:
+    since = since_of(asked.days, utc_now())
+    return await room.backfills.start(topic, since, store=asked.store, by=by)
+
+
+@router.get("/topic-backfills/{job_id}", openapi_extra=described(Backfill))
+async def show_backfill(request: Request, job_id: str) -> Response:
+    """One of them."""
+    return reply(await _job(request, job_id))
+
+
+@router.delete("/topic-backfills/{job_id}", openapi_extra=described(Backfill))
+async def stop_backfill(request: Request, job_id: str) -> Response:
+    """Stop it; what is written stays."""
+    require(request, "analyst")
+    job = await _job(request, job_id)
+    await _room(request).backfills.cancel(job)
+    return reply(job)
+
+
+async def _job(request: Request, job_id: str) -> Backfill:
+    job = await _room(request).backfills.get(job_id)
+    if job is None:
+        raise HTTPException(404, "There is no such back-fill")
+    return job
 
 
 @router.get("/topics/{topic_id:path}", openapi_extra=described(TopicRow))

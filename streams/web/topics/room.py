@@ -15,6 +15,8 @@ from streams.criteria.cost import costs
 from streams.criteria.matcher import anchored
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, QueryError, VeilleError
+from streams.sentiment.scorer import build_scorer
+from streams.settings import Sentiment
 from streams.store.journal import EntryFilter
 from streams.store.port import Store
 from streams.topics.desk import Desk
@@ -23,6 +25,7 @@ from streams.topics.history import ACTIONS
 from streams.topics.keeping import not_writable
 from streams.topics.previews import POSTS, Previews, Where, of_mentions
 from streams.web.recent import Behind
+from streams.web.topics.backfills import Backfills
 from streams.web.topics.live import Topics
 
 COUNTS_SECONDS: Final = 15.0
@@ -56,13 +59,22 @@ class Edited(msgspec.Struct, frozen=True):
 
 
 class Room:
-    """One installation's topics. `archive` gives that of raw posts, where there is one."""
+    """One installation's topics. `archive` gives that of raw posts, where there is one;
+    `sentiment` says how back-fills are scored."""
 
-    def __init__(self, store: Store, topics: Topics, *, archive: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        topics: Topics,
+        *,
+        archive: Callable[[], Any],
+        sentiment: Sentiment = Sentiment(),
+    ) -> None:
         self.store = store
         self.topics = topics
         self.desk = Desk(topics.editor, store) if topics.editor else None
         self.previews = Previews(self._posts)
+        self.backfills = Backfills(store, topics, archive, lambda: build_scorer(settings=sentiment))
         self._archive = archive
         self._volumes: Behind[dict[str, Volume]] = Behind(COUNTS_SECONDS)
         self._edits: Behind[dict[str, Edited]] = Behind(EDITS_SECONDS, most=1)
@@ -84,11 +96,17 @@ class Room:
             except (VeilleError, OSError):
                 _log.exception("the file of topics is not followed for now")
 
+    @property
+    def keeps_posts(self) -> bool:
+        """Whether there is an archive of raw posts."""
+        return self._archive() is not None
+
     async def aclose(self) -> None:
         for task in self._noticing:
             task.cancel()
         await asyncio.gather(*self._noticing, return_exceptions=True)
         await self.previews.aclose()
+        await self.backfills.aclose()
         await self._volumes.aclose()
         await self._edits.aclose()
 

@@ -1,0 +1,102 @@
+"""`veille topics backfill`: what a topic would have caught of the posts that are kept."""
+
+import uuid
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from connectors.post import utc_now
+from streams.archive import opened_archive
+from streams.commands.common import (
+    ConfigOption,
+    JsonOption,
+    err,
+    load_config_topics,
+    load_settings,
+    out,
+    parse_moment,
+    print_json,
+    run,
+)
+from streams.commands.topics_history import TopicArgument
+from streams.criteria.describe import printable, shortened
+from streams.criteria.topics import Topic
+from streams.errors import ConfigError
+from streams.sentiment.scorer import build_scorer
+from streams.settings import Settings
+from streams.store import opened_store
+from streams.topics.backfill import Backfill, Filler
+
+NO_ARCHIVE = "no raw posts are kept. Remedy: store.keep_posts_days and store.keep_posts_mb above 0"
+
+
+def backfill(
+    topic: TopicArgument,
+    *,
+    since: Annotated[str, typer.Option(help="A time, a date, or an age such as 90d.")] = "90d",
+    store: Annotated[bool, typer.Option(help="Write what is found into the store.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Tell what a topic would have caught of the posts kept in the archive, day by day.
+
+    With --store its mentions are written, once however often it is said. Alerts are not told.
+
+    [bold]Example[/bold]: veille topics backfill outage --since 90d --store
+    """
+    known = {one.id: one for one in load_config_topics(config)}
+    if topic not in known:
+        raise ConfigError(f"no topic {topic!r}. Remedy: one of {', '.join(list(known)[:20])}")
+    moment = parse_moment(since, "--since")
+    if moment is None:
+        raise ConfigError("--since: missing. Remedy: --since 90d")
+    job = Backfill(
+        id=uuid.uuid4().hex, topic=topic, since=moment, began=utc_now(), store=store, by="backfill"
+    )
+    run(_run(job, known[topic], load_settings(config), quiet=as_json))
+    if as_json:
+        print_json(job)
+    else:
+        _show(job)
+
+
+async def _run(job: Backfill, topic: Topic, settings: Settings, *, quiet: bool) -> None:
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    async with opened_store(settings) as store, opened_archive(settings, store) as archive:
+        if archive is None:
+            raise ConfigError(NO_ARCHIVE)
+        filler = Filler(archive, store, lambda: build_scorer(settings=settings.sentiment))
+        with Progress(*columns, console=err, transient=True, disable=quiet) as bars:
+            bar = bars.add_task("reading", total=1.0)
+
+            async def tell(now: Backfill) -> None:
+                said = f"{now.read:,} posts, {now.hits:,} hits"
+                bars.update(bar, completed=now.progress, description=said)
+
+            await filler.run(job, topic, tell)
+
+
+def _show(job: Backfill) -> None:
+    table = Table("day", "mentions", "negative", "neutral", "positive", "unscored", box=None)
+    for day, counts in sorted(job.days.items()):
+        figures = (counts.total, counts.neg, counts.neu, counts.pos, counts.unscored)
+        table.add_row(day, *(f"{figure:,}" for figure in figures))
+    if job.days:
+        out.print(table)
+    for one in job.samples:
+        text = "".join(piece for piece, _ in one.post.text)
+        out.print(Text(printable(f"{one.sentiment}  {shortened(text, 100)}")), soft_wrap=True)
+    wrote = (
+        f"; {job.stored:,} stored, {job.stale:,} were there in a newer form" if job.store else ""
+    )
+    out.print(f"{job.hits:,} of {job.read:,} posts meet {job.topic}{wrote}", markup=False)
+    if not job.store and job.hits:
+        out.print("Write them: the same with --store")

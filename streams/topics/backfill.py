@@ -1,0 +1,166 @@
+"""What a topic would have caught: all kept posts through the real pipeline, newest first.
+
+Mentions are written straight to the store, the same ones that the filter agent would have made: a
+second time changes nothing. Alerts are not told of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import msgspec
+
+from connectors.post import Post, utc_now
+from streams.archive.port import Archive
+from streams.criteria.matcher import Matcher
+from streams.criteria.topics import Topic
+from streams.errors import ConfigError, QueryError
+from streams.pipeline import Pipeline
+from streams.records import Mention, SentimentLabel
+from streams.sentiment.scorer import Scorer
+from streams.store.port import Store
+from streams.topics.excerpts import Excerpt, excerpt
+
+MOST_DAYS: Final = 3_650
+_CHUNK: Final = 250
+_SAMPLES: Final = 10
+_LEEWAY: Final = timedelta(hours=1)
+
+State = Literal["waiting", "running", "done", "cancelled", "failed"]
+
+
+class DayCount(msgspec.Struct):
+    """Mentions of one day (UTC) by sentiment."""
+
+    total: int = 0
+    pos: int = 0
+    neg: int = 0
+    neu: int = 0
+    unscored: int = 0
+
+
+class Caught(msgspec.Struct, frozen=True):
+    """One of the newest finds."""
+
+    post: Excerpt
+    sentiment: SentimentLabel
+
+
+class Backfill(msgspec.Struct, kw_only=True):
+    """A topic tried on the posts since a time, and how far that has come.
+
+    `read` posts were looked at, of which `hits` met the topic; `stored` and `stale` are what the
+    store said where they were written. `last` is the post that was looked at last, `through` when
+    it came in.
+    """
+
+    id: str
+    topic: str
+    since: datetime
+    began: datetime
+    store: bool = False
+    by: str = ""
+    state: State = "waiting"
+    read: int = 0
+    hits: int = 0
+    stored: int = 0
+    stale: int = 0
+    days: dict[str, DayCount] = {}
+    samples: list[Caught] = []
+    last: str = ""
+    through: datetime | None = None
+    ended: datetime | None = None
+    error: str = ""
+
+    @property
+    def progress(self) -> float:
+        """The share of the time that was looked at, in [0, 1]."""
+        if self.state == "done":
+            return 1.0
+        if self.through is None:
+            return 0.0
+        whole = (self.began - self.since).total_seconds()
+        return min(1.0, max(0.0, (self.began - self.through).total_seconds() / max(1.0, whole)))
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "cancelled", "failed")
+
+
+Tell = Callable[[Backfill], Awaitable[None]]
+
+
+class Filler:
+    """Reads one archive and writes to one store. `scorer` is made when it is first needed."""
+
+    def __init__(self, archive: Archive, store: Store, scorer: Callable[[], Scorer]) -> None:
+        self._archive = archive
+        self._store = store
+        self._scorer = scorer
+
+    async def run(self, job: Backfill, topic: Topic, tell: Tell) -> None:
+        """Do the job from where it is, changing it; `tell` hears of it after each batch.
+
+        Raises `QueryError` for a query that can't be watched, `ArchiveError`, `StoreError`.
+        """
+        matcher = Matcher()
+        matcher.add(topic)
+        if reason := matcher.disabled.get(topic.id):
+            raise QueryError(f"{topic.id} finds nothing: {reason}")
+        pipeline = Pipeline(matcher, await asyncio.to_thread(self._scorer))
+        job.state = "running"
+        async for posts in _rest(job, self._archive):
+            for start in range(0, len(posts), _CHUNK):
+                some = posts[start : start + _CHUNK]
+                mentions = await asyncio.to_thread(_judged, pipeline, some)
+                await _keep(job, mentions, self._store)
+                job.read += len(some)
+                job.last, job.through = some[-1].id, some[-1].collected_at
+            await tell(job)
+        job.state, job.ended = "done", utc_now()
+
+
+async def _rest(job: Backfill, archive: Archive) -> AsyncIterator[Sequence[Post]]:
+    """The posts that were not looked at yet."""
+    waiting = job.last
+    async for posts in archive.since(job.since):
+        left: Sequence[Post] = posts
+        if waiting:
+            ids = [post.id for post in posts]
+            before = job.through is not None and posts[-1].collected_at < job.through - _LEEWAY
+            if waiting not in ids and not before:
+                continue
+            left = posts[ids.index(waiting) + 1 :] if waiting in ids else posts
+            waiting = ""
+        if left:
+            yield left
+
+
+def _judged(pipeline: Pipeline, posts: Sequence[Post]) -> list[Mention]:
+    now = utc_now()
+    made = (record for post in posts for record in pipeline.process(post, now))
+    return [record for record in made if isinstance(record, Mention)]
+
+
+async def _keep(job: Backfill, mentions: Sequence[Mention], store: Store) -> None:
+    job.hits += len(mentions)
+    for one in mentions:
+        day = one.post.created_at.astimezone(UTC).date().isoformat()
+        counts = job.days.setdefault(day, DayCount())
+        counts.total += 1
+        label = one.sentiment.label
+        setattr(counts, label, getattr(counts, label) + 1)
+        if len(job.samples) < _SAMPLES:
+            job.samples.append(Caught(excerpt(one.post, one.lang, one.matched), label))
+    if job.store and mentions:
+        report = await store.write(mentions)
+        job.stored += report.stored
+        job.stale += report.stale
+
+
+def since_of(days: int, now: datetime) -> datetime:
+    """Raises `ConfigError` for days that are none."""
+    if not 1 <= days <= MOST_DAYS:
+        raise ConfigError(f"{days} days: not from 1 to {MOST_DAYS:,}. Remedy: 90")
+    return now - timedelta(days=days)
