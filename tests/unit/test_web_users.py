@@ -422,6 +422,21 @@ async def test_a_viewer_sees_no_forms_that_change_something(
         assert 'name="by"' not in shown
 
 
+async def test_what_is_lacking_is_said_in_the_reader_s_language(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await someone(store, "vic", "viewer")
+    await log_in(client, "vic")
+    for path in ("/users", "/audit"):
+        answer = await client.get(path)
+        assert answer.status_code == 403
+        assert "This needs the role admin" in answer.text
+    answer = await client.post("/dead-letters/drop")
+    assert answer.status_code == 403
+    assert "This needs the role analyst" in answer.text
+    assert '<html lang="ru"' in (await client.get("/users?ui=ru")).text
+
+
 async def test_who_acts_is_who_logged_in(store: SqliteStore, client: httpx.AsyncClient) -> None:
     from streams.alerts import book
     from tests.support import outcry
