@@ -48,7 +48,6 @@ from streams.web.triage import api as triage_api
 from streams.web.triage.pages import TriagePages
 from streams.web.users import me
 from streams.web.users.pages import UserPages
-from streams.web.visitor import LacksRole
 
 _log = logging.getLogger(__name__)
 
@@ -239,8 +238,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
     detail = i18n.gettext(str(cast("HTTPException", error).detail))
     if status == 404 and detail == "Not Found":  # the router's
         detail = _("Not found")
-    if isinstance(error, LacksRole):
-        detail = _("This needs the role %(role)s. Remedy: ask an admin of Veille", role=error.role)
     if _for_program(request):
         return api.reply(api.Refusal(error=detail), status)
     said = {
