@@ -266,7 +266,14 @@ export function trimForm(event) {
   }
 }
 
+/** On a narrow screen the navigation scrolls: what is open stands in its middle. */
+function centre(current) {
+  const list = current?.closest("ul");
+  if (list) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
+}
+
 tellZone();
+centre($(".site [aria-current]"));
 showTimes();
 setInterval(() => { if (!document.hidden) showTimes(); }, 20_000);
 document.addEventListener("click", closeMenus);
