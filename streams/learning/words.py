@@ -171,6 +171,12 @@ def written(term: str) -> str:
     return term if plain else '"' + term.replace('"', "") + '"'
 
 
+def changed(query: str, suggestion: Suggestion) -> str:
+    """The query with what is suggested, whatever joins clauses that stand side by side."""
+    more = suggestion.query if suggestion.query.startswith("AND") else f"AND {suggestion.query}"
+    return f"({query.strip()}) {more}"
+
+
 def _suggestions(
     counted: _Counted, towards: Sequence[Word], against: Sequence[Word]
 ) -> Iterable[Suggestion]:

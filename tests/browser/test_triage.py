@@ -77,12 +77,10 @@ def total(site: Site, **where: Any) -> int:
 
 def test_the_queue_is_worked_through_by_keyboard(filled: Site, open_page: Open) -> None:
     page = opened(open_page)
-    feed = open_page("/mentions")
     expect(page.locator("#total")).to_have_text("12")
     expect(rows(page).first).to_contain_text("Number 0")
     expect(rows(page).first).to_contain_text("1M followers +36 h · negative +24 h")
     expect(rows(page).first).to_be_focused()
-    expect(feed.locator("[data-figure=pos]")).to_have_text("0")
     page.keyboard.press("3")
     page.keyboard.press("r")
     page.keyboard.press("e")
@@ -97,7 +95,8 @@ def test_the_queue_is_worked_through_by_keyboard(filled: Site, open_page: Open) 
     assert (said["1"].relevant, said["3"].spam) == (False, True)
     assert (said["2"].done, said["2"].sentiment) == (True, None)
     assert total(filled) == 10
-    expect(feed.locator("[data-figure=pos]")).to_have_text("1", timeout=13_000)
+    feed = open_page("/mentions", java_script_enabled=False)
+    expect(feed.locator("[data-figure=pos]")).to_have_text("1")
     expect(feed.locator("[data-figure=total]")).to_have_text("10")
     page.reload()
     expect(page.locator("#total")).to_have_text("8")
@@ -234,6 +233,16 @@ def test_a_lost_connection_loses_no_decision(filled: Site, browser_page: Page) -
     expect(page.locator("#heard")).to_contain_text("2 decisions were sent", timeout=20_000)
     assert {n: one.sentiment for n, one in labels(filled).items()} == {"0": "neg", "1": "neu"}
     saved(page)
+
+
+def test_a_page_older_than_the_server_gets_its_token(filled: Site, browser_page: Page) -> None:
+    page = browser_page
+    page.goto(f"{filled.url}/triage")
+    page.wait_for_selector("body[data-ready]")
+    page.evaluate("document.body.dataset.token = 'of the server before'")
+    page.keyboard.press("1")
+    saved(page)
+    assert labels(filled)["0"].sentiment == "neg"
 
 
 def test_without_javascript_each_row_has_a_form(filled: Site, open_page: Open) -> None:

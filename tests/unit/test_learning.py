@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from streams.criteria.parser import parse
 from streams.learning.agreement import agreements, compared, disagreements, kappa, reading
 from streams.learning.intervals import needed, share
 from streams.learning.judgements import Judgement, read
 from streams.learning.precision import judged, precision, relevance
-from streams.learning.words import Judged, parting, terms, written
+from streams.learning.words import Judged, changed, parting, terms, written
 from streams.records import Label
 from streams.store.journal import Entry
 from tests.support.mentions import mention
@@ -216,3 +217,11 @@ def test_terms_are_written_so_that_they_parse() -> None:
     assert written("near") == '"near"'
     assert written("late flight") == '"late flight"'
     assert written("l'avion") == '"l\'avion"'
+
+
+def test_a_changed_query_is_the_old_one_and_more() -> None:
+    found = parting(airline_posts()).suggestions
+    queries = {changed(" kestrel\n", one) for one in found}
+    assert {"(kestrel) AND NOT nests", "(kestrel) AND late"} <= queries
+    for query in queries:
+        assert parse(query, default="OR") == parse(query)

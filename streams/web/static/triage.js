@@ -113,7 +113,13 @@ function go(index, options) {
 }
 
 function settled(row) {
+  if (first.tab === "sample") return Boolean(row.mark || judged(row));
   return blind || first.tab === "done" || first.tab === "all" ? Boolean(row.mark || row.over) : Boolean(row.mark || said(row).done);
+}
+
+function judged(row) { // as the sample counts
+  const now = said(row);
+  return now.done || now.spam || now.relevant !== null || Boolean(row.label?.sentiment);
 }
 
 function onward() {
@@ -240,8 +246,8 @@ async function decide(kind) {
 }
 
 function opine(row, kind) {
-  if (kind === "done") return;
-  const change = kind === "relevance" || kind === "spam" ? { relevant: false, sentiment: null } : { relevant: true, sentiment: kind };
+  if (kind === "done" || kind === "spam") return;
+  const change = kind === "relevance" ? { relevant: false, sentiment: null } : { relevant: true, sentiment: kind };
   row.mark = change.relevant ? wordOf[kind] : WORDS.irrelevant;
   row.pending = true;
   decided.add(row.id);
@@ -463,7 +469,7 @@ function entered(event) {
     note: () => ({ note: text.slice(0, 2000) }),
   }[entering]();
   const word = { tag: say("tagged", { what: (change.tags ?? []).join(", ") }), assign: text ? say("assigned", { who: text }) : WORDS.unassigned, note: WORDS.noted }[entering];
-  left_();
+  leave();
   if (armed) return stroke({ story_of: armed.id, change: { mention_id: "all", ...change } }, armed);
   if (everything) return sayOfAll("", change, word);
   remember(chosen().map((row) => keep(row, change)));
@@ -472,7 +478,8 @@ function entered(event) {
   announce(word);
 }
 
-function left_() {
+function leave() {
+  $("#entry-text").blur();
   $("#entry").hidden = true;
   entering = "";
   list.go(list.index);
@@ -563,7 +570,7 @@ function typing(target) {
 
 function key(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.key === "Escape" && entering) return left_();
+  if (event.key === "Escape" && entering) return leave();
   if (typing(event.target)) return;
   if (!keysOn && event.key !== "?") return;
   const own = event.target.closest("button, a, summary, input, label");
@@ -602,6 +609,16 @@ async function poll() {
   } catch { /* the outbox tells when it matters */ }
 }
 
+async function undecided() { // a sample is gone on with where it was left
+  for (;;) {
+    const next = list.rows.findIndex((row) => !settled(row));
+    if (next >= 0) return go(next, { focus: document.activeElement === document.body || Boolean(document.activeElement.closest("#rows")) });
+    if (!cursor || list.rows.length > 3000) return undefined;
+    more();
+    await fetching;
+  }
+}
+
 async function countLate() { // counting took longer than the page could wait
   if (first.total !== null || !first.cursor) return;
   const page = await (await ask(`${first.more}${first.more.includes("?") ? "&" : "?"}limit=1`)).json();
@@ -616,6 +633,7 @@ function start() {
   list.measure();
   list.append(first.rows);
   if (first.rows.length) go(0, { focus: document.activeElement === document.body });
+  if (first.tab === "sample") undecided().catch(() => {});
   sync(outbox.size ? "saving" : "live", outbox.size ? say("saving", { n: outbox.size }) : WORDS.saved);
   for (const [id, change] of [...outbox.waiting, ...outbox.sending]) { // decided before, not sent yet
     const row = list.row(id);
@@ -633,7 +651,7 @@ function start() {
   $("#all").addEventListener("click", () => { everything = true; bulk(); });
   $("[data-bulk=none]").addEventListener("click", clearSelection);
   $("#entry")?.addEventListener("submit", entered);
-  $("#entry-cancel")?.addEventListener("click", left_);
+  $("#entry-cancel")?.addEventListener("click", leave);
   $("form.filters").addEventListener("submit", (event) => { for (const input of $$("input[name]", event.target)) input.disabled ||= !input.value; });
   addEventListener("pageshow", () => { for (const input of $$("form.filters input:disabled")) input.disabled = false; });
   document.addEventListener("keydown", key);

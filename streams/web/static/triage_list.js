@@ -137,6 +137,7 @@ export class VirtualList {
     element.tabIndex = 0;
     if (this.wantsFocus) {
       this.wantsFocus = false;
+      if (document.activeElement?.matches("input:not([type=checkbox]), select, textarea")) return; // somebody types
       element.focus({ preventScroll: true });
     }
   }

@@ -8,7 +8,7 @@ export const say = (name, values = {}) => (WORDS[name] ?? name).replace(/\{(\w+)
 
 const whole = new Intl.NumberFormat(HTML.lang);
 const short = new Intl.NumberFormat(HTML.lang, { notation: "compact", maximumFractionDigits: 1 });
-const ahead = new Intl.RelativeTimeFormat(HTML.lang, { style: "narrow" });
+const ahead = new Intl.RelativeTimeFormat(HTML.lang, { style: "short" });
 const dated = new Intl.DateTimeFormat(HTML.lang === "en" ? "en-GB" : HTML.lang, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: HTML.dataset.zone || "UTC", timeZoneName: "short" });
 export const number = (n) => whole.format(n);
 
@@ -17,7 +17,7 @@ function ago(at, now) {
   for (const [size, unit] of [[31_557_600, "year"], [86_400, "day"], [3_600, "hour"], [60, "minute"]]) {
     if (Math.abs(seconds) >= size) return ahead.format(-Math.trunc(seconds / size), unit);
   }
-  return ahead.format(0, "minute");
+  return ahead.format(-0, "minute");
 }
 
 const element = (name, className) => {

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from connectors.post import utc_now
 from streams.criteria.topics import Topic
 from streams.labelling import Change, Labelling
+from streams.learning.words import Suggestion, changed
 from streams.records import LABELS
 from streams.store.port import Filter, Store
 from streams.web import cards
@@ -138,6 +140,7 @@ class TriagePages:
             people=list(dict.fromkeys([visitor.name, *in_use.people])),
             tags=in_use.tags,
             learnt=learnt,
+            changed_query=partial(self._changed_query, asked.topic),
             older=asked.link(("cursor", shown.cursor)) if shown.cursor else "",
             days=sample.DAYS,
             reasons=WHY,
@@ -159,6 +162,12 @@ class TriagePages:
         if asked.tab == "opinion":
             return await topic_agreement(self._store, asked.topic, now=utc_now())
         return None
+
+    def _changed_query(self, topic: str, suggestion: Suggestion) -> str:
+        """The editor of a topic with the query as it is suggested."""
+        query = next((one.query for one in self._topics if one.id == topic), "")
+        path = f"/topics/{quote(topic, safe='')}"
+        return f"{path}?{urlencode({'query': changed(query, suggestion)})}" if query else path
 
     async def _choices(self) -> dict[str, list[str]]:
         """Values for the menus. Sources and languages are those of the last days; who is first to

@@ -61,7 +61,7 @@ class Queue:
             preset, where = "all", asked.where(now, me, "all")
             found, total = await self._found(asked, where, limit, patience)
         return QueuePage(
-            rows=rows(found.mentions),
+            rows=rows(found.mentions, reasons=asked.order == "worth"),
             cursor=asked.query.next_cursor(found.cursor, now),
             total=total,
             preset=preset or asked.query.preset,

@@ -57,8 +57,8 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     blind: bool = False
 
 
-def row(mention: Mention, *, blind: bool = False) -> QueueRow:
-    """The row of a mention."""
+def row(mention: Mention, *, blind: bool = False, reasons: bool = True) -> QueueRow:
+    """The row of a mention; without `reasons` where the order is not by worth."""
     shown, post = card(mention), mention.post
     start, end = excerpt(post.text, mention.matched)
     return QueueRow(
@@ -86,7 +86,7 @@ def row(mention: Mention, *, blind: bool = False) -> QueueRow:
         story=mention.story,
         hashtags=shown.hashtags,
         counts=shown.counts,
-        why=[] if blind else parts(mention),
+        why=parts(mention) if reasons and not blind else [],
         label=None if blind else mention.label,
         blind=blind,
     )
@@ -98,5 +98,7 @@ def _author_key(mention: Mention) -> str:
     return f"{mention.post.source}:{name}" if name else ""
 
 
-def rows(mentions: Sequence[Mention], *, blind: bool = False) -> list[QueueRow]:
-    return [row(mention, blind=blind) for mention in mentions]
+def rows(
+    mentions: Sequence[Mention], *, blind: bool = False, reasons: bool = True
+) -> list[QueueRow]:
+    return [row(mention, blind=blind, reasons=reasons) for mention in mentions]
