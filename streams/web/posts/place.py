@@ -1,4 +1,4 @@
-"""The pages about posts, put together: one engine and one thread for all of them."""
+"""The pages about posts and who writes them, put together: one engine, one thread for all."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -11,6 +11,8 @@ from streams.criteria.topics import Topic
 from streams.labelling import Labelling
 from streams.settings import Settings
 from streams.store.port import Store
+from streams.web.authors.pages import RECORDS as AUTHORS
+from streams.web.authors.pages import AuthorPages
 from streams.web.pages import Pages
 from streams.web.posts.find import Finder, Found
 from streams.web.posts.find_pages import FindPages, NewPost
@@ -18,7 +20,7 @@ from streams.web.posts.pages import Explained, MentionPage
 from streams.web.posts.trying import Trying
 from streams.web.posts.view import Views
 
-RECORDS: Final = (Explained, Found, NewPost, Added)
+RECORDS: Final = (Explained, Found, NewPost, Added, *AUTHORS)
 """What their JSON is made of."""
 
 
@@ -39,12 +41,14 @@ class PostPlaces:
         self._trying = Trying(topics, given.sentiment)
         finder = Finder(store, self._trying, given.sources, archive)
         views = Views(store, self._trying, archive)
+        self._authors = AuthorPages(store, pages, topics)
         self._mention = MentionPage(store, pages, views, labelling)
         self._find = FindPages(
             store, pages, topics, settings=settings, archive=archive, finder=finder
         )
 
     def add_to(self, app: FastAPI) -> None:
+        self._authors.add_to(app)
         self._find.add_to(app)
         self._mention.add_to(app)
 
