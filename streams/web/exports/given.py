@@ -58,7 +58,7 @@ def _word(name: str) -> str:
 async def mentions(store: Store, given: Iterable[Pair], visitor: Visitor) -> Given:
     """Filters of mentions; without a period the last day, or all time where that has nothing, as
     the page shows it. Raises `BadFilter`, `StoreError`."""
-    query = read(given, also=ALSO)
+    query = read(given, also=ALSO, zone=visitor.tz)
     now = query.as_of or utc_now()
     where = await _period(store, query, now)
     since, until = await window(store, where, now=now)
@@ -84,7 +84,7 @@ async def _period(store: Store, query: Query, now: datetime) -> Filter:
 async def incidents(store: Store, given: Iterable[Pair], visitor: Visitor) -> Given:
     """Filters of incidents. Raises `BadFilter`."""
     pairs = [(name, value.strip()) for name, value in given if value.strip()]
-    which, now = read_which(pairs, also=ALSO), utc_now()
+    which, now = read_which(pairs, also=ALSO, zone=visitor.tz), utc_now()
     found = ordered(one for one in await book.incidents(store) if which.matches(one, now))
     span = PRESETS.get(which.period)
     earliest = min((one.began_at for one in found), default=now - timedelta(days=1))

@@ -6,7 +6,17 @@ from typing import Final
 
 import msgspec
 
-from streams.web.filters import MAX_VALUE, MAX_VALUES, PRESETS, BadFilter, Pair, Parameter, Problem
+from streams.web.filters import (
+    MAX_VALUE,
+    MAX_VALUES,
+    PRESETS,
+    BadFilter,
+    Pair,
+    Parameter,
+    Problem,
+    one_of,
+)
+from streams.web.i18n import _
 
 SPANS: Final = {name: span for name, span in PRESETS.items() if span is not None}
 DEFAULT: Final = "24h"
@@ -57,17 +67,18 @@ def read(given: Iterable[Pair], *, also: Iterable[str] = ()) -> Asked:
         if name in also or not value.strip():
             continue
         if name not in known:
-            remedy = f"Known: {', '.join(one.name for one in PARAMETERS)}."
-            problems.append(Problem(name[:40], value[:80], "no such filter", remedy))
+            remedy = _("Known: %(names)s.", names=", ".join(one.name for one in PARAMETERS))
+            problems.append(Problem(name[:40], value[:80], _("no such filter"), remedy))
         elif len(value) > MAX_VALUE or not value.isprintable():
-            remedy = f"At most {MAX_VALUE} characters, none of them control characters."
-            problems.append(Problem(name, value[:80], "can't be read", remedy))
+            remedy = _("At most %(n)s characters, none of them control characters.", n=MAX_VALUE)
+            problems.append(Problem(name, value[:80], _("can't be read"), remedy))
         else:
             values.setdefault(name, []).append(value.strip())
     topics = tuple(dict.fromkeys(values.get("topic", [])))
     if len(topics) > MAX_VALUES:
-        remedy = f"At most {MAX_VALUES}."
-        problems.append(Problem("topic", topics[0], f"given {len(topics)} times", remedy))
+        remedy = _("At most %(n)s.", n=MAX_VALUES)
+        problem = _("given %(n)s times", n=len(topics))
+        problems.append(Problem("topic", topics[0], problem, remedy))
     asked = Asked(
         topics=topics,
         preset=_one("range", values, tuple(SPANS), DEFAULT, problems),
@@ -90,8 +101,7 @@ def _one(
 ) -> str:
     value = values.get(name, [default])[0]
     if value not in allowed:
-        problems.append(
-            Problem(name, value[:80], f"no such {name}", f"One of {', '.join(allowed)}.")
-        )
+        problem = _("no such value of %(name)s", name=name)
+        problems.append(Problem(name, value[:80], problem, one_of(allowed)))
         return default
     return value

@@ -10,6 +10,7 @@ import msgspec
 
 from streams.store.port import Filter
 from streams.web.filters import MAX_VALUE, MAX_VALUES, BadFilter, Pair, Parameter, Problem, moment
+from streams.web.i18n import _
 
 MOST_DAYS: Final = 92
 PARAMETERS: Final = (
@@ -72,8 +73,8 @@ def read(given: Iterable[Pair], *, zone: str, now: datetime) -> Asked:
     if one["week"]:
         week, found = one["week"].upper(), _week(one["week"], tz, problems)
         if one["since"] or one["until"]:
-            remedy = "Give the week, or since and until."
-            problems.append(Problem("week", week[:80], "two periods at once", remedy))
+            remedy = _("Give the week, or since and until.")
+            problems.append(Problem("week", week[:80], _("two periods at once"), remedy))
     elif one["since"] or one["until"]:
         found = _stretch(one["since"], one["until"], tz, problems)
     else:
@@ -87,21 +88,24 @@ def read(given: Iterable[Pair], *, zone: str, now: datetime) -> Asked:
 
 def _unknown(values: Mapping[str, list[str]]) -> list[Problem]:
     known = [parameter.name for parameter in PARAMETERS]
+    remedy = _("Known: %(names)s.", names=", ".join(known))
     problems = [
-        Problem(name[:40], each[0][:80], "no such parameter", f"Known: {', '.join(known)}.")
+        Problem(name[:40], each[0][:80], _("no such parameter"), remedy)
         for name, each in values.items()
         if name not in known
     ]
     topics = values.get("topic", [])
     if len(topics) > MAX_VALUES or any(len(topic) > MAX_VALUE for topic in topics):
-        problems.append(Problem("topic", topics[0][:80], "too much", f"At most {MAX_VALUES}."))
+        remedy = _("At most %(n)s.", n=MAX_VALUES)
+        problems.append(Problem("topic", topics[0][:80], _("too much"), remedy))
     return problems
 
 
 def _once(name: str, values: Mapping[str, list[str]], problems: list[Problem]) -> str:
     given = values.get(name, [""])
     if len(given) > 1:
-        problems.append(Problem(name, given[1][:80], f"given {len(given)} times", "Give it once."))
+        problem = _("given %(n)s times", n=len(given))
+        problems.append(Problem(name, given[1][:80], problem, _("Give it once.")))
     return given[0]
 
 
@@ -109,8 +113,8 @@ def _week(given: str, zone: ZoneInfo, problems: list[Problem]) -> tuple[datetime
     try:
         return week_of(given.upper(), zone)
     except (ValueError, OverflowError):
-        remedy = "Write year and number, such as 2026-W47."
-        problems.append(Problem("week", given[:80], "no such week", remedy))
+        remedy = _("Write year and number, such as 2026-W47.")
+        problems.append(Problem("week", given[:80], _("no such week"), remedy))
         return None
 
 
@@ -122,14 +126,15 @@ def _stretch(
         try:
             ends.append(_moment(value, zone))
         except (ValueError, OverflowError):
-            remedy = "Write both ends: since=2026-03-01 and until=2026-04-01, the day after."
-            problems.append(Problem(name, value[:80], "not a day", remedy))
+            remedy = _("Write both ends: since=2026-03-01 and until=2026-04-01, the day after.")
+            problems.append(Problem(name, value[:80], _("not a day"), remedy))
     if len(ends) < 2:
         return None
     first, last = ends
     if not first < last <= first + timedelta(days=MOST_DAYS):
-        remedy = f"From one hour to {MOST_DAYS} days."
-        problems.append(Problem("until", until[:80], "too long or too short a time", remedy))
+        remedy = _("From one hour to %(n)s days.", n=MOST_DAYS)
+        problem = _("too long or too short a time")
+        problems.append(Problem("until", until[:80], problem, remedy))
         return None
     return first, last
 

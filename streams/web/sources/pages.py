@@ -10,7 +10,8 @@ from connectors.post import utc_now
 from streams.balance import by_source
 from streams.store.port import Store
 from streams.web.api import described, reply
-from streams.web.filters import BadFilter, Pair, Problem
+from streams.web.filters import BadFilter, Pair, Problem, one_of
+from streams.web.i18n import _
 from streams.web.overview.sparkline import bars
 from streams.web.pages import Body, Pages
 from streams.web.recent import Recent
@@ -115,11 +116,13 @@ def read(given: Sequence[Pair], *, known: Sequence[str] = ("show",)) -> Show:
         if not value.strip():
             continue
         if name not in known:
-            remedy = f"Known: {', '.join(known)}." if known else "There are no filters here."
-            problems.append(Problem(name[:40], value[:80], "no such filter", remedy))
+            remedy = _("There are no filters here.")
+            if known:
+                remedy = _("Known: %(names)s.", names=", ".join(known))
+            problems.append(Problem(name[:40], value[:80], _("no such filter"), remedy))
         elif (found := next((one for one in SHOWS if one == value), None)) is None:
-            remedy = f"One of {', '.join(SHOWS)}."
-            problems.append(Problem(name, value[:80], "no such choice", remedy))
+            problem = _("no such value of %(name)s", name=name)
+            problems.append(Problem(name, value[:80], problem, one_of(SHOWS)))
         else:
             chosen = found
     if problems:

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 import msgspec
 
 from streams.store.port import NOBODY, Filter, Order
-from streams.web.filters import BadFilter, Pair, Parameter, Problem, Query, link, read
-from streams.web.i18n import N_
+from streams.web.filters import BadFilter, Pair, Parameter, Problem, Query, link, one_of, read
+from streams.web.i18n import N_, _
 
 PATH: Final = "/triage"
 Tab = Literal["queue", "mine", "unassigned", "all", "done", "sample", "opinion"]
@@ -101,13 +101,11 @@ def read_asked(given: Iterable[Pair]) -> Asked:
     own = {name: value for name, value in pairs if name in _OWN}
     tab = own.get("tab") or "queue"
     if tab not in TABS:
-        known = f"One of {', '.join(TABS)}."
-        raise BadFilter([Problem("tab", tab[:80], "no such tab", known)], ())
+        raise BadFilter([Problem("tab", tab[:80], _("no such tab"), one_of(TABS))], ())
     chosen: Tab = next(name for name in TABS if name == tab)
     order = own.get("order") or TABS[chosen].order
     if order != TABS[chosen].order and order not in ORDERS:
-        known = f"One of {', '.join(ORDERS)}."
-        raise BadFilter([Problem("order", order[:80], "no such order", known)], ())
+        raise BadFilter([Problem("order", order[:80], _("no such order"), one_of(ORDERS))], ())
     ordered = next((name for name in get_args(Order) if name == order), TABS[chosen].order)
     if TABS[chosen].order == "sample":
         ordered = "sample"
