@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 
 from connectors.post import utc_now
 from streams.errors import StoreUnavailable
@@ -351,13 +351,15 @@ async def test_a_store_that_is_away_lets_nobody_in(
 
 
 def changing(app: FastAPI) -> list[tuple[str, str]]:
-    """Every route that may change something, with some id for each of its parameters."""
-    return [
-        (method, re.sub(r"\{[^}]*\}", "x", route.path))
-        for route in app.routes
-        if isinstance(route, APIRoute)
+    """Every route that may change something, also of routers that were included, with some id for
+    each of its parameters."""
+    found = [
+        (method, re.sub(r"\{[^}]*\}", "x", route.path or ""))
+        for route in iter_route_contexts(app.routes)
         for method in sorted((route.methods or set()) - {"GET", "HEAD", "OPTIONS"})
     ]
+    assert {("POST", "/dead-letters/drop"), ("POST", "/api/v1/incidents/x/resolve")} <= set(found)
+    return found
 
 
 async def test_no_route_that_changes_something_forgets_to_ask_who_asks(store: SqliteStore) -> None:
@@ -365,9 +367,7 @@ async def test_no_route_that_changes_something_forgets_to_ask_who_asks(store: Sq
     await someone(store, "vic", "viewer")
     async with client_of(app) as anonymous, client_of(app) as viewer:
         await log_in(viewer, "vic")
-        found = changing(app)
-        assert ("POST", "/dead-letters/drop") in found
-        for method, path in found:
+        for method, path in changing(app):
             if ways.is_ones_own(path):
                 continue
             answer = await anonymous.request(method, path, json={})
@@ -375,6 +375,23 @@ async def test_no_route_that_changes_something_forgets_to_ask_who_asks(store: Sq
             assert led or answer.status_code == 401, f"{method} {path}: {answer.status_code}"
             answer = await viewer.request(method, path, json={})
             assert answer.status_code == 403, f"{method} {path}: {answer.status_code}"
+
+
+async def test_nothing_is_read_unasked_but_what_is_open(store: SqliteStore) -> None:
+    app = app_of(store)
+    read = {
+        re.sub(r"\{[^}]*\}", "x", route.path or "")
+        for route in iter_route_contexts(app.routes)
+        if "GET" in (route.methods or ())
+    }
+    open_to_all = {path for path in read if ways.is_open(path)}
+    assert {path for path in open_to_all if not path.startswith("/shared/x")} == {
+        *("/healthz", "/login", "/invited/x", "/static/x")
+    }
+    async with client_of(app) as anonymous:
+        for path in sorted(read - open_to_all):
+            answer = await anonymous.get(path)
+            assert answer.status_code in (303, 401), f"{path}: {answer.status_code}"
 
 
 async def test_each_of_them_asks_by_itself_too(store: SqliteStore) -> None:
