@@ -24,7 +24,7 @@ from streams.web.incident_list import ordered as gravest_first
 from streams.web.incident_words import active, hidden, what
 from streams.web.overview.asked import Asked
 from streams.web.overview.news import News, news
-from streams.web.overview.past import WEEK, WEEKS, Series, read_past, week_of_hours
+from streams.web.overview.past import NOTHING, WEEK, WEEKS, Series, read_past, week_of_hours
 from streams.web.overview.tiles import Known, Period, Tile, Wall, wall
 from streams.web.overview.words import EDITS
 from streams.web.recent import Behind, Recent
@@ -175,7 +175,10 @@ class Overviews:
         known = (self._topics[one] for one in topics if one in self._topics)
         past = await self._read_past(topics, period.now, wait=_LONG)
         began = (period.since - WEEKS * WEEK).timestamp()
-        before = sum(one.sums(began, period.since.timestamp())[0] for one in (past or {}).values())
+        before = sum(
+            (past or {}).get(topic, NOTHING).sums(began, period.since.timestamp())[0]
+            for topic in topics
+        )
         return await news(
             self._store,
             topics,
@@ -189,9 +192,9 @@ class Overviews:
     async def _read_past(
         self, topics: Sequence[str], now: datetime, *, wait: float = PATIENCE
     ) -> Mapping[str, Series] | None:
-        return await self._past.get(
-            tuple(topics), lambda: read_past(self._store, topics, now), wait=wait
-        )
+        every = tuple(await self._all())
+        asked = every if set(topics) <= set(every) else tuple(topics)
+        return await self._past.get(asked, lambda: read_past(self._store, asked, now), wait=wait)
 
     async def _counts(self, topics: Sequence[str], period: Period) -> list[TopicCounts]:
         """By step. Of long periods the steps that are over are kept for a while."""
