@@ -7,6 +7,7 @@ obsolete ones out; what has no translation yet stays empty, and a test says so.
 
 import argparse
 import sys
+from copy import deepcopy
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,8 @@ def updated(language: Language, found: Catalog) -> Catalog:
     """A language's catalogue with the messages of `found` and no others. Translations that parts
     of the pages brought along (`locale/parts/*.<language>.po`) are taken in."""
     catalog = catalogue(language)
-    catalog.update(found, no_fuzzy_matching=True, update_creation_date=False)
+    # A copy, for a catalogue takes the messages themselves, and writes translations into them.
+    catalog.update(deepcopy(found), no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     for path in sorted((LOCALES / "parts").glob(f"*.{language}.po")):
         with path.open("rb") as file:
