@@ -402,6 +402,19 @@ async def test_the_page_shows_exact_figures(store: SqliteStore, client: httpx.As
     assert "as usual" not in page  # nothing is known of the weeks before
 
 
+async def test_it_can_be_taken_away_as_a_file(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    await store.write([mention(n) for n in range(3)])
+    page = (await client.get("/?topic=kestrel&range=7d")).text
+    found = re.search(r'href="(/overview/export.csv[^"]+)"', page)
+    assert found
+    answer = await client.get(found[1].replace("&amp;", "&"))
+    assert answer.status_code == 200
+    assert "kestrel" in answer.text
+    assert "rival" not in answer.text
+
+
 async def test_old_links_lead_to_the_mentions(client: httpx.AsyncClient) -> None:
     for query in ("sentiment=neg", "range=all", "q=x&topic=kestrel"):
         answer = await client.get(f"/?{query}")
