@@ -15,8 +15,9 @@ from streams.store.journal import EntryFilter
 from streams.store.port import Bucket, Filter
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
+from streams.web.authors import view
 from streams.web.authors.charts import reach
-from streams.web.authors.view import Reach, by_day, week
+from streams.web.authors.sums import Reach, by_day, week
 from tests.browser.site import hostile, mention
 
 NOW = datetime.now(UTC)
@@ -156,7 +157,7 @@ def test_hours_are_put_together_by_day_and_by_the_readers_week() -> None:
     days = by_day(hours)
     assert [one.start.hour for one in days] == [0] * len(days)
     assert sum(one.total for one in days) == sum(one.neg for one in days) == 84
-    heat = week(hours[:2], ZoneInfo("Europe/Moscow"))
+    heat = week(hours[:2], ZoneInfo("Europe/Moscow"), timedelta(hours=2))
     assert heat[1][3] == 1, "one at 00:00 UTC on Tuesday is 3 in the morning there"
     assert sum(map(sum, heat)) == 1
 
@@ -165,3 +166,22 @@ def test_a_line_of_followers_needs_two_points() -> None:
     one = Reach(at=NOW, followers=5)
     assert reach([one]) is None
     assert reach([one, Reach(at=NOW + timedelta(days=1), followers=9)]) is not None
+
+
+async def test_who_writes_much_is_shown_by_the_newest_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "READ", 40)
+    monkeypatch.setattr(view, "READ_AT_ONCE", 15)
+    monkeypatch.setattr(view, "COUNTED", 48)
+    many = [by("much", n, hours=n * 2, followers=n) for n in range(1, 200)]
+    await desk.store.write([*many, by("less", 300)])
+    told = (await desk.client.get("/api/v1/authors/rss/much")).json()
+    assert (told["count"]["total"], told["read"]) == (199, 40)
+    assert told["days"] in (3, 4), "48 mentions at twelve a day"
+    assert sum(bucket["total"] for bucket in told["hours"]) in range(35, 49)
+    assert sum(one["total"] for one in told["topics"]) == 40
+    page = (await desk.client.get("/authors/rss/much")).text
+    assert "Of their newest 40 mentions:" in page
+    less = (await desk.client.get("/api/v1/authors/rss/less")).json()
+    assert (less["read"], less["days"]) == (1, 90)

@@ -6,21 +6,22 @@ from typing import Any
 from babel.dates import get_day_names
 
 from streams.web import charts
-from streams.web.authors.view import DAY, AuthorView, Reach, week
+from streams.web.authors.sums import Reach, by_day, week
+from streams.web.authors.view import DAY, AuthorView
 from streams.web.axis import axis
 from streams.web.i18n import _, locale, reader
 
 
 def over_time(view: AuthorView) -> dict[str, Any]:
     """Mentions a day by sentiment."""
-    return charts.over_time(view.days, since=view.since, until=view.until, step=DAY)
+    return charts.over_time(by_day(view.hours), since=view.since, until=view.until, step=DAY)
 
 
 def hours(view: AuthorView) -> dict[str, Any]:
     """When they write, by the reader's clock."""
     names = get_day_names("abbreviated", context="stand-alone", locale=locale())
     return charts.hours_of_week(
-        week(view.hours, reader().tz),
+        week(view.hours, reader().tz, view.days * DAY),
         days=[names[n] for n in range(7)],
         measure=_("mentions an hour"),
     )

@@ -16,11 +16,10 @@ from streams.store.port import Bucket, Count, Store
 from streams.web import charts as drawing
 from streams.web.api import described, reply
 from streams.web.authors import charts
+from streams.web.authors.sums import Reach
 from streams.web.authors.view import (
-    DAYS,
     Authors,
     AuthorView,
-    Reach,
     Sort,
     author_view,
     authors,
@@ -37,7 +36,7 @@ from streams.web.visitor import require, visitor_of
 PATH: Final = "/authors"
 ONE: Final = PATH + "/{source}/{handle:path}"
 SECONDS: Final = 5.0
-PRESET: Final = "7d"
+PRESET: Final = "24h"
 _SORT: Final = Parameter("sort", "Sort", "mentions, negative (how many) or reach (followers).")
 _FILTERS: Final = tuple(p for p in PARAMETERS if p.name not in ("cursor", "author"))
 ORDERS: Final = Words(
@@ -56,8 +55,8 @@ TOLD: Final = Words(
 
 
 class OneAuthor(msgspec.Struct, frozen=True, kw_only=True):
-    """One author: all mentions counted, and the last ninety days by hour, topic, language, country
-    and hashtag."""
+    """One author: all mentions counted, the last `days` by hour, and what is most frequent in the
+    newest `read` mentions of ninety days."""
 
     source: str
     handle: str
@@ -66,6 +65,8 @@ class OneAuthor(msgspec.Struct, frozen=True, kw_only=True):
     first: datetime | None
     last: datetime
     hidden: bool
+    days: int
+    read: int
     hours: list[Bucket]
     topics: list[Count]
     langs: list[Count]
@@ -148,6 +149,7 @@ class AuthorPages:
                 source=source, handle=handle, author=view.author, count=view.count,
                 first=view.first.post.created_at if view.first else None,
                 last=view.last.post.created_at, hidden=view.hidden is not None,
+                days=view.days, read=view.read,
                 hours=[one for one in view.hours if one.total], topics=view.topics,
                 langs=view.langs, countries=view.countries, hashtags=view.hashtags,
                 reach=view.reach,
@@ -205,7 +207,6 @@ class AuthorPages:
             "query": read([("source", view.source), ("author", view.handle)]),
             "profile": safe_url(view.author.url),
             "themes": drawing.themes_json(),
-            "days": DAYS,
             "now": utc_now(),
         }
 

@@ -1,10 +1,9 @@
 """What is asked of the store for the list of authors, and for one of them."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, get_args
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -12,11 +11,14 @@ from connectors.post import Author
 from streams.records import Mention
 from streams.store.hiding import Hidden
 from streams.store.port import Bucket, Count, Filter, Page, Store
-from streams.store.rules import handle_key
+from streams.store.rules import author_key, handle_key
+from streams.web.authors import sums
 
 Sort = Literal["mentions", "negative", "reach"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
-SHOWN: Final = 50
+SHOWN: Final = 40
+NEWEST: Final = 1_000
+"""Mentions of the period in which most of those shown are met."""
 CANDIDATES: Final = 1_000
 """The most frequent authors of the period, of whom the list is made."""
 REACHES: Final = (1_000_000, 100_000, 10_000, 1_000, 0)
@@ -26,6 +28,11 @@ DAYS: Final = 90
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 MENTIONS: Final = 20
+READ: Final = 2_000
+"""Mentions that are read: those who write more are shown by their newest."""
+READ_AT_ONCE: Final = 1_000
+COUNTED: Final = 20_000
+"""Mentions that the chart counts, give or take: it looks back less for who writes more."""
 POINTS: Final = 100
 
 
@@ -55,12 +62,16 @@ class Authors(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def authors(store: Store, where: Filter, sort: Sort) -> Authors:
-    """The first fifty in that order. Raises `StoreError`."""
+    """The first forty in that order. Raises `StoreError`."""
     counts = await _candidates(store, where, sort)
     if sort == "negative":
         counts.sort(key=lambda one: (-one.neg, -one.total, one.value))
     shown = counts[: SHOWN if sort != "reach" else 2 * SHOWN]
-    rows = await asyncio.gather(*(_row(store, where, one) for one in shown))
+    page = await store.search(where, limit=NEWEST)
+    met = {}
+    for mention in reversed(page.mentions):
+        met[author_key(mention.post)] = mention
+    rows = await asyncio.gather(*(_row(store, where, one, met.get(one.value)) for one in shown))
     ordered = list(rows)
     if sort == "reach":
         ordered.sort(key=lambda row: (-(row.author.followers or 0), -row.count.total, row.handle))
@@ -80,11 +91,13 @@ async def _candidates(store: Store, where: Filter, sort: Sort) -> list[Count]:
     return list(found.values())
 
 
-async def _row(store: Store, where: Filter, count: Count) -> Listed:
+async def _row(store: Store, where: Filter, count: Count, last: Mention | None) -> Listed:
+    """`last` is their newest mention where it was met already."""
     source, _, handle = count.value.partition(":")
-    theirs = msgspec.structs.replace(where, author=handle, sources=(source,))
-    page = await store.search(theirs, limit=1)
-    last = page.mentions[0] if page.mentions else None
+    if last is None:
+        theirs = msgspec.structs.replace(where, author=handle, sources=(source,))
+        page = await store.search(theirs, limit=1)
+        last = page.mentions[0] if page.mentions else None
     return Listed(
         source=source,
         handle=handle,
@@ -94,16 +107,9 @@ async def _row(store: Store, where: Filter, count: Count) -> Listed:
     )
 
 
-class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """Followers as a mention of that moment had them."""
-
-    at: datetime
-    followers: int
-
-
 class AuthorView(msgspec.Struct, frozen=True, kw_only=True):
-    """One author. `count` is of all time; `hours` and what is most frequent are of the last ninety
-    days, or of the ninety before their last mention."""
+    """One author. `count` is of all time. `hours` are of the `days` before `until`, the present or
+    their last mention; what is most frequent is of the newest `read` mentions in ninety days."""
 
     source: str
     handle: str
@@ -112,20 +118,22 @@ class AuthorView(msgspec.Struct, frozen=True, kw_only=True):
     first: Mention | None
     last: Mention
     page: Page
-    since: datetime
     until: datetime
+    days: int
+    read: int
+    whole: bool
+    """Whether those are all of ninety days."""
     hours: list[Bucket]
     topics: list[Count]
     langs: list[Count]
     countries: list[Count]
     hashtags: list[Count]
-    reach: list[Reach]
+    reach: list[sums.Reach]
     hidden: Hidden | None
 
     @property
-    def days(self) -> list[Bucket]:
-        """The same by day, in UTC."""
-        return by_day(self.hours)
+    def since(self) -> datetime:
+        return self.until - self.days * DAY
 
 
 async def author_view(
@@ -137,46 +145,54 @@ async def author_view(
     count, oldest, newest, page = await asyncio.gather(
         store.count(where),
         store.search(where, limit=1, order="oldest"),
-        store.search(where, limit=1),
+        store.search(where, limit=READ_AT_ONCE),
         store.search(where, limit=MENTIONS, cursor=cursor),
     )
     if not newest.mentions:
         return None
-    last = newest.mentions[0].post
-    until = _up(min(now, last.created_at + HOUR))
-    if now - last.created_at < DAYS * DAY:
-        until = _up(now)
-    lately = msgspec.structs.replace(where, since=until - DAYS * DAY, until=until)
-    most = asyncio.gather(
-        store.top(lately, "topic", limit=8),
-        store.top(lately, "lang", limit=6),
-        store.top(lately, "country", limit=6),
-        store.top(lately, "hashtag", limit=12),
-    )
-    seen = asyncio.gather(
-        store.over_time(lately, step=HOUR),
-        store.search(lately, limit=POINTS, order="sample"),
-    )
-    await asyncio.gather(most, seen)
-    (topics, langs, countries, hashtags), (hours, sample) = most.result(), seen.result()
+    last = newest.mentions[0]
+    silent = now - last.post.created_at >= DAYS * DAY
+    until = _up(last.post.created_at if silent else now)
+    read = await _lately(store, where, newest, until - DAYS * DAY)
+    whole = len(read) < READ
+    days, hours = DAYS, sums.by_hour(read)
+    if not whole:
+        a_day = len(read) * DAY / max(HOUR, until - read[-1].post.created_at)
+        days = max(1, min(DAYS, int(COUNTED / a_day)))
+        lately = msgspec.structs.replace(where, since=until - days * DAY, until=until)
+        hours = await store.over_time(lately, step=HOUR)
     return AuthorView(
         source=source,
         handle=handle,
-        author=last.author,
+        author=last.post.author,
         count=count,
         first=oldest.mentions[0] if oldest.mentions else None,
-        last=newest.mentions[0],
+        last=last,
         page=page,
-        since=until - DAYS * DAY,
         until=until,
+        days=days,
+        read=len(read),
+        whole=whole,
         hours=hours,
-        topics=topics,
-        langs=langs,
-        countries=countries,
-        hashtags=hashtags,
-        reach=_reach([*sample.mentions, *newest.mentions]),
+        topics=sums.most(read, sums.topics, 8),
+        langs=sums.most(read, sums.langs, 6),
+        countries=sums.most(read, sums.countries, 6),
+        hashtags=sums.most(read, sums.hashtags, 12),
+        reach=sums.reach(read, POINTS),
         hidden=hidden,
     )
+
+
+async def _lately(store: Store, where: Filter, page: Page, since: datetime) -> list[Mention]:
+    """The newest mentions since then, at most `READ`, the newest first."""
+    found: list[Mention] = []
+    while True:
+        fits = [one for one in page.mentions if one.post.created_at >= since]
+        found += fits
+        if not page.cursor or len(fits) < len(page.mentions) or len(found) >= READ:
+            break
+        page = await store.search(where, limit=READ_AT_ONCE, cursor=page.cursor)
+    return found[:READ]
 
 
 def _hidden(ledger: Sequence[Hidden], source: str, handle: str) -> Hidden | None:
@@ -191,48 +207,10 @@ def _key(key: str) -> str:
     return f"{source}:{handle_key(author)}" if colon else source
 
 
-def _reach(mentions: Iterable[Mention]) -> list[Reach]:
-    """In the order of time, where followers are told at all."""
-    found = {
-        m.post.created_at: Reach(at=m.post.created_at, followers=m.post.author.followers)
-        for m in mentions
-        if m.post.author.followers is not None
-    }
-    return [found[at] for at in sorted(found)]
-
-
 def _up(at: datetime) -> datetime:
     """The next full hour."""
     whole = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return whole + HOUR
-
-
-def by_day(hours: Iterable[Bucket]) -> list[Bucket]:
-    """Buckets of an hour put together by the day in UTC, oldest first."""
-    found: dict[datetime, Bucket] = {}
-    for one in hours:
-        day = one.start.replace(hour=0)
-        before = found.get(day, Bucket(start=day, total=0))
-        found[day] = Bucket(
-            start=day,
-            total=before.total + one.total,
-            pos=before.pos + one.pos,
-            neg=before.neg + one.neg,
-            neu=before.neu + one.neu,
-            unscored=before.unscored + one.unscored,
-        )
-    return [found[day] for day in sorted(found)]
-
-
-def week(hours: Sequence[Bucket], zone: ZoneInfo) -> list[list[float]]:
-    """Mean mentions an hour by weekday, Monday first, and hour of that zone's clock."""
-    sums = [[0.0] * 24 for _ in range(7)]
-    for one in hours:
-        if one.total:
-            there = one.start.astimezone(zone)
-            sums[there.weekday()][there.hour] += one.total
-    weeks = max(1.0, len(hours) / 168)
-    return [[n / weeks for n in day] for day in sums]
 
 
 def sorted_by(given: str) -> Sort:
