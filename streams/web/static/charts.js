@@ -1,13 +1,9 @@
 // Draws the charts of a page: every `.plot[data-spec]`, at its width and in the page's theme.
 // Without it the server draws them. `document.dispatchEvent(new Event("draw"))` looks again.
-const { body, documentElement: root } = document;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const drawn = new Map();
+import { onTheme, theme } from "./veille-core.js";
 
-function theme() {
-  const chosen = root.dataset.theme;
-  return chosen === "dark" || chosen === "light" ? chosen : dark.matches ? "dark" : "light";
-}
+const { body, documentElement: root } = document;
+const drawn = new Map();
 
 function config() { // its words as large as the page's
   const found = JSON.parse(body.dataset.themes)[theme()];
@@ -63,7 +59,7 @@ function drawAll() {
 }
 
 drawAll();
-dark.addEventListener("change", drawAll);
+onTheme(drawAll);
 document.addEventListener("draw", drawAll);
 let resizing = 0;
 addEventListener("resize", () => {

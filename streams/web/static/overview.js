@@ -1,8 +1,8 @@
 // Keeps the overview live: hears of new mentions and puts fresh parts in place, never the whole
 // page; ticks the clock of the wall. Without it the page reads, and is as of its loading.
+import { $, $$ } from "./veille-core.js";
+
 const { body, documentElement: root } = document;
-const $ = (selector, at = document) => at.querySelector(selector);
-const $$ = (selector, at = document) => [...at.querySelectorAll(selector)];
 
 const DEBOUNCE = 500; // ms between a new mention and new figures
 const ROUTINE = 10_000; // ms between looks at what no event tells: sources, incidents

@@ -1,6 +1,6 @@
 // Keeps the page of sources fresh: asks for its parts every few seconds, never the whole page.
-const $ = (selector, at = document) => at.querySelector(selector);
-const $$ = (selector, at = document) => [...at.querySelectorAll(selector)];
+import { $, $$ } from "./veille-core.js";
+
 const ROUTINE = 5000; // ms
 const PENDING = 1500; // ms until what is being worked out is asked for again
 
