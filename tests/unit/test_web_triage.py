@@ -152,6 +152,7 @@ async def test_a_whole_story(client: httpx.AsyncClient, store: Store) -> None:
         ("labels", {"changes": [{"mention_id": "m", "colour": 1}]}),
         ("labels", {"changes": [{"mention_id": "m"}] * 201}),
         ("labels/bulk", {"where": "colour=red", "change": {"mention_id": "m"}}),
+        ("labels/bulk", {"where": "tab=sample&topic=a", "change": {"mention_id": "m"}}),
         ("labels/bulk", {"where": "tab=nowhere", "change": {"mention_id": "m"}}),
         ("opinions", {"opinions": [{"mention_id": "m"}]}),
         ("hidden", {"key": ""}),

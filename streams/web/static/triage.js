@@ -439,7 +439,7 @@ function clearSelection() {
 function bulk() {
   $("#bulk").hidden = !selection.size && !everything;
   $("#selected").textContent = everything ? say("all_fit", { n: number(left()) }) : say("selected", { n: number(selection.size) });
-  $("#all").hidden = everything || blind;
+  $("#all").hidden = everything || blind || first.tab === "sample";
   $("#all").textContent = say("all_fit", { n: number(left()) });
 }
 

@@ -160,6 +160,8 @@ class TriageApi:
             where = await self._story(given.story_of)
         else:
             asked = read_asked(pairs_of(given.where))
+            if asked.order == "sample":
+                raise bad("where", given.where, "is a sample", "Decide its mentions one by one.")
             where = asked.where(utc_now(), visitor.name)
         strokes = self._labelling.everything(where, given.change, by=visitor.name)
         try:
