@@ -72,7 +72,8 @@ class MentionPages:
         query = _query(request)
         visitor = _at_home(query, visitor_of(request))
         body = await self._bodies.get(
-            ("index", query, visitor), lambda: self._index(query, visitor)
+            ("index", query, visitor, self._pages.forms.token),
+            lambda: self._index(query, visitor),
         )
         return body.response(request)
 

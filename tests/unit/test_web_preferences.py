@@ -10,6 +10,7 @@ import pytest
 
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
+from streams.web.forms import bound_to
 from streams.web.preferences import near
 from tests.browser.site import TOPICS, mention, opened
 
@@ -92,3 +93,19 @@ async def test_bare_times_are_the_reader_s_on_pages_and_utc_in_the_api(
         "sentiment=neg&amp;since=2026-03-29&amp;until=2026-03-30&amp;tz=Europe%2FParis" in by_choice
     )
     assert (await client.get(f"/api/v1/counts?{day}")).json()["total"] == 0
+
+
+async def test_pages_with_forms_are_shared_by_no_two_sessions(
+    store: SqliteStore,
+) -> None:
+    app = create_app(store, topics=TOPICS)
+    pages = app.state.pages
+    transport = httpx.ASGITransport(app=app)
+    tokens = set()
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for session in ("one", "two"):
+            with bound_to(session):
+                page = (await client.get("/mentions")).text
+                assert f'<meta name="csrf" content="{pages.forms.token}">' in page
+                tokens.add(pages.forms.token)
+    assert len(tokens) == 2

@@ -79,10 +79,11 @@ class OverviewPages:
         asked, visitor = _asked(request), visitor_of(request)
         if asked.wall:
             visitor = msgspec.structs.replace(visitor, theme="dark")
-        if template != "overview.html":
-            visitor = visitor.alike
+        whole = template == "overview.html"  # with forms, which are of one session
+        visitor = visitor if whole else visitor.alike
         body = await self._bodies.get(
-            (template, asked, visitor), lambda: self._rendered(template, asked, visitor)
+            (template, asked, visitor, self._pages.forms.token if whole else ""),
+            lambda: self._rendered(template, asked, visitor),
         )
         return body.response(request)
 

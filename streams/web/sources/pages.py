@@ -77,7 +77,8 @@ class SourcePages:
     async def _body(self, request: Request, template: str, visitor: Visitor) -> Response:
         show = read(request.query_params.multi_items())
         body = await self._bodies.get(
-            (template, show, visitor), lambda: self._rendered(template, show, visitor)
+            (template, show, visitor, self._pages.forms.token),
+            lambda: self._rendered(template, show, visitor),
         )
         return body.response(request)
 
