@@ -36,7 +36,7 @@ lint: .venv/.dev  ## Style, types, layers, generated pages
 	$(BIN)/python -m streams.contracts --check
 
 bench: .venv/.dev  ## Run every benchmark and print its figures (several minutes)
-	@set -e; for program in worker replay criteria sentiment detection incidents airlines alert_latency jetstream triage; do echo "== $$program"; $(BIN)/python -m benchmarks.$$program; done
+	@set -e; for program in worker replay criteria sentiment detection incidents airlines alert_latency jetstream triage topics_preview; do echo "== $$program"; $(BIN)/python -m benchmarks.$$program; done
 
 servers: .venv/.dev  ## Start a real Kafka and a real Elasticsearch from Maven, until Ctrl-C
 	$(BIN)/python -m tests.support.servers

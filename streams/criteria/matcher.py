@@ -96,13 +96,29 @@ class Matcher:
 
         A post that no topic can meet costs some 3 µs for each 100 characters.
         """
+        found = self._tried(post, lang)
+        if found is None:
+            return []
+        document, met = found
+        spans = document.spans
+        return [Match(entry.id, spans(entry.plan.hits(document))) for entry in met]
+
+    def met(self, post: Post, lang: str | Callable[[], str]) -> list[str]:
+        """The same topics alone: where they are met is not looked for."""
+        found = self._tried(post, lang)
+        return [entry.id for entry in found[1]] if found else []
+
+    def _tried(
+        self, post: Post, lang: str | Callable[[], str]
+    ) -> tuple[Document, list[_Entry]] | None:
+        """The entries that are met, by id; nothing where the index leaves none to be tried."""
         self._until_sample -= 1
         if not self._until_sample:
             self._sample(post)
         facts = self._signals.terms(post, lang) if self._signals.kinds else _ANY
         candidates = self._candidates(post, facts)
         if not candidates:
-            return []
+            return None
         language = primary(lang if isinstance(lang, str) else lang())
         terms = self._vocabulary.terms(post) | facts
         document = Document(post, terms, self._vocabulary, language)
@@ -113,8 +129,7 @@ class Matcher:
             and entry.plan.met(document)
         ]
         met.sort(key=_by_id)
-        spans = document.spans
-        return [Match(entry.id, spans(entry.plan.hits(document))) for entry in met]
+        return document, met
 
     def candidates(self, post: Post) -> int:
         """How many topics the index leaves to be tried on this post by its words: a measure of

@@ -12,10 +12,9 @@ from connectors.post import Post
 from streams.criteria.check import Finding, Tried, check, tried_samples
 from streams.criteria.cost import Cost, Sample, cost
 from streams.criteria.keys import Frequency, guessed_frequency
-from streams.criteria.matcher import Match, Matcher, anchored
+from streams.criteria.matcher import Matcher, anchored
 from streams.criteria.topics import Topic
 from streams.errors import QueryError
-from streams.records import Span
 from streams.sentiment.language import identify
 from streams.topics.excerpts import Excerpt, excerpt
 from streams.topics.near import Kind, variants
@@ -126,16 +125,17 @@ class Previewer:
         except QueryError as error:
             wrong = msgspec.structs.replace(base, error=str(error), at=error.at)
             return _timed(wrong, began)
-        met = self._met(topic, saved, frequency)
-        new = [(one, match) for one, matches in met for match in matches if match.topic == _NEW]
-        near, looked = self._near(topic, {one.post.id for one, _ in new}, frequency)
+        matcher = _matcher(topic, saved, frequency)
+        met = [(one, matcher.met(one.post, one.lang)) for one in self.posts]
+        new = [one for one, names in met if _NEW in names]
+        near, looked = self._near(topic, {one.post.id for one in new}, frequency)
         return _timed(
             msgspec.structs.replace(
                 base,
-                hits=_some(new, _SAMPLES),
-                before=_before(met) if saved else None,
-                gained=_some(_only(met, _NEW), _FEW) if saved else Some(),
-                lost=_some(_only(met, _OLD), _FEW) if saved else Some(),
+                hits=_some(matcher, new, _SAMPLES),
+                before=sum(_OLD in names for _, names in met) if saved else None,
+                gained=_some(matcher, _only(met, _NEW), _FEW) if saved else Some(),
+                lost=_some(matcher, _only(met, _OLD), _FEW) if saved else Some(),
                 days=self._per_day(new),
                 near=near,
                 near_posts=looked,
@@ -156,18 +156,8 @@ class Previewer:
         few = patterns <= _MOST_PATTERNS and len(topic.query) <= _LONGEST
         return self.sample if self.posts and few else None
 
-    def _met(
-        self, topic: Topic, saved: Topic | None, frequency: Frequency
-    ) -> list[tuple[Known, list[Match]]]:
-        matcher = Matcher(frequency=frequency)
-        matcher.add(msgspec.structs.replace(topic, id=_NEW))
-        if saved:
-            matcher.add(msgspec.structs.replace(saved, id=_OLD))
-        found = ((one, matcher.match(one.post, one.lang)) for one in self.posts)
-        return [(one, matches) for one, matches in found if matches]
-
-    def _per_day(self, hits: Sequence[tuple[Known, Match]]) -> list[Day]:
-        met = Counter(_day(one.post) for one, _ in hits)
+    def _per_day(self, hits: Sequence[Known]) -> list[Day]:
+        met = Counter(_day(one.post) for one in hits)
         return [Day(day, self._days[day], met[day]) for day in sorted(self._days)]
 
     def _near(self, topic: Topic, hits: set[str], frequency: Frequency) -> tuple[list[Miss], int]:
@@ -178,40 +168,45 @@ class Previewer:
         for number, variant in enumerate(variants(topic)):
             matcher.add(msgspec.structs.replace(variant.topic, id=f"{number:02}"), variant.tree)
             tried.append(variant)
-        found: dict[int, list[tuple[Known, list[Span]]]] = {}
+        found: dict[int, list[Known]] = {}
         looked = 0
         for start in range(0, len(self.posts) if tried else 0, _CHUNK):
             if time.perf_counter() > until:
                 break
             for one in self.posts[start : start + _CHUNK]:
                 looked += 1
-                matches = [] if one.post.id in hits else matcher.match(one.post, one.lang)
-                if matches:  # they come by their ids: the first changes least
-                    found.setdefault(int(matches[0].topic), []).append((one, matches[0].spans))
+                names = [] if one.post.id in hits else matcher.met(one.post, one.lang)
+                if names:  # they come by their ids: the first changes least
+                    found.setdefault(int(names[0]), []).append(one)
         misses = [
-            Miss(tried[number].kind, tried[number].what, len(some), _excerpts(some))
+            Miss(tried[number].kind, tried[number].what, len(some), _excerpts(matcher, some[:_FEW]))
             for number, some in sorted(found.items())
             if tried[number].kind != "clause" or len(some) <= _NEAR_SHARE * looked
         ]
         return misses, looked
 
 
-def _excerpts(some: Sequence[tuple[Known, Sequence[Span]]]) -> list[Excerpt]:
-    return [excerpt(one.post, one.lang, spans) for one, spans in some[:_FEW]]
+def _matcher(topic: Topic, saved: Topic | None, frequency: Frequency) -> Matcher:
+    matcher = Matcher(frequency=frequency)
+    matcher.add(msgspec.structs.replace(topic, id=_NEW))
+    if saved:
+        matcher.add(msgspec.structs.replace(saved, id=_OLD))
+    return matcher
 
 
-def _some(found: Sequence[tuple[Known, Match]], most: int) -> Some:
-    shown = [excerpt(one.post, one.lang, match.spans) for one, match in found[:most]]
-    return Some(len(found), shown)
+def _excerpts(matcher: Matcher, some: Sequence[Known]) -> list[Excerpt]:
+    """With what met the first of the topics: a query before its looser variants."""
+    found = ((one, matcher.match(one.post, one.lang)) for one in some)
+    return [excerpt(one.post, one.lang, matches[0].spans) for one, matches in found]
 
 
-def _only(met: Sequence[tuple[Known, list[Match]]], topic: str) -> list[tuple[Known, Match]]:
+def _some(matcher: Matcher, found: Sequence[Known], most: int) -> Some:
+    return Some(len(found), _excerpts(matcher, found[:most]))
+
+
+def _only(met: Sequence[tuple[Known, list[str]]], topic: str) -> list[Known]:
     """What one of the two meets and the other does not."""
-    return [(one, matches[0]) for one, matches in met if [m.topic for m in matches] == [topic]]
-
-
-def _before(met: Sequence[tuple[Known, list[Match]]]) -> int:
-    return sum(any(match.topic == _OLD for match in matches) for _, matches in met)
+    return [one for one, names in met if names == [topic]]
 
 
 def _timed(preview: Preview, began: float) -> Preview:

@@ -161,9 +161,10 @@ def test_it_works_without_a_script(open_page: Open, path: Path) -> None:
     expect(page.locator("[data-topic]")).to_have_count(2)
 
 
-def test_hostile_topics_and_posts_are_text(open_page: Open, path: Path) -> None:
+def test_hostile_topics_and_posts_are_text(open_page: Open, site: Site, path: Path) -> None:
     name = HOSTILE.replace("'", "’")
     path.write_text(f"topics:\n- id: '{name}'\n  name: '{name}'\n  query: gnp\n", "utf-8")
+    site.run(site.app.state.topics.topics.refresh)
     page = open_page("/topics")
     link = page.locator("tbody th a").first
     expect(link).to_contain_text("<script>")
@@ -182,7 +183,7 @@ def test_hostile_topics_and_posts_are_text(open_page: Open, path: Path) -> None:
 def test_the_list_the_file_and_a_narrow_screen(open_page: Open, path: Path) -> None:
     page = open_page("/topics", viewport={"width": 390, "height": 844})
     expect(page.locator("[data-topic=kestrel]")).to_contain_text("41")
-    for place in ("/topics/kestrel", "/topics-file", "/topics-new"):
+    for place in ("/topics/kestrel", "/topics-file", "/topics-new", "/topics-backfill?topic=rival"):
         page.goto(re.sub(r"/topics.*", place, page.url))
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), place
         assert not violations(page), place

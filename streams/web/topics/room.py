@@ -14,7 +14,7 @@ from connectors.post import Post, utc_now
 from streams.criteria.cost import costs
 from streams.criteria.matcher import anchored
 from streams.criteria.topics import Topic
-from streams.errors import ConfigError, QueryError, VeilleError
+from streams.errors import ConfigError, QueryError, StoreError, VeilleError
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Sentiment
 from streams.store.journal import EntryFilter
@@ -88,6 +88,8 @@ class Room:
         if self.desk is None:
             return
         await self.desk.start(self.topics.snapshot)
+        with contextlib.suppress(StoreError):  # the store then has it at hand for who comes first
+            await self._counted([topic.id for topic in self.topics[:MOST_SHOWN]])
         while True:
             await asyncio.sleep(1)
             try:
