@@ -38,6 +38,7 @@ from streams.web.posts.place import PostPlaces, add_posts
 from streams.web.preferences import PreferencePages
 from streams.web.reading import Reading
 from streams.web.reports.adding import add_reports
+from streams.web.reports.routes import ReportPages
 from streams.web.sources import pages as sources_pages
 from streams.web.sources.pages import SourcePages
 from streams.web.topics import api as api_topics
@@ -92,11 +93,12 @@ def create_app(
     web = settings.web if settings else Web(login="off")
     exports = ExportPages(store, Drawings(), Names(topics), most_rows=web.export_rows)
     exports.add_to(app)  # before pages that take any name
-    add_reports(app, store, pages, topics, exports, public_url=web.public_url)
+    app.state.reports = add_reports(app, store, pages, topics, exports, public_url=web.public_url)
     app.state.overview = OverviewPages(store, pages, topics, sample=sample)
     app.state.overview.add_to(app)
     PreferencePages(pages).add_to(app)
-    MentionPages(store, pages, topics, hub, sample=sample).add_to(app)
+    app.state.mentions = MentionPages(store, pages, topics, hub, sample=sample)
+    app.state.mentions.add_to(app)
     labelling = Labelling(store, settings)
     add_posts(app, store, pages, topics, settings=settings, labelling=labelling)
     LetterPages(store, pages, replay).add_to(app)
@@ -146,6 +148,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await cast("Hub", app.state.hub).aclose()
     await cast("UserPages", app.state.users).aclose()
     await cast("OverviewPages", app.state.overview).aclose()
+    await cast("MentionPages", app.state.mentions).aclose()
+    await cast("ReportPages", app.state.reports).aclose()
     await cast("SourcePages", app.state.sources).aclose()
     await cast("TriagePages", app.state.triage).aclose()
     await cast("PostPlaces", app.state.posts).aclose()

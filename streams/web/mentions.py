@@ -16,12 +16,14 @@ from streams.web.filters import BY_NAME, PATH, Query, read
 from streams.web.i18n import _
 from streams.web.live import EventStream, Full, Hub
 from streams.web.pages import PANEL_TITLES, PERIODS, Body, Pages, drawn
-from streams.web.recent import Recent
+from streams.web.recent import Behind, Recent
 from streams.web.views import PANELS, Choices, View, choices, view
 from streams.web.visitor import Visitor, visitor_of
 
 VIEW_SECONDS: Final = 0.3
-CHOICES_SECONDS: Final = 15.0
+CHOICES_SECONDS: Final = 60.0
+CHOICES_WAIT: Final = 2.0
+"""Seconds that the first page of all waits for what there is to choose from."""
 RETRY: Final = {"Retry-After": "5"}
 
 
@@ -56,7 +58,7 @@ class MentionPages:
         self._drawings = charts.Drawings()
         self._views: Recent[View] = Recent(VIEW_SECONDS)
         self._bodies: Recent[Body] = Recent(VIEW_SECONDS)
-        self._choices: Recent[Choices] = Recent(CHOICES_SECONDS, most=1)
+        self._choices: Behind[Choices] = Behind(CHOICES_SECONDS, most=1)
 
     def add_to(self, app: FastAPI) -> None:
         for path, endpoint in (
@@ -66,6 +68,10 @@ class MentionPages:
             ("/live", self.live),
         ):
             app.add_api_route(path, endpoint, include_in_schema=False, response_class=Response)
+
+    async def aclose(self) -> None:
+        """Stop what goes on behind the pages."""
+        await self._choices.aclose()
 
     async def index(self, request: Request) -> Response:
         """The whole page, rendered and compressed once for all who ask in the same blink."""
@@ -108,13 +114,15 @@ class MentionPages:
 
     async def _index(self, query: Query, visitor: Visitor) -> Body:
         shown = await self._view(query)
-        found = await self._choices.get("", lambda: choices(self._store, self._topics))
+        found = await self._choices.get(
+            "", lambda: choices(self._store, self._topics), wait=CHOICES_WAIT
+        )
         page = self._pages.render(
             "mentions.html",
             visitor=visitor,
             **self._moving(shown),
             chips=self._chips(query),
-            menus=self._menus(query, found),
+            menus=self._menus(query, found or Choices()),
             periods=PERIODS,
             themes=charts.themes_json(),
         )

@@ -2,12 +2,14 @@
 where they come from, in a reader's time zone and language. Everything is drawn by the server."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from markupsafe import Markup
 
 from streams.web import charts
 from streams.web.charts import Drawings, Theme
@@ -79,6 +81,20 @@ async def svg(drawings: Drawings, picture: Picture) -> str:
     return await drawings.svg_of(
         picture.definition(), config=picture.config(), locale=LOCALES[picture.language]
     )
+
+
+async def inline(drawings: Drawings, picture: Picture) -> Markup:
+    """As a part of a page, on the ground that is there; what it shows is for the page to say: the
+    roles and names that the renderer gives to every mark are left out.
+
+    The renderer escapes what it writes, and needs neither style nor script.
+    """
+    drawn = await svg(drawings, msgspec.structs.replace(picture, ground=False))
+    return Markup(_TAG.sub(lambda tag: _ROLES.sub("", tag[0]), drawn))  # noqa: S704 # see above
+
+
+_TAG: Final = re.compile(r"<[^>]*>")
+_ROLES: Final = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 
 
 async def png(drawings: Drawings, picture: Picture, *, scale: float = 1) -> bytes:

@@ -23,6 +23,8 @@ PAGE: Final = 50
 PANEL: Final = 8
 DEFAULT_PRESET: Final = "24h"
 LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(hours=1)
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+CHOICES_SPAN: Final = timedelta(days=7)
 PANELS: Final[tuple[Dimension, ...]] = ("topic", "source", "author", "hashtag")
 CHOICES: Final[tuple[Dimension, ...]] = ("topic", "lang", "source", "country")
 
@@ -130,13 +132,16 @@ async def _panels(store: Store, where: Filter) -> dict[str, list[Count]]:
 
 
 async def choices(store: Store, topics: Sequence[Topic]) -> Choices:
-    """Values for the filter menus: of the whole store, so that a choice never hides the others."""
-    found = await asyncio.gather(*(store.top(Filter(), by, limit=50) for by in CHOICES))
+    """Values for the filter menus, of the last week that has any: whatever is filtered by, so that
+    a choice never hides the others."""
+    latest = await _edge(store, Filter(), "newest")
+    since = latest - CHOICES_SPAN if latest and latest - EARLIEST > CHOICES_SPAN else None
+    found = await asyncio.gather(*(store.top(Filter(since=since), by, limit=50) for by in CHOICES))
     values: dict[str, list[str]] = {
-        by: [c.value for c in counts if c.value] for by, counts in zip(CHOICES, found, strict=True)
+        by: [count.value for count in counts] for by, counts in zip(CHOICES, found, strict=True)
     }
-    values["topic"] = list(dict.fromkeys([*(t.id for t in topics), *values["topic"]]))
-    return Choices(values)
+    known = [*(topic.id for topic in topics), *values["topic"]]
+    return Choices({**values, "topic": list(dict.fromkeys(known))})
 
 
 async def window(store: Store, where: Filter, *, now: datetime) -> tuple[datetime, datetime]:

@@ -1,5 +1,6 @@
 """Shared links: they show one view, and nothing else of the installation can be read by them."""
 
+import asyncio
 import csv
 import io
 import re
@@ -256,10 +257,8 @@ async def test_a_password_is_asked_for_and_attempts_are_few(
     assert (await reader.post(path, data={"password": "let me in please"})).status_code == 303
     assert "Kestrel shown" in (await reader.get(path)).text
     assert (await reader.get(f"{path}/export.csv")).status_code == 200
-    for _ in range(5):
-        refused = await reader.post(path, data={"password": "wrong"})
-    refused = await reader.post(path, data={"password": "let me in please"})
-    assert refused.status_code == 429
+    guesses = (reader.post(path, data={"password": f"guess {n}"}) for n in range(12))
+    assert [one.status_code for one in await asyncio.gather(*guesses)].count(403) <= 5
 
 
 async def test_files_are_of_that_view_where_allowed(

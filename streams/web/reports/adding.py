@@ -23,10 +23,11 @@ def add_reports(
     exports: ExportPages,
     *,
     public_url: str = "",
-) -> None:
-    """The routes of both. `public_url` is where people reach the pages, where that is set."""
+) -> ReportPages:
+    """The routes of both; the pages are the caller's to close. `public_url` is where people reach
+    them, where that is set."""
     making, shares, passwords = Making(store, topics), Shares(store), Passwords()
-    ReportPages(
+    reports = ReportPages(
         store,
         pages,
         topics,
@@ -34,7 +35,9 @@ def add_reports(
         shares=shares,
         passwords=passwords,
         base_url=public_url,
-    ).add_to(app)
+    )
+    reports.add_to(app)
     SharedPages(
         store, pages, shares=shares, making=making, exports=exports, passwords=passwords
     ).add_to(app)
+    return reports

@@ -13,7 +13,7 @@ from streams.alerts.records import SEVERITIES, Incident, KeyPost, Term
 from streams.alerts.terms import count, new_terms
 from streams.records import Mention, SentimentLabel
 from streams.source_gaps import Shade, shades
-from streams.store.port import Count, Filter, Store
+from streams.store.port import Count, Dimension, Filter, Store
 from streams.web.incident_words import hidden
 from streams.web.reports.asked import Asked
 from streams.web.reports.change import Share, negative
@@ -27,8 +27,9 @@ MOST_POSTS: Final = 8
 MOST_ROWS: Final = 12
 SAMPLE: Final = 1_000
 """So many posts of each time are read for what is new in words."""
+_TOPS: Final[tuple[Dimension, ...]] = ("author", "source", "lang")
 _ONE_BUCKET: Final = timedelta(days=36_400)
-_STEPS_OF_REACH: Final = (10_000_000, 1_000_000, 100_000, 10_000, 1_000, 1)
+_HOUR: Final = timedelta(hours=1)
 
 
 class Voice(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,51 +53,40 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All figures; `made` is when they were asked."""
+    """All figures; `made` is when they were asked. Pairs are now, and a period before."""
 
     asked: Asked
     made: datetime
     now: Count
     before: Count
     negative: Share
-    reach: tuple[int, int]
-    """Now, and a period before."""
-    authors_count: tuple[int, int]
     days: list[Day]
     gaps: list[Shade]
     incidents: list[Incident]
     incidents_total: int
-    voices: list[Voice]
-    stories: dict[SentimentLabel, list[Told]]
-    posts: list[KeyPost]
-    authors: list[Count]
-    sources: list[Count]
-    langs: list[Count]
-    terms: list[Term]
-    sampled: bool
-    """Whether words were read in a sample."""
+    reach: tuple[int, int] = (0, 0)
+    authors_count: tuple[int, int] = (0, 0)
+    voices: list[Voice] = []
+    stories: dict[SentimentLabel, list[Told]] = {}
+    posts: list[KeyPost] = []
+    authors: list[Count] = []
+    sources: list[Count] = []
+    langs: list[Count] = []
+    terms: list[Term] = []
+
+    @property
+    def sampled(self) -> bool:
+        """Whether words were read in a sample."""
+        return self.now.total > SAMPLE
 
 
-async def report(store: Store, asked: Asked, *, now: datetime, own: Collection[str] = ()) -> Report:
-    """Raises `StoreError`. `own` are words by which the topics find their posts."""
-    where, past = asked.where, asked.before.where
-    (
-        (voices, buckets, old_buckets, gaps, incidents),
-        (stories, posts, tops, terms),
-    ) = await asyncio.gather(
-        asyncio.gather(
-            _voices(store, asked),
-            store.over_time(where, step=STEP),
-            store.over_time(past, step=STEP),
-            shades(store, asked.since, asked.until),
-            _incidents(store, asked),
-        ),
-        asyncio.gather(
-            _stories(store, asked),
-            _posts(store, where),
-            _tops(store, where),
-            _terms(store, where, past, own),
-        ),
+async def brief(store: Store, asked: Asked, *, now: datetime) -> Report:
+    """What stands at its head: a preview's worth. Raises `StoreError`."""
+    buckets, old_buckets, gaps, incidents = await asyncio.gather(
+        store.over_time(asked.where, step=STEP),
+        store.over_time(asked.before.where, step=STEP),
+        shades(store, asked.since, asked.until),
+        _incidents(store, asked),
     )
     counted, before = total(buckets), total(old_buckets)
     shown = incidents[:MOST_INCIDENTS]
@@ -106,20 +96,35 @@ async def report(store: Store, asked: Asked, *, now: datetime, own: Collection[s
         now=counted,
         before=before,
         negative=negative(counted, before),
-        reach=(sum(one.reach for one, _ in voices), sum(old for _, (_, old) in voices)),
-        authors_count=(sum(one.authors for one, _ in voices), sum(old for _, (old, _) in voices)),
         days=by_days(buckets, asked.since, asked.until, asked.tz, shown),
         gaps=gaps,
         incidents=shown,
         incidents_total=len(incidents),
+    )
+
+
+async def report(store: Store, asked: Asked, *, now: datetime, own: Collection[str] = ()) -> Report:
+    """All of it. Raises `StoreError`. `own` are words by which the topics find their posts."""
+    where, past = asked.where, asked.before.where
+    head, voices, stories, posts, tops, terms = await asyncio.gather(
+        brief(store, asked, now=now),
+        _voices(store, asked),
+        _stories(store, asked),
+        _posts(store, asked),
+        _tops(store, where),
+        _terms(store, where, past, own),
+    )
+    return msgspec.structs.replace(
+        head,
+        reach=(sum(one.reach for one, _ in voices), sum(old for _, (_, old) in voices)),
+        authors_count=(sum(one.authors for one, _ in voices), sum(old for _, (old, _) in voices)),
         voices=[one for one, _ in voices],
         stories=stories,
         posts=posts,
-        authors=tops[0],
-        sources=tops[1],
-        langs=tops[2],
+        authors=tops["author"],
+        sources=tops["source"],
+        langs=tops["lang"],
         terms=terms,
-        sampled=counted.total > SAMPLE,
     )
 
 
@@ -173,9 +178,7 @@ async def _incidents(store: Store, asked: Asked) -> list[Incident]:
 
 
 async def _stories(store: Store, asked: Asked) -> dict[SentimentLabel, list[Told]]:
-    topics = asked.topics or tuple(
-        one.value for one in await store.top(asked.where, "topic", limit=MOST_TOPICS)
-    )
+    topics = await _topics(store, asked)
     tones: tuple[SentimentLabel, ...] = ("neg", "pos")
     found = await asyncio.gather(*(_told(store, asked, topics, tone) for tone in tones))
     return dict(zip(tones, found, strict=True))
@@ -205,35 +208,34 @@ async def _told(
     ]
 
 
-async def _posts(store: Store, where: Filter) -> list[KeyPost]:
-    """Those whose authors have most followers: asked for by ever fewer, until there are enough."""
-    found: list[Mention] = []
-    for least in _STEPS_OF_REACH:
-        asked = msgspec.structs.replace(where, least_followers=least)
-        found = (await store.search(asked, limit=200, order="worth")).mentions
-        if len(found) >= 3 * MOST_POSTS:
-            break
-    return _farthest(found)
-
-
-def _farthest(found: Sequence[Mention]) -> list[KeyPost]:
-    """One of each author."""
-    posts: dict[str, KeyPost] = {}
-    for mention in found:
-        post = key_post(read(mention, ()), 1)
-        known = posts.get(post.author)
-        if known is None or post.followers > known.followers:
-            posts[post.author] = post
-    ordered = sorted(posts.values(), key=lambda each: (-each.followers, each.created_at))
-    return ordered[:MOST_POSTS]
-
-
-async def _tops(store: Store, where: Filter) -> tuple[list[Count], list[Count], list[Count]]:
-    return await asyncio.gather(
-        store.top(where, "author", limit=MOST_ROWS),
-        store.top(where, "source", limit=MOST_ROWS),
-        store.top(where, "lang", limit=MOST_ROWS),
+async def _posts(store: Store, asked: Asked) -> list[KeyPost]:
+    """The latest of each author with most followers: those who were the loudest of an hour."""
+    topics = await _topics(store, asked)
+    found = await store.counts(topics, asked.since, asked.until, step=_HOUR) if topics else []
+    followers: dict[str, int] = {}
+    for one in found:
+        name, many = one.counts.loudest, one.counts.followers
+        if name and many:
+            followers[name] = max(many, followers.get(name, 0))
+    loudest = sorted(followers, key=lambda name: (-followers[name], name))[:MOST_POSTS]
+    pages = await asyncio.gather(
+        *(
+            store.search(msgspec.structs.replace(asked.where, author=name), limit=1)
+            for name in loudest
+        )
     )
+    return [key_post(read(page.mentions[0], ()), 1) for page in pages if page.mentions]
+
+
+async def _topics(store: Store, asked: Asked) -> Sequence[str]:
+    if asked.topics:
+        return asked.topics
+    return [one.value for one in await store.top(asked.where, "topic", limit=MOST_TOPICS)]
+
+
+async def _tops(store: Store, where: Filter) -> dict[Dimension, list[Count]]:
+    found = await asyncio.gather(*(store.top(where, by, limit=MOST_ROWS) for by in _TOPS))
+    return dict(zip(_TOPS, found, strict=True))
 
 
 async def _terms(store: Store, where: Filter, past: Filter, own: Collection[str]) -> list[Term]:

@@ -10,9 +10,10 @@ from streams.criteria.topics import Topic
 from streams.store.port import Store
 from streams.web.recent import Recent
 from streams.web.reports.asked import Asked
-from streams.web.reports.figures import Report, report
+from streams.web.reports.figures import Report, brief, report
 
-SECONDS: Final = 60.0
+SECONDS: Final = 300.0
+HEAD_SECONDS: Final = 30.0
 AT_ONCE: Final = 2
 
 
@@ -24,10 +25,15 @@ class Making:
         self._topics = topics
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._kept: Recent[Report] = Recent(SECONDS, most=16)
+        self._heads: Recent[Report] = Recent(HEAD_SECONDS, most=16)
 
     async def report(self, asked: Asked) -> Report:
         """Raises `StoreError`."""
         return await self._kept.get(asked, lambda: self._make(asked))
+
+    async def brief(self, asked: Asked) -> Report:
+        """Its head alone. Raises `StoreError`."""
+        return await self._heads.get(asked, lambda: brief(self._store, asked, now=utc_now()))
 
     async def _make(self, asked: Asked) -> Report:
         chosen = [topic for topic in self._topics if not asked.topics or topic.id in asked.topics]

@@ -11,23 +11,24 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from connectors.post import utc_now
 from streams.criteria.topics import Topic
-from streams.store.port import Filter, Store
+from streams.store.port import Store
 from streams.users.passwords import Passwords
 from streams.web.cards import clip
 from streams.web.charts import Drawings
 from streams.web.filters import BadFilter, link
 from streams.web.pages import Pages
-from streams.web.recent import Recent
+from streams.web.recent import Behind
 from streams.web.reports import asked as reading
 from streams.web.reports import shared_views, written
 from streams.web.reports.asked import Asked
 from streams.web.reports.making import Making
 from streams.web.reports.shares import LASTS, MOST_TITLE, Share, ShareError, Shares, address
+from streams.web.views import Choices, choices
 from streams.web.visitor import Visitor, require, visitor_of
 
 PATH: Final = "/reports"
 WEEKS: Final = 8
-_TOPICS_SECONDS: Final = 15.0
+_TOPICS_SECONDS: Final = 60.0
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -53,7 +54,7 @@ class ReportPages:
         self._passwords = passwords
         self._base_url = base_url.rstrip("/")
         self._drawings = Drawings()
-        self._known: Recent[list[str]] = Recent(_TOPICS_SECONDS, most=1)
+        self._known: Behind[Choices] = Behind(_TOPICS_SECONDS, most=1)
 
     def add_to(self, app: FastAPI) -> None:
         for path, endpoint, method in (
@@ -65,6 +66,10 @@ class ReportPages:
             app.add_api_route(
                 path, endpoint, methods=[method], include_in_schema=False, response_class=Response
             )
+
+    async def aclose(self) -> None:
+        """Stop what goes on behind the pages."""
+        await self._known.aclose()
 
     async def show(self, request: Request) -> Response:
         """What there is to choose, the chosen report in short, and the shared links."""
@@ -127,13 +132,13 @@ class ReportPages:
     async def _page(self, request: Request, *, status: int = 200, **more: Any) -> Response:
         visitor = visitor_of(request)
         asked = _asked(request, visitor)
-        report = await self._making.report(asked)
-        preview = await written.preview(report, self._pages, self._drawings, visitor)
+        head = await self._making.brief(asked)
+        preview = await written.preview(head, self._pages, self._drawings, visitor)
         given = more.pop("given", {})
         page = self._pages.render(
             "reports.html",
             asked=asked,
-            topics=await self._known.get("", self._all_topics),
+            topics=await self._all_topics(),
             weeks=_weeks(utc_now(), asked, visitor),
             printable=link(asked.pairs, shared_views.REPORT),
             address=given.get("address")
@@ -149,9 +154,8 @@ class ReportPages:
         return HTMLResponse(page.encode("utf-8", "replace"), status, headers=_NO_STORE)
 
     async def _all_topics(self) -> list[str]:
-        stored = await self._store.top(Filter(), "topic", limit=50)
-        ids = [*(topic.id for topic in self._topics), *(one.value for one in stored)]
-        return [id_ for id_ in dict.fromkeys(ids) if id_]
+        known = await self._known.get("", lambda: choices(self._store, self._topics), wait=2.0)
+        return (known or Choices()).of("topic")
 
 
 def _asked(request: Request, visitor: Visitor) -> Asked:

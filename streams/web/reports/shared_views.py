@@ -165,5 +165,5 @@ async def of_incident(
 
 
 async def _drawn(drawings: Drawings, picture: Picture) -> Markup:
-    plain = msgspec.structs.replace(picture, title="", lines=[], ground=False, width=680)
-    return Markup(await pictures.svg(drawings, plain))  # noqa: S704 # the renderer escapes
+    plain = msgspec.structs.replace(picture, title="", lines=[], width=680)
+    return await pictures.inline(drawings, plain)

@@ -35,7 +35,7 @@ async def page(
     """The whole page; `alone` with all it needs within, to be kept as a file."""
     with reading_for(visitor):
         drawn = {
-            name: await _svg(drawings, picture)
+            name: await pictures.inline(drawings, picture)
             for name, picture in _pictures(report, pages, visitor).items()
         }
         return pages.render(
@@ -66,7 +66,7 @@ async def preview(
         "title": titled(report.asked, pages),
         "period": period(report.asked),
         "summary": summary(report),
-        "timeline": await _svg(drawings, picture) if picture else "",
+        "timeline": await pictures.inline(drawings, picture) if picture else "",
         "timeline_label": _timeline(report),
         "incidents": report.incidents_total,
         "gaps": len(report.gaps),
@@ -126,7 +126,6 @@ def _pictures(report: Report, pages: Pages, visitor: Visitor) -> dict[str, Pictu
         "zone": report.asked.zone,
         "language": visitor.language,
         "words": {name: _(name) for _key, name in SERIES},
-        "ground": False,
     }
     found = {}
     if report.now.total:
@@ -138,11 +137,6 @@ def _pictures(report: Report, pages: Pages, visitor: Visitor) -> dict[str, Pictu
         ]
         found["voice"] = Picture(spec=bars(rows), height=60 + 24 * min(30, len(rows)), **common)
     return found
-
-
-async def _svg(drawings: Drawings, picture: Picture) -> Markup:
-    """The renderer escapes what it writes, and needs neither style nor script."""
-    return Markup(await pictures.svg(drawings, picture))  # noqa: S704 # see above
 
 
 def _timeline(report: Report) -> str:
