@@ -16,6 +16,7 @@ from streams.store.sqlite import rebuilding
 
 _SIDES: Final = ("", "-wal", "-shm")
 _PAGE: Final = 4096
+_FIRST_INDICES: Final = ("mentions_key", "retractions_written", "dead_letters_at")
 _SHARED_LOCK: Final = (0x40000002, 510)
 """The bytes that whoever has the file open in SQLite holds locked (its file format, 4.2)."""
 
@@ -64,10 +65,16 @@ def readable_source(path: Path) -> tuple[sqlite3.Connection, str]:
 
 def _with_first_page(path: Path) -> Path:
     """A copy with the first page of a new, empty file of ours: tables are made in one order, so
-    that their roots are at the same pages. What does not fit fails the test of each row."""
+    that their roots are at the same pages. What does not fit fails the test of each row.
+
+    Indices that later versions added or made anew are elsewhere in a file that has grown up with
+    Veille. Without them all that is said of the tables has room on the first page, and no other
+    page is needed for it.
+    """
     fresh, copy = _scratch(path, "fresh"), _scratch(path, "source")
     with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
         sqlite_schema.prepare(db, fresh)
+        _drop_later(db)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with fresh.open("rb") as file:
         first = bytearray(file.read(_PAGE))
@@ -81,6 +88,14 @@ def _with_first_page(path: Path) -> Path:
     if (log := path.with_name(f"{path.name}-wal")).exists():
         shutil.copyfile(log, copy.with_name(f"{copy.name}-wal"))
     return copy
+
+
+def _drop_later(db: sqlite3.Connection) -> None:
+    db.execute("DROP TABLE names")
+    sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+    for (name,) in db.execute(sql).fetchall():
+        if name not in _FIRST_INDICES:
+            db.execute(f"DROP INDEX {name}")
 
 
 def _scratch(path: Path, what: str) -> Path:

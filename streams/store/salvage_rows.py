@@ -7,7 +7,7 @@ import msgspec
 
 from connectors import letters
 from streams.records import Mention
-from streams.store import rules
+from streams.store import journal, rules
 from streams.store.salvage_table import Row
 from streams.store.sqlite_rows import COLUMNS, columns
 
@@ -51,5 +51,6 @@ _ROWS: Final[dict[str, Callable[[Row], bool]]] = {
     "tombstones": lambda row: _mentions.decode(row["body"]).id == row["id"],
     "dead_letters": lambda row: letters.decode(row["body"]).id == row["id"],
     "retractions": lambda row: bool(_marks.decode(row["marks"])),
+    "journal": lambda row: journal.decoded(row["body"]).id == row["id"],
     "states": lambda row: isinstance(msgspec.json.decode(row["value"]), dict),
 }

@@ -103,7 +103,8 @@ class Table(Generic[T]):
             return None
         votes: Counter[int] = Counter()
         readable = 0
-        for _, index, *_ in self._db.execute(f"PRAGMA index_list({self.name})").fetchall():
+        known = self._db.execute(f"PRAGMA index_list({self.name})").fetchall()
+        for index in (name for _, name, _, _, partial in known if not partial):
             sql = f"SELECT rowid FROM {self.name} INDEXED BY {index}"  # noqa: S608 # our own names
             if self._covers(sql):
                 rows = {row[0] for row in self._select(sql)}

@@ -42,9 +42,10 @@ def ready(mention: Mention, body: bytes, *, hidden: bool = False) -> Ready:
     """`hidden` says that its author or source is; a label may hide it as well."""
     post, facts, label = mention.post, rules.facts(mention), mention.label
     links = _links(post)
+    post_key = short_hash(post.id)
     row = (
         short_hash(mention.id),
-        short_hash(post.id),
+        post_key,
         mention.id,
         mention.version,
         facts.content,
@@ -74,17 +75,20 @@ def ready(mention: Mention, body: bytes, *, hidden: bool = False) -> Ready:
         _listed(facts.tags),
         label.assigned if label else "",
     )
-    found = _names(facts, mention.story, links)
+    found = _names(post_key, facts, mention.story, links)
     return Ready(mention, facts.content, row, words(mention), found, body, hidden)
 
 
 def names(mention: Mention) -> str:
-    """The words by which a mention is found by author, story, thread or URL."""
-    return _names(rules.facts(mention), mention.story, _links(mention.post))
+    """The words by which a mention is found by post, author, story, thread or URL."""
+    post = mention.post
+    return _names(short_hash(post.id), rules.facts(mention), mention.story, _links(post))
 
 
-def _names(facts: rules.Facts, story: str, links: tuple[int | None, ...]) -> str:
-    found = [name_of("a", facts.handle)] if facts.handle else []
+def _names(post: int, facts: rules.Facts, story: str, links: tuple[int | None, ...]) -> str:
+    found = [f"p{post:x}"]
+    if facts.handle:
+        found.append(name_of("a", facts.handle))
     if facts.author_id and facts.author_id != facts.handle:
         found.append(name_of("a", facts.author_id))
     if story:

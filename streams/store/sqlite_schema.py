@@ -110,13 +110,12 @@ CREATE INDEX mentions_tagged ON mentions(created) WHERE tags <> '[]';
 """
 
 _VERSION_5: Final = """
--- Authors, stories, threads and URLs as words: an index that is appended to and merged, which
+-- Posts, authors, stories, threads, URLs as words: an index that is appended to and merged, which
 -- costs a third of what a tree written all over does.
 CREATE VIRTUAL TABLE names USING fts5(
   name, content='', columnsize=0, detail='none', tokenize='ascii'
 );
 INSERT INTO names (names, rank) VALUES ('automerge', 16);
--- name;
 CREATE INDEX mentions_done ON mentions(worth, topic) WHERE hidden = 0 AND done = 1;
 -- All that is counted by, in the order of time: what is written goes to their ends.
 DROP INDEX IF EXISTS mentions_created;
@@ -130,7 +129,13 @@ CREATE INDEX mentions_topic ON mentions(
 CREATE INDEX mentions_hidden ON mentions(created) WHERE hidden = 1;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6: Final = """
+DROP INDEX mentions_post;
+INSERT INTO names (names) VALUES ('delete-all');
+-- name;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """Step n leads from version n to n + 1. Only ever appended to."""
 _AT_ONCE: Final = 1_000
 _mentions = msgspec.json.Decoder(Mention)

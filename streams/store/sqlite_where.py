@@ -35,7 +35,6 @@ class Where:
         self._index = "mentions_topic" if where.topics else "mentions_created"
         self._rare = ""
         """The index of what only a few rows have."""
-        self._one_post = bool(where.post_id)
         self._lists(where)
         self._texts(where)
         if where.since:
@@ -61,8 +60,6 @@ class Where:
     def narrow(self, db: sqlite3.Connection, most: int = FEW) -> str:
         """What to select from where words, names or an index of few rows leave `most` at most;
         empty where nothing does."""
-        if self._one_post:
-            return "mentions"
         if any(_few(db, query, values, most) for query, values in self._sets):
             return "mentions NOT INDEXED"
         return f"mentions INDEXED BY {self._rare}" if self._rare else ""
@@ -111,7 +108,8 @@ class Where:
 
     def _texts(self, where: Filter) -> None:
         if where.post_id:
-            self.add("post_key = ? AND post_id = ?", short_hash(where.post_id), where.post_id)
+            self.add("post_id = ?", where.post_id)
+            self._named(f"p{short_hash(where.post_id):x}")
         if where.author:
             values = (handle_key(where.author), where.author, where.author)
             self.add("(handle = ? OR author_id = ? OR author = ?)", *values)
@@ -130,8 +128,7 @@ class Where:
         if where.thread:
             key = short_hash(where.thread)
             self.add("? IN (post_key, thread_key, parent_key, repost_key)", key)
-            own = "SELECT seq FROM mentions WHERE post_key = ?"
-            self._among(f"{_NAMES} UNION ALL {own}", f"t{key:x}", key)
+            self._named(f"p{key:x}", f"t{key:x}")
         if terms := text.parse(where.text):
             self._among(_WORDS, " ".join(map(_match, terms)))
 

@@ -140,8 +140,9 @@ class _Write:
         """Turn this post's mentions that a retraction kills into tombstones."""
         marks = self._marks[post_id]
         sql = """SELECT seq, topic, content, version, body FROM mentions
-            WHERE post_key = ? AND post_id = ?"""
-        rows = self._db.execute(sql, [short_hash(post_id), post_id]).fetchall()
+            WHERE seq IN (SELECT rowid FROM names WHERE names MATCH ?) AND post_id = ?"""
+        name = f"p{short_hash(post_id):x}"
+        rows = self._db.execute(sql, [name, post_id]).fetchall()
         for seq, topic, content, version, body in rows:
             if not rules.killed(marks, topic, content):
                 continue

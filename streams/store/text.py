@@ -74,7 +74,18 @@ def fold(text: str) -> str:
     else:
         plain = unicodedata.normalize("NFKD", text).casefold().replace("и\u0306", "й")
         folded = unicodedata.normalize("NFC", plain.translate(_FOLDING))
-    return folded if len(folded) <= MAX_TOKEN_CHARS else _LONG.sub(r"\1", folded)
+    return _LONG.sub(r"\1", folded) if _has_long(folded) else folded
+
+
+def _has_long(folded: str) -> bool:
+    """Whether a word is over 64 characters: each such stands at a place that 64 divides."""
+    for place in range(0, len(folded), MAX_TOKEN_CHARS):
+        if folded[place] != " ":
+            end = folded.find(" ", place)
+            size = (len(folded) if end < 0 else end) - folded.rfind(" ", 0, place) - 1
+            if size > MAX_TOKEN_CHARS:
+                return True
+    return False
 
 
 def parse(query: str) -> list[Term]:
