@@ -39,7 +39,8 @@ def host_of(url: str) -> str:
         host = found.hostname or ""
     except ValueError:
         return ""
-    return host.removeprefix("www.") if found.scheme in ("http", "https") else ""
+    fine = found.scheme in ("http", "https") and "@" not in found.netloc
+    return host.removeprefix("www.") if fine else ""
 
 
 def connector_of(host: str) -> str:

@@ -22,6 +22,9 @@ STATE: Final = "archive"
 """The kind of the state that tells what is not kept, under the key `missing`."""
 KEY: Final = "missing"
 PRUNE_SECONDS: Final = 60.0
+ENOUGH: Final = 1_000
+GATHER_SECONDS: Final = 0.05
+"""Fewer posts than that wait so long for more: what is written together costs less."""
 WARN_SECONDS: Final = 60.0
 
 _log = logging.getLogger(__name__)
@@ -74,6 +77,8 @@ class Keeper:
         async with self._turn:
             if not self._waiting:
                 return
+            if len(self._waiting) < ENOUGH:
+                await asyncio.sleep(GATHER_SECONDS)
             taken, self._waiting = self._waiting, []
             try:
                 await self._tell_erasures()

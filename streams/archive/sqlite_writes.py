@@ -112,9 +112,8 @@ def _index(db: sqlite3.Connection, seq: int, heads: Iterable[Head]) -> None:
     found: set[int] = set()
     for one in heads:
         found |= keys(one)
-    segment = seq // SEGMENT_BLOCKS
-    sql = "INSERT OR IGNORE INTO keys VALUES (?, ?, ?)"
-    db.executemany(sql, [(segment, key, seq) for key in sorted(found)])
+    sql = "INSERT OR IGNORE INTO keys SELECT ?, value, ? FROM json_each(?)"
+    db.execute(sql, [seq // SEGMENT_BLOCKS, seq, listed(sorted(found))])
 
 
 def find(db: sqlite3.Connection, wanted: Sequence[int]) -> list[int]:

@@ -67,3 +67,25 @@ def test_a_replay_finds_the_broker_of_veille_up(tmp_path: Path) -> None:
     asked(tmp_path, lambda store: store.add_dead_letters([letter]))
     stopped = veille("dead-letters", "replay", "x", env=env)
     assert (stopped.returncode, b"does not run here" in stopped.stderr) == (1, True)
+
+
+def test_a_post_added_by_hand_from_the_command_line(tmp_path: Path) -> None:
+    topics = '{"topics": [{"id": "acme", "query": "acmeron"}, {"id": "other", "query": "zzz"}]}'
+    (tmp_path / "topics.yaml").write_text(topics, encoding="utf-8")
+    env = {"VEILLE_CONFIG": str(tmp_path), "VEILLE_DATA_DIR": str(tmp_path / "data")}
+    text = ("--text", "Acmeron never answers", "--at", "2026-03-01", "--author", "a letter")
+    made = veille_json("add", *text, "--topic", "other", "--by", "me", "--json", env=env)
+    assert len(made["mentions"]) == 2
+    assert len(made["chosen"]) == 1
+    again = veille_json("add", *text, "--json", env=env)
+    assert again["post_id"] == made["post_id"]
+    status = veille_json("status", "--json", env=env)
+    assert status["mentions"]["total"] == 2
+    assert status["archive"]["size"]["posts"] == 2
+    refused = veille("add", "--text", "nothing to see", env=env)
+    assert refused.returncode == 2
+    assert b"choose the topics" in refused.stderr
+    assert veille("add", env=env).returncode == 2
+    private = veille("add", "http://127.0.0.1:9/x", env=env)
+    assert private.returncode == 1
+    assert b"--text" in private.stderr

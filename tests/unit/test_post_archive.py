@@ -235,7 +235,9 @@ async def test_posts_that_come_at_once_are_written_at_once(store: Store) -> None
     archive = Slow()
     keeper = Keeper(archive, store)
     await asyncio.gather(*(keeper.keep([b"{}"] * 3) for _ in range(7)))
-    assert archive.writes == [3, 18]
+    assert archive.writes == [21]
+    await keeper.keep([b"{}"] * 2)
+    assert archive.writes == [21, 2]
     await keeper.close()
 
 
