@@ -15,6 +15,7 @@ from streams.store.worth import worth
 from tests.support.mentions import Case, at, mention
 
 ADA = Author(id="7", handle="Ada")
+_ADDED = ("worth", "hidden", "tags", "url_key")
 
 
 def label(number: int, seconds: float = 60, **more: Any) -> Label:
@@ -302,3 +303,24 @@ async def test_the_queue_of_a_period_is_in_order_page_by_page(case: Case) -> Non
         wanted.sort(key=lambda one: (-worth(one), one.id))
         assert [worth(one) for one in found] == [worth(one) for one in wanted]
         assert {one.id for one in found} == {one.id for one in wanted}
+
+
+async def test_documents_of_before_are_open_visible_and_found_by_url(case: Case) -> None:
+    if case.client is None:
+        pytest.skip("an SQLite file is brought up to date when it is opened")
+    url = "https://www.example.org/a/"
+    await case.store.write([mention(1, post={"url": url}), mention(2), mention(3)])
+    await case.store.add_labels([label(2, relevant=False)])
+    await case.seen()
+    hits = (await case.client.search(index=f"{case.prefix}-mentions-*"))["hits"]["hits"]
+    for hit in hits:
+        old = {k: v for k, v in hit["_source"].items() if k not in _ADDED}
+        await case.client.delete(index=hit["_index"], id=hit["_id"])
+        await case.client.index(index=hit["_index"], id=hit["_id"], document=old)
+    store = await case.seen()
+    assert await numbers(store, Filter(work="open", judged=False)) == [1, 3]
+    assert await numbers(store, Filter(hidden="only")) == [2]
+    assert await numbers(store, Filter(url="http://example.org/a")) == [1]
+    assert sorted(await numbers(store, Filter(), "worth")) == [1, 3]
+    await store.write([mention(3, version=99, tone="neg")])
+    assert await numbers(await case.seen(), Filter(), "worth") == [3, 1]
