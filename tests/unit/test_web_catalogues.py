@@ -7,7 +7,7 @@ import pytest
 from babel.messages.catalog import Message
 
 from streams.web import words
-from streams.web.catalogues import TRANSLATED, template, updated, written
+from streams.web.catalogues import TRANSLATED, path_of, problems, template, updated, written
 from streams.web.i18n import catalogue
 from streams.web.visitor import Language
 
@@ -20,6 +20,16 @@ def messages(language: Language) -> Iterator[Message]:
 
 def forms(said: object) -> list[str]:
     return [said] if isinstance(said, str) else [str(one) for one in said or ()]  # type: ignore[attr-defined]  # a tuple
+
+
+def test_every_message_is_in_the_catalogues_and_no_other() -> None:
+    assert problems() == [], "Remedy: make messages, and translate what is empty"
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_message_is_translated(language: Language) -> None:
+    empty = [one.id for one in messages(language) if not all(forms(one.string) or [""])]
+    assert empty == [], f"Remedy: translate them in {path_of(language)}"
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
