@@ -38,6 +38,9 @@ lint: .venv/.dev  ## Style, types, layers, generated pages
 bench: .venv/.dev  ## Run every benchmark and print its figures (several minutes)
 	@set -e; for program in worker replay criteria sentiment detection incidents airlines alert_latency jetstream triage topics_preview; do echo "== $$program"; $(BIN)/python -m benchmarks.$$program; done
 
+screenshots: .venv/.dev  ## Take the pictures of docs/images anew, by Chromium from the sample source
+	$(BIN)/python -m pytest tests/browser/test_screenshots.py $(ARGS)
+
 servers: .venv/.dev  ## Start a real Kafka and a real Elasticsearch from Maven, until Ctrl-C
 	$(BIN)/python -m tests.support.servers
 
@@ -69,4 +72,4 @@ clean:  ## Remove what was installed and built here (your mentions in .veille st
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: help run test faults soak mutations lint bench servers docs messages lock clean
+.PHONY: help run test faults soak mutations lint bench screenshots servers docs messages lock clean
