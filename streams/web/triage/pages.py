@@ -188,7 +188,7 @@ class TriagePages:
         return [
             Menu(
                 name,
-                BY_NAME[name].label,
+                _(BY_NAME[name].label),
                 chosen := asked.query.values(name),
                 [
                     (value, self._pages.named(value, name))
@@ -201,7 +201,7 @@ class TriagePages:
     def _chips(self, asked: Asked) -> list[Chip]:
         return [
             Chip(
-                BY_NAME[name].label,
+                _(BY_NAME[name].label),
                 self._pages.named(value, name),
                 asked.link(without=[(name, value)]),
             )
