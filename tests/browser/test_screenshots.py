@@ -27,6 +27,7 @@ sources:
   - {id: sample, connector: sample, rate: 1.0, crisis_after: 20, history_hours: 168}
 """
 CRISIS_SECONDS = 600
+MISSPELT = "Never buying a Vorkalon again: the brakes failed on the first hill"
 
 
 class Running:
@@ -83,7 +84,7 @@ def test_every_page_is_whole(running: Running, browser: Browser) -> None:
         "incident": f"/incidents/{incident}",
         "mention": f"/mentions/{mention['id']}",
         "author": f"/authors/{author.replace(':', '/', 1)}",
-        "find": f"/find?what={quote('Never buying a Vorkalon again: the brakes failed on the first hill')}",
+        "find": f"/find?what={quote(MISSPELT)}",
         "sources": "/sources",
         "report": f"/reports/weekly?week={datetime.now(UTC):%G-W%V}",
         "audit": "/audit",
