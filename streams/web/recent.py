@@ -37,6 +37,10 @@ class Recent(Generic[T]):
         """Ask anew the next time."""
         self._kept.pop(key, None)
 
+    def forget_all(self) -> None:
+        """Likewise, of everything."""
+        self._kept.clear()
+
     def _stale(self, asked: float, answer: asyncio.Future[T]) -> bool:
         if not answer.done():
             return False

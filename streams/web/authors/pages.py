@@ -172,7 +172,8 @@ class AuthorPages:
         hide = fields.get("act") != "show"
         wanted = HideNow(key=f"{source}:{handle}", hide=hide, note=fields.get("note", "")[:500])
         await self._hiding.set(wanted, by=visitor.name)
-        self._views.forget((source, handle, ""))
+        self._views.forget_all()
+        self._lists.forget_all()
         where = f"{PATH}/{quote(source, safe='')}/{quote(handle)}"
         return RedirectResponse(f"{where}?told={'hidden' if hide else 'shown'}", 303)
 
