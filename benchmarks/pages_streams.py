@@ -71,7 +71,7 @@ class _Page:
             writer.close()
 
     def _hear(self, kind: bytes) -> None:
-        self.events += kind == b"mentions"
+        self.events += kind in (b"mentions", b"refresh")
         if kind == b"refresh" or (kind == b"mentions" and self._path == "/"):
             self._due.set()
 
