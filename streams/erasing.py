@@ -6,7 +6,7 @@ then written again and turns into tombstones. Broken off anywhere, it can be ask
 """
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
 from itertools import count
 from typing import Any, Final
@@ -20,6 +20,7 @@ from streams.archive.port import Archive
 from streams.errors import ConfigError
 from streams.records import Label, Mention, decode_record
 from streams.store.erasures import Erased, author_keys, erasure, new_salt, post_key
+from streams.store.hiding import split_key
 from streams.store.letters import PAGE, every_letter
 from streams.store.port import Filter, Store
 
@@ -92,6 +93,7 @@ async def erase(
     mine = Erased(erasures)
     if not dry_run:
         await store.add_erasures(erasures)
+        await _forget_hidden(store, keys)
     mentions, labels = await _erase_mentions(store, target, mine, ids, dry_run=dry_run)
     theirs = _Theirs(target, mine, ids)
     if dry_run:
@@ -110,6 +112,15 @@ async def erase(
     if not dry_run:
         await _record(store, by, report)
     return report
+
+
+async def _forget_hidden(store: Store, keys: Collection[str]) -> None:
+    """The ledger of the hidden names people: whoever is erased needs no place in it."""
+    for hidden in await store.hidden():
+        source, name = split_key(hidden.key)
+        theirs = (*author_keys(source, name), *author_keys(source, f"@{name}")) if name else ()
+        if any(key in keys for key in theirs):
+            await store.unhide(hidden.key)
 
 
 async def _ids_of(

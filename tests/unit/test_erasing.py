@@ -14,6 +14,7 @@ from streams import records
 from streams.erasing import Target, erase, parse_author
 from streams.errors import ConfigError
 from streams.records import Label, Retraction
+from streams.store.hiding import Hidden
 from streams.store.port import Filter, Store
 from tests.support.mentions import at, mention, sqlite_case
 from tests.support.posts import post as make_post
@@ -68,6 +69,16 @@ async def test_an_author_goes_with_labels_and_letters_and_does_not_come_back(
     renamed = Author(id="7", handle="lovelace")
     await store.write([mention(1, author=ADA, version=9), mention(5, author=renamed)])
     assert [m.post.author.handle for m in (await store.search(Filter())).mentions] == ["bob"]
+
+
+async def test_who_is_erased_leaves_the_ledger_of_the_hidden(store: Store) -> None:
+    await filled(store)
+    for key in ("test:ada", "test:7", "test:bob", "other:ada", "other"):
+        await store.hide(Hidden(key=key, at=at(5), by="carol"))
+    await erase(store, parse_author("test:@ada"), by="carol", dry_run=True)
+    assert len(await store.hidden()) == 5
+    await erase(store, parse_author("test:@ada"), by="carol")
+    assert {one.key for one in await store.hidden()} == {"test:bob", "other:ada", "other"}
 
 
 async def test_by_id_the_handle_may_pass_to_another(store: Store) -> None:
