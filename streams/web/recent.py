@@ -15,8 +15,9 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """Keeps each answer for `seconds`; who asks meanwhile waits for the same one. Errors are
-    shared but not kept. Holds at most `most` answers, the oldest leaving first."""
+    """Keeps each answer for `seconds`, or as long as it took to make if that is longer, so that
+    no more than half of the time is spent on making it; who asks meanwhile waits for the same one.
+    Errors are shared but not kept. Holds at most `most` answers, the oldest leaving first."""
 
     def __init__(
         self, seconds: float, *, most: int = 256, clock: Callable[[], float] = time.monotonic
@@ -24,14 +25,14 @@ class Recent(Generic[T]):
         self._seconds = seconds
         self._most = most
         self._clock = clock
-        self._kept: dict[Hashable, tuple[float, asyncio.Future[T]]] = {}
+        self._kept: dict[Hashable, _Kept[T]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
-        asked, answer = self._kept.get(key, (0.0, None))
-        if answer is None or self._stale(asked, answer):
-            answer = asyncio.ensure_future(make())
-            self._keep(key, answer)
-        return await asyncio.shield(answer)  # one impatient reader must not cancel the others'
+        kept = self._kept.get(key)
+        if kept is None or self._stale(kept):
+            kept = _Kept(asyncio.ensure_future(make()), self._clock)
+            self._keep(key, kept)
+        return await asyncio.shield(kept.answer)  # one impatient reader must not cancel the others'
 
     def forget(self, key: Hashable) -> None:
         """Ask anew the next time."""
@@ -41,17 +42,31 @@ class Recent(Generic[T]):
         """Likewise, of everything."""
         self._kept.clear()
 
-    def _stale(self, asked: float, answer: asyncio.Future[T]) -> bool:
+    def _stale(self, kept: "_Kept[T]") -> bool:
+        answer = kept.answer
         if not answer.done():
             return False
         failed = answer.cancelled() or answer.exception() is not None
-        return failed or self._clock() - asked > self._seconds
+        return failed or self._clock() - kept.asked > max(self._seconds, 2 * kept.took)
 
-    def _keep(self, key: Hashable, answer: asyncio.Future[T]) -> None:
+    def _keep(self, key: Hashable, kept: "_Kept[T]") -> None:
         self._kept.pop(key, None)
-        self._kept[key] = (self._clock(), answer)
+        self._kept[key] = kept
         while len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
+
+
+class _Kept(Generic[T]):
+    """An answer, when it was asked for, and the seconds it took."""
+
+    def __init__(self, answer: asyncio.Future[T], clock: Callable[[], float]) -> None:
+        self.answer = answer
+        self.asked = clock()
+        self.took = 0.0
+        answer.add_done_callback(lambda _: self._done(clock()))
+
+    def _done(self, now: float) -> None:
+        self.took = now - self.asked
 
 
 class Behind(Generic[T]):
