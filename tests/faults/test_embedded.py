@@ -196,7 +196,7 @@ def test_a_partition_that_is_overrun(embedded: Arena, seed: int) -> None:
         figure = one.whole(seconds=120)
         status = veille_json("status", "--json", env=embedded.env)
         shown = veille("status", env=embedded.env).stdout.decode()
-        page = urllib.request.urlopen(f"{address_in(process)}/", timeout=10).read().decode()
+        page = urllib.request.urlopen(f"{address_in(process)}/mentions", timeout=10).read().decode()
     lost = sum(told["records"] for told in status["missed"].values())
     assert lost > 0
     assert "dropped by the broker" in shown

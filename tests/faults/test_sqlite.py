@@ -342,6 +342,7 @@ async def test_a_damaged_file(tmp_path: Path, damage: Damage, seed: int) -> None
     path = tmp_path / "veille.sqlite3"
     wanted = await a_full_store(path, seed)
     raw = bytearray(path.read_bytes())
+    size = len(raw)
     damage(raw, random.Random(seed))
     path.write_bytes(raw)
     env = {"VEILLE_DATA_DIR": str(tmp_path)}
@@ -356,7 +357,9 @@ async def test_a_damaged_file(tmp_path: Path, damage: Damage, seed: int) -> None
     assert Path(report["aside"]).read_bytes() == raw, "the damaged file is kept as it was"
     # SQLite keeps no checksums: a letter flipped within a text can't be told from another text.
     most_altered = len(wanted) // 50 if damage is flipped_bytes else 0
-    figure = await _accounted(path, wanted, report, most_altered)
+    # Half of the mentions, or less where more of the file than usual is cut off.
+    least = min(0.5, len(raw) / size - 0.25)
+    figure = await _accounted(path, wanted, report, most_altered, least=least)
     assert veille("store", "check", env=env).returncode == 0
     assert not list(tmp_path.glob("*rebuilding*"))
     record(
@@ -369,7 +372,12 @@ async def test_a_damaged_file(tmp_path: Path, damage: Damage, seed: int) -> None
 
 
 async def _accounted(
-    path: Path, wanted: Wanted, report: dict[str, object], most_altered: int = 0
+    path: Path,
+    wanted: Wanted,
+    report: dict[str, object],
+    most_altered: int = 0,
+    *,
+    least: float = 0.5,
 ) -> str:
     """What is in the new file was in the old one, and what is not is said."""
     async with opened(path) as store:
@@ -387,7 +395,7 @@ async def _accounted(
     assert mentions["lost"] <= missing + len(wanted) // 100
     assert words >= len(found) - altered, "the words to search by are made anew"
     assert all(cursors[name] == {"cursor": int(name.split("-")[1])} for name in cursors)
-    assert len(found) > len(wanted) // 2
+    assert len(found) > len(wanted) * least
     return (
         f"{len(found):,} of {len(wanted):,} mentions, {len(cursors)} of 20 cursors saved, "
         f"{mentions['lost']:,} mentions said to be lost, {altered} with another letter in a text"
@@ -398,7 +406,7 @@ async def test_a_damaged_file_is_not_overwritten_by_a_worker(tmp_path: Path) -> 
     path = tmp_path / "veille.sqlite3"
     await a_full_store(path, 1)
     raw = bytearray(path.read_bytes())
-    for number in range(20, len(raw) // PAGE):
+    for number in range(40, len(raw) // PAGE):
         raw[number * PAGE : number * PAGE + 200] = os.urandom(200)
     path.write_bytes(raw)
     store = SqliteStore(path)
@@ -406,7 +414,7 @@ async def test_a_damaged_file_is_not_overwritten_by_a_worker(tmp_path: Path) -> 
     with pytest.raises(StoreError, match=r"damaged.*veille store rebuild"):
         await write_all(store, story(2, 300)[0])
     await store.close()
-    assert path.read_bytes()[20 * PAGE :] == raw[20 * PAGE :]
+    assert path.read_bytes()[40 * PAGE :] == raw[40 * PAGE :]
     record(
         fault="SQLite: the worker writes to a damaged file",
         behaviour="stops at the first damaged page it meets, rolls back, names the remedy",

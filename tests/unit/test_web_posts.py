@@ -95,9 +95,10 @@ async def test_a_mentions_page_tells_all_that_is_known(desk: Desk) -> None:
     root = mention(1, text="Kestrel was late again", sentiment="neg", hashtags=["kestrel"])
     reply = mention(2, text="Kestrel, answer them", parent_id="rss:1", thread_id="rss:1")
     await desk.store.write([root, reply])
+    later = root.post.collected_at + timedelta(seconds=1)
     edited = msgspec.structs.replace(
         root.post, text="Kestrel was early again", state="edited",
-        updated_at=NOW + timedelta(seconds=1), collected_at=NOW + timedelta(seconds=1),
+        updated_at=later, collected_at=later,
     )  # fmt: skip
     silent = kept(3, "I was there, too", parent_id="rss:2", thread_id="rss:1")
     await desk.keep(root.post, edited, silent)
