@@ -1,9 +1,11 @@
 """Fetch the real servers' distributions by Maven, once, into `.servers/` of the checkout."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +89,23 @@ def _artifacts() -> Path:
     if _artifacts_ready(cache):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(cache):  # another process of the same tests may have fetched them meanwhile
+        if not _artifacts_ready(cache):
+            _fetch(cache, folder)
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """While it lasts, no other process is here: Maven copies over what another copies."""
+    import fcntl  # not on Windows, where no server is started
+
+    with (cache / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(cache: Path, folder: Path) -> None:
     pom = cache / "pom.xml"
     pom.write_text(_POM)
     command = ["mvn", "-B", "-q", "-f", str(pom), "dependency:copy-dependencies"]
@@ -96,7 +115,6 @@ def _artifacts() -> Path:
     if run.returncode:
         raise RuntimeError(f"Maven could not fetch the servers:\n{run.stdout}\n{run.stderr}")
     (folder / "done").write_text(_POM)
-    return folder
 
 
 def _unpack(archive: Path, home: Path) -> None:
