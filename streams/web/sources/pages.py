@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
+from connectors.base import Source as Configured
 from connectors.post import utc_now
 from streams.balance import by_source
 from streams.store.port import Store
@@ -15,7 +16,7 @@ from streams.web.i18n import _
 from streams.web.overview.sparkline import bars
 from streams.web.pages import Body, Pages
 from streams.web.recent import Recent
-from streams.web.sources.rows import Configured, Row
+from streams.web.sources.rows import Row
 from streams.web.sources.view import HasSize, Observer, SourcesHealth
 from streams.web.visitor import Visitor, visitor_of
 

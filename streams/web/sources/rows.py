@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import msgspec
 
 from connectors.account import Account
+from connectors.base import Source as Configured
 from connectors.registry import ALIASES, CONNECTORS
 from streams.source_gaps import Shade
 from streams.web.health import STATES, Source
@@ -14,19 +15,6 @@ from streams.web.sources.rhythm import Rhythm, rhythm
 
 Known = Literal["set", "unheard", "gone"]
 """In the settings and heard of; in the settings and never heard of; heard of and not in them."""
-
-
-class Configured(Protocol):
-    """A source as it stands in the settings."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def connector(self) -> str: ...
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def options(self) -> Mapping[str, Any]: ...
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

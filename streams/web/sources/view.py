@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from connectors.base import Source as Configured
 from streams import accountant
 from streams.alerts.state import AlertState
 from streams.balance import Ledger
@@ -19,7 +20,7 @@ from streams.web.coverage import coverage, overall, still_failing
 from streams.web.health import Missed, Worker, health
 from streams.web.recent import Behind
 from streams.web.sources.letters import Group, grouped
-from streams.web.sources.rows import Configured, Row, Told, rows
+from streams.web.sources.rows import Row, Told, rows
 
 DAY: Final = timedelta(days=1)
 LETTERS: Final = 200

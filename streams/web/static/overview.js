@@ -122,22 +122,9 @@ function tick() {
   setInterval(show_, 1000);
 }
 
-/* Menus */
-
-function closeMenus(event) {
-  for (const menu of $$("details.menu[open]")) {
-    if (event.key === "Escape" || (event.type === "click" && !menu.contains(event.target))) {
-      if (event.key === "Escape" && menu.contains(document.activeElement)) $("summary", menu).focus();
-      menu.open = false;
-    }
-  }
-}
-
 tick();
 open();
 if ($("[data-pending]")) setTimeout(refreshSoon, PENDING);
-document.addEventListener("click", closeMenus);
-document.addEventListener("keydown", closeMenus);
 document.addEventListener("visibilitychange", () => { // hidden tabs give their connection back
   if (document.hidden) close();
   else { open(); refreshSoon(0); }
