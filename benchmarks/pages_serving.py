@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import time
-from asyncio import Future
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import httpx
 
 from benchmarks.pages_data import TOPICS, settings_of
-from streams.web.recent import Recent
+from streams.web.recent import Recent, _Kept
 from streams.web.server import serve
 from tests.support.servers import free_port
 
@@ -79,8 +78,8 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 def _never_twice() -> None:
-    def stale(_: Any, __: float, answer: Future[Any]) -> bool:
-        return answer.done()  # who asks while it is made still shares it
+    def stale(_: Recent[Any], kept: _Kept[Any]) -> bool:
+        return kept.answer.done()  # who asks while it is made still shares it
 
     Recent._stale = stale  # type: ignore[method-assign,assignment]  # in the benchmark's own process
 
