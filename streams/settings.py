@@ -13,7 +13,6 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-import yaml
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -31,6 +30,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from streams import yaml_file
 from streams.alert_settings import Delivery, Sensitivity
 from streams.errors import ConfigError
 from streams.roles import Role
@@ -374,7 +374,7 @@ def load(config: Path | None = None) -> Settings:
     """Read `veille.yaml` of the directory and the environment. Raises `ConfigError` that names
     the file, the line and the remedy."""
     path = config_dir(config) / "veille.yaml"
-    raw, lines = _read_yaml(path)
+    raw, lines = yaml_file.read(path)
     try:
         return Settings(**raw)
     except ValidationError as error:
@@ -386,60 +386,12 @@ def load(config: Path | None = None) -> Settings:
         ) from None
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except FileNotFoundError:
-        return {}, {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read: {error}") from None
-    except (ValueError, RecursionError) as error:  # a date that is none, lists without end
-        raise ConfigError(f"{path}: {error}. Remedy: put the value in quotes") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise ConfigError(
-            f"{path}{line}: {problem}. Remedy: check indentation and quotes"
-        ) from None
-    if raw is None:
-        return {}, {}
-    if not isinstance(raw, dict):
-        raise ConfigError(
-            f"{path}:1: expected settings (`name: value`), found {type(raw).__name__}"
-        )
-    for key in raw:
-        if not isinstance(key, str):
-            raise ConfigError(f"{path}: {key!r} is no setting. Remedy: names are words")
-    lines: dict[tuple[str | int, ...], int] = {}
-    if node is not None:
-        _note_lines(node, (), lines)
-    return raw, lines
-
-
-def _note_lines(
-    node: yaml.Node, at: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
-) -> None:
-    if len(at) > 50:  # a list that contains itself
-        return
-    lines.setdefault(at, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            lines[(*at, key.value)] = key.start_mark.line + 1
-            _note_lines(value, (*at, key.value), lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note_lines(value, (*at, index), lines)
-
-
-def _explain(error: ValidationError, path: Path, lines: dict[tuple[str | int, ...], int]) -> str:
+def _explain(error: ValidationError, path: Path, lines: yaml_file.Lines) -> str:
     rows = []
     for item in error.errors(include_url=False, include_input=False):
         at = tuple(item["loc"])
         name = ".".join(str(part) for part in at)
-        line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), None)
+        line = yaml_file.line_of(at, lines)
         place = f"{path}:{line}" if line else f"environment or {path}"
         what = item["msg"]
         if item["type"] == "extra_forbidden":
