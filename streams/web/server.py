@@ -1,6 +1,7 @@
 """Uvicorn as Veille runs it: open live streams never hold up a stop. `serve` is `veille web`."""
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import Sequence
@@ -21,8 +22,11 @@ from streams.users import kept
 from streams.users.records import User
 from streams.web.app import create_app
 from streams.web.letters import Replay
+from streams.web.pages import Pages
 
 GRACE_SECONDS = 5
+COLLECTED_AFTER = 10_000
+"""So many more objects made than freed have the youngest ones looked through for garbage."""
 _log = logging.getLogger(__name__)
 REPLAY_SECONDS = 8
 """How long the form waits for the outcome."""
@@ -60,6 +64,16 @@ def serve(settings: Settings, topics: Path, *, host: str, port: int) -> None:
         asyncio.run(_serve(settings, topics, host, listener))
 
 
+def settle(pages: Pages) -> None:
+    """Make what every page needs, and have garbage collection pass over all that stays for good:
+    looking through modules and templates again and again would hold up one page in some hundred
+    by 100 ms and more."""
+    pages.compile()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER, 20, 10)
+
+
 def _replay(settings: Settings, store: Store) -> Replay | None:
     if not settings.kafka.bootstrap_servers:
         return None
@@ -86,7 +100,9 @@ async def _serve(settings: Settings, topics: Path, host: str, listener: socket.s
             archive=archive,
         )
         await _warn(settings, store, host, login=login)
+        settling = asyncio.create_task(asyncio.to_thread(settle, app.state.pages))
         await build_server(app).serve(sockets=[listener])
+        await settling
 
 
 async def _warn(settings: Settings, store: Store, host: str, *, login: bool) -> None:

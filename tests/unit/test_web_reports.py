@@ -26,7 +26,7 @@ from streams.web.reports import paper
 from streams.web.reports.alone import page_of
 from streams.web.reports.asked import Asked, read
 from streams.web.reports.change import Share
-from streams.web.reports.days import by_days
+from streams.web.reports.days import by_days, step_for
 from streams.web.reports.figures import Report, report
 from tests.browser.site import TOPICS, hostile, mention, opened
 from tests.support import outcry
@@ -116,6 +116,35 @@ def test_days_are_the_calendars(store: SqliteStore) -> None:
     assert days[-1].ends - days[-1].begins == timedelta(hours=23)
     quarter = asked(since="2026-01-01", until="2026-04-01")
     assert len(by_days([], quarter.since, quarter.until, PARIS)) == 13
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [("Europe/Paris", 1), ("Asia/Kathmandu", 0.25), ("Australia/Lord_Howe", 0.25)],
+)
+def test_no_bucket_lies_in_two_days(zone: str, hours: float) -> None:
+    week = read([("week", "2026-W14")], zone=zone, now=NOW)  # Lord Howe turns its clocks by 30 min
+    assert step_for(week.since, week.until, week.tz) == timedelta(hours=hours)
+
+
+async def test_the_loudest_come_first_each_once_with_the_latest_post(store: SqliteStore) -> None:
+    """Ten topics tell who is loud enough to be looked at; one topic does not, and its hours do."""
+    names = [f"a{n}" for n in range(12)]
+    for n, name in enumerate(names):
+        who = {"author": Author(id=name, handle=name, followers=100 * (n + 1))}
+        topics = [f"t{n % 10}", "all"]
+        await store.write(
+            [
+                at(hour, 100 * n + 2 * part + part, topic=topic, **who)
+                for part, topic in enumerate(topics)
+                for hour in (n, 50 + n)
+            ]
+        )
+    wide, narrow = await made(store), await made(store, topic="all")
+    loud = names[:-9:-1]
+    assert [one.author for one in wide.posts] == loud
+    assert [one.author for one in narrow.posts] == loud
+    assert wide.posts[0].created_at == narrow.posts[0].created_at
 
 
 def test_no_change_is_made_of_chance() -> None:

@@ -13,7 +13,8 @@ from streams.store.port import Bucket, Count
 from streams.web import charts
 from streams.web.pictures import in_zone
 
-STEP: Final = timedelta(minutes=15)
+_HOUR: Final = timedelta(hours=1)
+_QUARTER: Final = timedelta(minutes=15)
 """No place on Earth has a day that begins elsewhere than on a quarter of an hour."""
 MOST_DAILY: Final = 31
 """A longer time is drawn by weeks."""
@@ -60,6 +61,22 @@ def by_days(
         )
         for begins, ends, row in zip(edges, edges[1:], sums, strict=False)
     ]
+
+
+def step_for(since: datetime, until: datetime, zone: ZoneInfo) -> timedelta:
+    """The longest step in which no bucket lies in two days."""
+    edges = _edges(since, until, zone)
+    whole = all(edge.timestamp() % _HOUR.total_seconds() == 0 for edge in edges)
+    return _HOUR if whole else _QUARTER
+
+
+def summed(days: Iterable[Day]) -> Count:
+    """What all of these days hold: total and chart can't disagree."""
+    sums = dict.fromkeys(_COUNTED, 0)
+    for day in days:
+        for name in _COUNTED:
+            sums[name] += getattr(day.count, name)
+    return Count(value="", **sums)
 
 
 def _edges(since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:

@@ -1,35 +1,36 @@
-"""Everything a report says, asked of the store: bounded questions, all at once."""
+"""Everything a report says, asked of the store: bounded questions, two at a time at most, so that
+other pages find a reader free."""
 
 import asyncio
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from streams.alerts import book
-from streams.alerts.key_posts import key_post, read
+from streams.alerts.key_posts import read
 from streams.alerts.records import SEVERITIES, Incident, KeyPost, Term
-from streams.alerts.terms import count, new_terms
+from streams.alerts.terms import Counted, count, new_terms
 from streams.records import Mention, SentimentLabel
 from streams.source_gaps import Shade, shades
-from streams.store.port import Count, Dimension, Filter, Store
+from streams.store.port import Bucket, Count, Counts, Dimension, Filter, Store
 from streams.web.incident_words import hidden
+from streams.web.recent import Recent
 from streams.web.reports.asked import Asked
 from streams.web.reports.change import Share, negative
-from streams.web.reports.days import STEP, Day, by_days
-from streams.web.views import total
+from streams.web.reports.days import Day, by_days, step_for, summed
+from streams.web.reports.loudest import loudest
+from streams.web.reports.stories import Told, stories
 
 MOST_TOPICS: Final = 50
 MOST_INCIDENTS: Final = 12
-MOST_STORIES: Final = 5
-MOST_POSTS: Final = 8
 MOST_ROWS: Final = 12
 SAMPLE: Final = 1_000
 """So many posts of each time are read for what is new in words."""
 _TOPS: Final[tuple[Dimension, ...]] = ("author", "source", "lang")
 _ONE_BUCKET: Final = timedelta(days=36_400)
-_HOUR: Final = timedelta(hours=1)
+_NOTHING: Final = Counts()
 
 
 class Voice(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +43,6 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     authors: int
     reach: int
     negative: Share
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """A story: how many mentions tell it, and its first post of this time."""
-
-    topic: str
-    total: int
-    post: KeyPost
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,95 +73,155 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return self.now.total > SAMPLE
 
 
-async def brief(store: Store, asked: Asked, *, now: datetime) -> Report:
-    """What stands at its head: a preview's worth. Raises `StoreError`."""
-    buckets, old_buckets, gaps, incidents = await asyncio.gather(
-        store.over_time(asked.where, step=STEP),
-        store.over_time(asked.before.where, step=STEP),
-        shades(store, asked.since, asked.until),
-        _incidents(store, asked),
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report says of the time before: `people` are the counts of each topic."""
+
+    people: dict[str, Counts]
+    words: Counted
+
+
+async def brief(
+    store: Store, asked: Asked, *, now: datetime, before: Recent[Count] | None = None
+) -> Report:
+    """What stands at its head: a preview's worth. `before` keeps counts of times that are over.
+    Raises `StoreError`."""
+    past = asked.before
+    kept = before or Recent[Count](0.0)
+    (buckets, gaps, incidents), old = await asyncio.gather(
+        _own(store, asked), kept.get(past, lambda: store.count(past.where))
     )
-    counted, before = total(buckets), total(old_buckets)
     shown = incidents[:MOST_INCIDENTS]
+    days = by_days(buckets, asked.since, asked.until, asked.tz, shown)
+    counted = summed(days)
     return Report(
         asked=asked,
         made=now,
         now=counted,
-        before=before,
-        negative=negative(counted, before),
-        days=by_days(buckets, asked.since, asked.until, asked.tz, shown),
+        before=old,
+        negative=negative(counted, old),
+        days=days,
         gaps=gaps,
         incidents=shown,
         incidents_total=len(incidents),
     )
 
 
-async def report(store: Store, asked: Asked, *, now: datetime, own: Collection[str] = ()) -> Report:
-    """All of it. Raises `StoreError`. `own` are words by which the topics find their posts."""
-    where, past = asked.where, asked.before.where
-    head, voices, stories, posts, tops, terms = await asyncio.gather(
-        brief(store, asked, now=now),
-        _voices(store, asked),
-        _stories(store, asked),
-        _posts(store, asked),
-        _tops(store, where),
-        _terms(store, where, past, own),
+async def _own(store: Store, asked: Asked) -> tuple[list[Bucket], list[Shade], list[Incident]]:
+    step = step_for(asked.since, asked.until, asked.tz)
+    return (
+        await store.over_time(asked.where, step=step),
+        await shades(store, asked.since, asked.until),
+        await _incidents(store, asked),
     )
+
+
+async def report(
+    store: Store,
+    asked: Asked,
+    *,
+    now: datetime,
+    own: Collection[str] = (),
+    before: Recent[Count] | None = None,
+    past: Recent[Past] | None = None,
+) -> Report:
+    """All of it. Raises `StoreError`. `own` are words by which the topics find their posts;
+    `before` and `past` keep what was asked of times that are over."""
+    head = await brief(store, asked, now=now, before=before)
+    found = await store.top(asked.where, "topic", limit=MOST_TOPICS)
+    topics = tuple(dict.fromkeys([*(one.value for one in found), *asked.topics]))
+    kept = past or Recent[Past](0.0)
+    old, (people, told, posts, tops, words) = await asyncio.gather(
+        kept.get(
+            (asked.before, topics, frozenset(own)),
+            lambda: _past(store, asked.before, topics, own),
+        ),
+        _rest(store, asked, topics, own),
+    )
+    voices = [_voice(one, people, old.people) for one in topics]
     return msgspec.structs.replace(
         head,
-        reach=(sum(one.reach for one, _ in voices), sum(old for _, (_, old) in voices)),
-        authors_count=(sum(one.authors for one, _ in voices), sum(old for _, (old, _) in voices)),
-        voices=[one for one, _ in voices],
-        stories=stories,
+        reach=(sum(one.reach for one in voices), sum(one.reach for one in old.people.values())),
+        authors_count=(
+            sum(one.authors for one in voices),
+            sum(one.authors for one in old.people.values()),
+        ),
+        voices=voices,
+        stories=told,
         posts=posts,
         authors=tops["author"],
         sources=tops["source"],
         langs=tops["lang"],
-        terms=terms,
+        terms=await asyncio.to_thread(_new, words, old.words),
     )
 
 
-async def _voices(store: Store, asked: Asked) -> list[tuple[Voice, tuple[int, int]]]:
-    """Each topic, the largest first, with its authors and reach of before."""
-    before = asked.before
-    now, old = await asyncio.gather(
-        store.top(asked.where, "topic", limit=MOST_TOPICS),
-        store.top(before.where, "topic", limit=MOST_TOPICS),
+async def _past(store: Store, before: Asked, topics: Sequence[str], own: Collection[str]) -> Past:
+    return Past(
+        people=await _people(store, topics, before), words=await _words(store, before.where, own)
     )
-    ids = list(dict.fromkeys([*(one.value for one in now), *asked.topics]))
-    people, old_people = await asyncio.gather(
-        _people(store, ids, asked), _people(store, ids, before)
-    )
-    counts, olds = ({one.value: one for one in each} for each in (now, old))
-    found = []
-    for topic in ids:
-        one, past = (each.get(topic, Count(value=topic, total=0)) for each in (counts, olds))
-        authors, reach = people.get(topic, (0, 0))
-        voice = Voice(
-            topic=topic,
-            now=one,
-            before=past,
-            authors=authors,
-            reach=reach,
-            negative=negative(one, past),
-        )
-        found.append((voice, old_people.get(topic, (0, 0))))
-    return found
 
 
-async def _people(store: Store, topics: Sequence[str], asked: Asked) -> dict[str, tuple[int, int]]:
-    """Authors and their followers, each once, by topic: one bucket holds all of the time."""
+async def _rest(
+    store: Store, asked: Asked, topics: Sequence[str], own: Collection[str]
+) -> tuple[
+    dict[str, Counts],
+    dict[SentimentLabel, list[Told]],
+    list[KeyPost],
+    dict[Dimension, list[Count]],
+    Counted,
+]:
+    """What is asked of this time, one question after the other."""
+    people = await _people(store, topics, asked)
+    return (
+        people,
+        await stories(store, asked, topics),
+        await loudest(store, asked, topics, people.values()),
+        {by: await store.top(asked.where, by, limit=MOST_ROWS) for by in _TOPS},
+        await _words(store, asked.where, own),
+    )
+
+
+def _voice(topic: str, people: dict[str, Counts], past: dict[str, Counts]) -> Voice:
+    now, before = people.get(topic, _NOTHING), past.get(topic, _NOTHING)
+    one, old = _count(topic, now), _count(topic, before)
+    return Voice(
+        topic=topic,
+        now=one,
+        before=old,
+        authors=now.authors,
+        reach=now.reach,
+        negative=negative(one, old),
+    )
+
+
+def _count(topic: str, counts: Counts) -> Count:
+    return Count(
+        value=topic,
+        total=counts.total,
+        pos=counts.pos,
+        neg=counts.neg,
+        neu=counts.neu,
+        unscored=counts.unscored,
+    )
+
+
+async def _people(store: Store, topics: Sequence[str], asked: Asked) -> dict[str, Counts]:
+    """Mentions, authors and their followers, each once, by topic: one bucket holds all of the
+    time."""
     if not topics:
         return {}
     found = await store.counts(topics, asked.since, asked.until, step=_ONE_BUCKET)
-    return {one.topic: (one.counts.authors, one.counts.reach) for one in found}
+    return {one.topic: one.counts for one in found}
 
 
 async def _incidents(store: Store, asked: Asked) -> list[Incident]:
-    """Those of this time, the gravest first."""
+    """Those of this time, the gravest first. Others, which are many, are not even decoded."""
+    first = asked.since.astimezone(UTC).isoformat()[:19]
+    states = await store.states(book.INCIDENT)
+    some = {key: one for key, one in states.items() if str(one.get("until", "")) >= first}
     found = [
         one
-        for one in await book.incidents(store)
+        for one in book.read(some)
         if (not asked.topics or one.topic in asked.topics)
         and not hidden(one)
         and one.began_at < asked.until
@@ -177,80 +230,14 @@ async def _incidents(store: Store, asked: Asked) -> list[Incident]:
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.began_at))
 
 
-async def _stories(store: Store, asked: Asked) -> dict[SentimentLabel, list[Told]]:
-    topics = await _topics(store, asked)
-    tones: tuple[SentimentLabel, ...] = ("neg", "pos")
-    found = await asyncio.gather(*(_told(store, asked, topics, tone) for tone in tones))
-    return dict(zip(tones, found, strict=True))
+async def _words(store: Store, where: Filter, own: Collection[str]) -> Counted:
+    page = await store.search(where, limit=SAMPLE, order="sample")
+    return await asyncio.to_thread(_counted, page.mentions, own)
 
 
-async def _told(
-    store: Store, asked: Asked, topics: Sequence[str], tone: SentimentLabel
-) -> list[Told]:
-    stories = await store.stories(topics, asked.since, asked.until, least=2, sentiment=tone)
-    largest = stories[:MOST_STORIES]
-    firsts = await asyncio.gather(
-        *(
-            store.search(
-                msgspec.structs.replace(
-                    asked.where, topics=(one.topic,), story=one.story, sentiments=(tone,)
-                ),
-                limit=1,
-                order="oldest",
-            )
-            for one in largest
-        )
-    )
-    return [
-        Told(topic=one.topic, total=one.total, post=key_post(read(page.mentions[0], ()), one.total))
-        for one, page in zip(largest, firsts, strict=True)
-        if page.mentions
-    ]
+def _counted(mentions: Sequence[Mention], own: Collection[str]) -> Counted:
+    return count((one.story, one.terms) for one in (read(each, own) for each in mentions))
 
 
-async def _posts(store: Store, asked: Asked) -> list[KeyPost]:
-    """The latest of each author with most followers: those who were the loudest of an hour."""
-    topics = await _topics(store, asked)
-    found = await store.counts(topics, asked.since, asked.until, step=_HOUR) if topics else []
-    followers: dict[str, int] = {}
-    for one in found:
-        name, many = one.counts.loudest, one.counts.followers
-        if name and many:
-            followers[name] = max(many, followers.get(name, 0))
-    loudest = sorted(followers, key=lambda name: (-followers[name], name))[:MOST_POSTS]
-    pages = await asyncio.gather(
-        *(
-            store.search(msgspec.structs.replace(asked.where, author=name), limit=1)
-            for name in loudest
-        )
-    )
-    return [key_post(read(page.mentions[0], ()), 1) for page in pages if page.mentions]
-
-
-async def _topics(store: Store, asked: Asked) -> Sequence[str]:
-    if asked.topics:
-        return asked.topics
-    return [one.value for one in await store.top(asked.where, "topic", limit=MOST_TOPICS)]
-
-
-async def _tops(store: Store, where: Filter) -> dict[Dimension, list[Count]]:
-    found = await asyncio.gather(*(store.top(where, by, limit=MOST_ROWS) for by in _TOPS))
-    return dict(zip(_TOPS, found, strict=True))
-
-
-async def _terms(store: Store, where: Filter, past: Filter, own: Collection[str]) -> list[Term]:
-    now, before = await asyncio.gather(
-        store.search(where, limit=SAMPLE, order="sample"),
-        store.search(past, limit=SAMPLE, order="sample"),
-    )
-    return await asyncio.to_thread(_new, now.mentions, before.mentions, own)
-
-
-def _new(now: Sequence[Mention], before: Sequence[Mention], own: Collection[str]) -> list[Term]:
-    if not before:
-        return []
-    window, past = (
-        count((one.story, one.terms) for one in (read(each, own) for each in some))
-        for some in (now, before)
-    )
-    return new_terms(window, past, most=16)
+def _new(now: Counted, before: Counted) -> list[Term]:
+    return new_terms(now, before, most=16) if before.posts else []

@@ -3,10 +3,12 @@ language writes them."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from markupsafe import Markup
@@ -86,7 +88,12 @@ def period(asked: Asked) -> str:
     """Its days, the last of them included: 16–22 November 2026."""
     first = asked.since.astimezone(asked.tz)
     last = (asked.until - timedelta(seconds=1)).astimezone(asked.tz)
-    return str(format_interval(first.date(), last.date(), "yMMMMd", locale=locale()))
+    return _interval(first.date(), last.date(), locale())
+
+
+@lru_cache(256)
+def _interval(first: date, last: date, written: Locale) -> str:
+    return str(format_interval(first, last, "yMMMMd", locale=written))
 
 
 def summary(report: Report) -> str:
