@@ -33,6 +33,7 @@ from streams.store.port import (
     Bucket,
     Count,
     Dimension,
+    Facets,
     Filter,
     LetterFilter,
     Order,
@@ -49,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 _ARRIVAL_SLACK: Final = timedelta(seconds=1)
 """Beyond the refresh interval: how long a bulk may take without its mentions being passed over."""
-_SHARD_SIZES: Final = (1_000, 60_000)
+_SHARD_SIZES: Final = (1_000, 10_000, 60_000)
 _STATES_AT_ONCE: Final = 1_000
 _T = TypeVar("_T")
 _Parts = tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters, EsJournal]
@@ -128,24 +129,53 @@ class ElasticsearchStore:
 
     async def over_time(self, where: Filter, *, step: timedelta) -> list[Bucket]:
         width = paging.step_millis(step)
-        ends = (await self._search(queries.edges(where))).get("aggregations", {})
-        first, last = (ends.get(name, {}).get("value") for name in ("min", "max"))
-        if first is None and not (where.since and where.until):
+        if not (starts := await self._starts(where, width)):
             return []
-        starts = paging.bounds(where, width, int(first or 0), int(last or 0))
         answer = await self._search(queries.histogram(where, width))
-        buckets = answer.get("aggregations", {}).get("times", {}).get("buckets", [])
-        return paging.fill(starts, {bucket["key"]: queries.split(bucket) for bucket in buckets})
+        return queries.timeline(answer.get("aggregations", {}), starts)
+
+    async def _starts(self, where: Filter, width: int) -> range:
+        """Of the buckets of the filter's time; empty where an end is open and nothing matches."""
+        first = last = None
+        if not (where.since and where.until):
+            ends = (await self._search(queries.edges(where))).get("aggregations", {})
+            first, last = (ends.get(name, {}).get("value") for name in ("min", "max"))
+            if first is None:
+                return range(0)
+        return paging.bounds(where, width, int(first or 0), int(last or 0))
 
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
         """Exact, unless a dimension has over 60,000 values in one month's index."""
-        size, found = paging.page_size(limit), {}
-        for shard_size in _SHARD_SIZES:
+        return await self._top(where, by, paging.page_size(limit), _SHARD_SIZES)
+
+    async def _top(
+        self, where: Filter, by: Dimension, size: int, shard_sizes: Sequence[int]
+    ) -> list[Count]:
+        found: Body = {}
+        for shard_size in shard_sizes:
             body = queries.top(where, by, limit=size, shard_size=shard_size)
-            found = (await self._search(body)).get("aggregations", {}).get("values", {})
-            if not found.get("doc_count_error_upper_bound"):
+            found = (await self._search(body)).get("aggregations", {}).get(by, {})
+            if queries.exact(found, size):
                 break
-        return [queries.count(bucket) for bucket in found.get("buckets", [])]
+        return queries.first(found, size)
+
+    async def facets(
+        self, where: Filter, *, step: timedelta, by: Sequence[Dimension], limit: int = 10
+    ) -> Facets:
+        """One question; what several indices are not sure of is asked for again by itself."""
+        width, size, (few, *more) = paging.step_millis(step), paging.page_size(limit), _SHARD_SIZES
+        if not (starts := await self._starts(where, width)):
+            return Facets([], {each: [] for each in by})
+        body = queries.facets(where, width, by, limit=size, shard_size=few)
+        answer = (await self._search(body)).get("aggregations", {})
+        tops: dict[Dimension, list[Count]] = {}
+        for each in by:
+            found = answer.get(each, {})
+            sure = queries.exact(found, size)
+            tops[each] = (
+                queries.first(found, size) if sure else await self._top(where, each, size, more)
+            )
+        return Facets(queries.timeline(answer, starts), tops)
 
     async def counts(
         self,

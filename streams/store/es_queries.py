@@ -1,5 +1,6 @@
 """Questions to Elasticsearch, as its query language; and its answers, as our records."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import msgspec
 
 from streams.records import LABELS, Mention
 from streams.store import paging, text
-from streams.store.port import NOBODY, Count, Dimension, Filter, Order, Page
+from streams.store.port import NOBODY, Bucket, Count, Dimension, Filter, Order, Page
 from streams.store.rules import handle_key, tag_key, url_hash, url_key
 
 Body = dict[str, Any]
@@ -41,6 +42,8 @@ _ORDERS: Final[dict[Order, list[Body]]] = {
     "worth": [{"worth": {"order": "desc", "missing": 0}}, {"id": "desc"}],
     "sample": [{"id": "asc"}],
 }
+_MARGIN: Final = 100
+"""Values told beyond those asked for."""
 _MOST_CHARS: Final = 8_000
 _THREAD: Final = ("post.id", "post.thread_id", "post.parent_id", "post.repost_of")
 _MOST_EXPANSIONS: Final = 10_000
@@ -217,23 +220,71 @@ def edges(where: Filter) -> Body:
 
 def histogram(where: Filter, step: int) -> Body:
     """Buckets of `step` milliseconds that hold something."""
+    return _counted(where, {"times": _times(step)})
+
+
+def facets(
+    where: Filter, step: int, by: Sequence[Dimension], *, limit: int, shard_size: int
+) -> Body:
+    """`histogram` and `values` of several dimensions in one question."""
+    tops: Body = {each: values(each, limit=limit, shard_size=shard_size) for each in by}
+    return _counted(where, {"times": _times(step), **tops})
+
+
+def _times(step: int) -> Body:
     asked = {"field": "event_at", "fixed_interval": f"{step}ms", "min_doc_count": 1}
-    aggs = {"times": {"date_histogram": asked, "aggs": {"tones": _TONES}}}
+    return {"date_histogram": asked, "aggs": {"tones": _TONES}}
+
+
+def _counted(where: Filter, aggs: Body) -> Body:
     return {"query": query(where), "size": 0, "track_total_hits": False, "aggs": aggs}
 
 
 def top(where: Filter, by: Dimension, *, limit: int, shard_size: int) -> Body:
-    """The most frequent values; the larger `shard_size`, the surer over several indices."""
-    field = FIELDS[by]
+    """The most frequent values of one dimension."""
+    return _counted(where, {by: values(by, limit=limit, shard_size=shard_size)})
+
+
+def values(by: Dimension, *, limit: int, shard_size: int) -> Body:
+    """The most frequent values; the larger `shard_size`, the surer over several indices. More than
+    `limit` are told, and how wrong each may be, for `exact` to judge."""
     asked = {
-        "field": field,
-        "size": limit,
-        "shard_size": shard_size,
+        "field": FIELDS[by],
+        "size": limit + _MARGIN,
+        "shard_size": max(shard_size, limit + _MARGIN),
+        "show_term_doc_count_error": True,
         "order": [{"_count": "desc"}, {"_key": "asc"}],
+        "exclude": [""],
     }
-    named: Body = {"bool": {"must_not": [{"term": {field: ""}}]}}
-    aggs = {"values": {"terms": asked, "aggs": {"tones": _TONES}}}
-    return {"query": query(where, named), "size": 0, "track_total_hits": False, "aggs": aggs}
+    return {"terms": asked, "aggs": {"tones": _TONES}}
+
+
+def exact(answer: Body, limit: int) -> bool:
+    """Whether an answer to `values` is sure of its first `limit`: an index tells only its own most
+    frequent values, and how many of any other it may have."""
+    unseen, buckets = answer.get("doc_count_error_upper_bound", 0), answer.get("buckets", [])
+    if not unseen:
+        return True
+    if len(buckets) <= limit or any(_doubt(one) for one in buckets[:limit]):
+        return False
+    least, rest = buckets[limit - 1]["doc_count"], buckets[limit:]
+    most = max(one["doc_count"] + _doubt(one) for one in rest)
+    return bool(least > max(most, unseen, rest[-1]["doc_count"] + unseen))
+
+
+def _doubt(bucket: Body) -> int:
+    return int(bucket.get("doc_count_error_upper_bound", 0))
+
+
+def first(answer: Body, limit: int) -> list[Count]:
+    """The values of an answer to `values`."""
+    return [count(bucket) for bucket in answer.get("buckets", [])[:limit]]
+
+
+def timeline(answer: Body, starts: range) -> list[Bucket]:
+    """The buckets of an answer to `histogram` or `facets`, empty ones between them."""
+    found = answer.get("times", {}).get("buckets", [])
+    return paging.fill(starts, {bucket["key"]: split(bucket) for bucket in found})
 
 
 def split(bucket: Body) -> paging.Split:

@@ -78,6 +78,19 @@ def bounds(where: Filter, step: int, first: int, last: int) -> range:
     return starts
 
 
+def timeline(
+    where: Filter, step: int, counted: Mapping[tuple[int, SentimentLabel], int]
+) -> list[Bucket]:
+    """Buckets from counts by start and sentiment. Raises `StoreError` as `bounds` does."""
+    found: dict[int, Split] = {}
+    for (start, label), number in counted.items():
+        found.setdefault(start, {})[label] = number
+    if not found and not (where.since and where.until):
+        return []
+    first, last = min(found, default=0), max(found, default=0)
+    return fill(bounds(where, step, first, last), found)
+
+
 def fill(starts: range, found: Mapping[int, Split]) -> list[Bucket]:
     """One bucket for each start, empty ones included."""
     return [_bucket(start, found.get(start, {})) for start in starts]

@@ -126,6 +126,13 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     unscored: int = 0
 
 
+class Facets(msgspec.Struct, frozen=True):
+    """One selection over time, and its most frequent values by dimension."""
+
+    buckets: list[Bucket]
+    tops: dict[Dimension, list[Count]]
+
+
 class Rejected(msgspec.Struct, frozen=True):
     """A record the store will never accept, and why: it belongs to the dead letters."""
 
@@ -217,6 +224,13 @@ class Store(Protocol):
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
         """The most frequent values, ties broken by value. `author` values are
         `source:handle` (or `source:id` where there is no handle)."""
+        ...
+
+    async def facets(
+        self, where: Filter, *, step: timedelta, by: Sequence[Dimension], limit: int = 10
+    ) -> Facets:
+        """What `over_time` and a `top` of each dimension answer, for the cost of little more than
+        one of them."""
         ...
 
     async def counts(

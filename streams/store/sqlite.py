@@ -24,6 +24,7 @@ from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record, SentimentLabel
 from streams.store import hiding
 from streams.store import sqlite_counts as grouped
+from streams.store import sqlite_facets as faceted
 from streams.store import sqlite_journal as journal
 from streams.store import sqlite_letters as dead
 from streams.store import sqlite_queries as queries
@@ -38,6 +39,7 @@ from streams.store.port import (
     Bucket,
     Count,
     Dimension,
+    Facets,
     Filter,
     LetterFilter,
     Order,
@@ -115,6 +117,18 @@ class SqliteStore:
 
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
         return await self._read(lambda db: queries.top(db, where, by, limit))
+
+    async def facets(
+        self, where: Filter, *, step: timedelta, by: Sequence[Dimension], limit: int = 10
+    ) -> Facets:
+        found = await self._read(lambda db: faceted.facets(db, where, step, by, limit))
+        if found is not None:
+            return found
+        buckets, tops = await asyncio.gather(
+            self.over_time(where, step=step),
+            asyncio.gather(*(self.top(where, each, limit=limit) for each in by)),
+        )
+        return Facets(buckets, dict(zip(by, tops, strict=True)))
 
     async def counts(
         self,

@@ -12,7 +12,7 @@ from streams.store import paging
 from streams.store.port import Bucket, Count, Dimension, Filter, Page
 from streams.store.sqlite_where import Where
 
-_COLUMNS: Final[dict[Dimension, str]] = {
+COLUMNS: Final[dict[Dimension, str]] = {
     "topic": "topic",
     "source": "source",
     "lang": "lang",
@@ -68,7 +68,7 @@ def over_time(db: sqlite3.Connection, where: Filter, step: timedelta) -> list[Bu
             return []
     starts = paging.bounds(where, width, first, last)
     sql = (
-        f"SELECT created - ((created % {width}) + {width}) % {width} AS start, tone, count(*) "  # noqa: S608 # bound
+        f"SELECT {start_of(width)} AS start, tone, count(*) "  # noqa: S608 # bound
         f"FROM {table} {asked.sql} GROUP BY start, tone"
     )
     found: dict[int, paging.Split] = {}
@@ -77,9 +77,14 @@ def over_time(db: sqlite3.Connection, where: Filter, step: timedelta) -> list[Bu
     return paging.fill(starts, found)
 
 
+def start_of(width: int) -> str:
+    """The start of a row's bucket of so many milliseconds, before 1970 too."""
+    return f"created - ((created % {width}) + {width}) % {width}"
+
+
 def top(db: sqlite3.Connection, where: Filter, by: Dimension, limit: int) -> list[Count]:
     """The most frequent values."""
-    asked, column = Where(where), _COLUMNS[by]
+    asked, column = Where(where), COLUMNS[by]
     asked.add(f"{column} <> ''")
     tags = ", json_each(mentions.hashtags) AS tag" if by == "hashtag" else ""
     sql = (

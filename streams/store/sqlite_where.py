@@ -19,6 +19,7 @@ FEW: Final = 3_000
 """So many rows are read and sorted as quickly as a page is found among many."""
 SOME: Final = 50_000
 """So many rows are read one by one as quickly as an index of a million is walked."""
+_SIZE: Final = "SELECT count(*) FROM ({})"
 _WORDS: Final = "SELECT rowid FROM words WHERE words MATCH ?"
 _NAMES: Final = "SELECT rowid FROM names WHERE names MATCH ?"
 _AMONG: Final = "EXISTS (SELECT 1 FROM json_each({}) WHERE value = ?)"
@@ -63,6 +64,16 @@ class Where:
         if any(_few(db, query, values, most) for query, values in self._sets):
             return "mentions NOT INDEXED"
         return f"mentions INDEXED BY {self._rare}" if self._rare else ""
+
+    def rows(self, db: sqlite3.Connection, where: Filter) -> str:
+        """What to read whole rows from: those that words or names leave, or those between the
+        filter's times, whichever are fewer. Empty where an index of all is better walked."""
+        if found := self.narrow(db, SOME):
+            return found
+        sizes = [db.execute(_SIZE.format(q), values).fetchone()[0] for q, values in self._sets]
+        if _fits(db, where, min(sizes, default=SOME)):
+            return f"mentions INDEXED BY {self._index}"
+        return "mentions NOT INDEXED" if sizes else ""
 
     @property
     def by_words(self) -> bool:
@@ -147,6 +158,13 @@ def _match(term: text.Term) -> str:
 def clean(value: str) -> str:
     """Without lone surrogates, which SQLite refuses; no stored text has any."""
     return value.encode("utf-8", "replace").decode()
+
+
+def _fits(db: sqlite3.Connection, where: Filter, most: int) -> bool:
+    """Whether so few rows at most are of the filter's topics and times."""
+    rough = Where(Filter(topics=where.topics, since=where.since, until=where.until, hidden="any"))
+    query = f"SELECT 1 FROM mentions INDEXED BY {rough._index} {rough.sql}"  # noqa: S608 # bound
+    return _few(db, query, rough.values, most)
 
 
 def _few(db: sqlite3.Connection, query: str, values: Sequence[Any], most: int) -> bool:

@@ -1,7 +1,7 @@
 """What the first page shows, asked of the store: one function from filters to a whole view."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -53,7 +53,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Stretches of time in which a source gave nothing."""
     mentions: list[Mention]
     older: str
-    panels: dict[str, list[Count]]
+    panels: Mapping[Dimension, list[Count]]
     health: Health
     incidents: list[Incident]
     arrivals: str
@@ -90,15 +90,16 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
     if fell_back:
         preset, where = "all", query.where
         found = await store.search(where, limit=PAGE)
-    since, until = await window(store, where, now=now)
+    newest = found.mentions[0].post.created_at if found.mentions and not query.cursor else None
+    since, until = await window(store, where, now=now, newest=newest)
     step = charts.step_for(until - since)
-    buckets, panels, health_now, incidents, gaps = await asyncio.gather(
-        store.over_time(within(where, since, until), step=step),
-        _panels(store, where),
+    facets, health_now, incidents, gaps = await asyncio.gather(
+        store.facets(within(where, since, until), step=step, by=PANELS, limit=PANEL),
         health(store, now=utc_now()),
         open_now(store),
         shades(store, since, until),
     )
+    buckets = facets.buckets
     drawn_until = _drawn_until(buckets, until, step, now=now, ahead=where.until == now + AHEAD)
     return View(
         query=query,
@@ -112,7 +113,7 @@ async def view(store: Store, query: Query, *, now: datetime) -> View:
         gaps=gaps,
         mentions=found.mentions,
         older=_older(query, query.next_cursor(found.cursor, now), fell_back=fell_back),
-        panels=panels,
+        panels=facets.tops,
         health=health_now,
         incidents=incidents,
         arrivals=at.cursor,
@@ -124,11 +125,6 @@ def _older(query: Query, cursor: str, *, fell_back: bool) -> str:
     """The link to the next page, or nothing at the end."""
     period = [("range", "all")] if fell_back else []
     return link([*query.pairs, *period, ("cursor", cursor)]) if cursor else ""
-
-
-async def _panels(store: Store, where: Filter) -> dict[str, list[Count]]:
-    found = await asyncio.gather(*(store.top(where, by, limit=PANEL) for by in PANELS))
-    return dict(zip(PANELS, found, strict=True))
 
 
 async def choices(store: Store, topics: Sequence[Topic]) -> Choices:
@@ -144,13 +140,16 @@ async def choices(store: Store, topics: Sequence[Topic]) -> Choices:
     return Choices({**values, "topic": list(dict.fromkeys(known))})
 
 
-async def window(store: Store, where: Filter, *, now: datetime) -> tuple[datetime, datetime]:
-    """The stretch of time a filter covers, its open ends closed by the oldest and newest post.
+async def window(
+    store: Store, where: Filter, *, now: datetime, newest: datetime | None = None
+) -> tuple[datetime, datetime]:
+    """The stretch of time a filter covers, its open ends closed by the oldest and newest post, the
+    latter asked for unless it is told.
 
     The end lies after every post that `where` matches, so that sums over it are complete.
     """
     since = where.since or await _edge(store, where, "oldest") or now - timedelta(days=1)
-    until = where.until or await _edge(store, where, "newest") or now
+    until = where.until or newest or await _edge(store, where, "newest") or now
     if where.until is None and until < LATEST:
         until += timedelta(milliseconds=1)
     return since, max(until, min(since, LATEST) + timedelta(minutes=1))

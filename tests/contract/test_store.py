@@ -4,13 +4,15 @@ import asyncio
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
 from connectors.post import Author
 from streams.errors import StoreError
-from streams.records import Label, Mention, Retraction, SentimentLabel
-from streams.store.port import Filter, Order, Store
+from streams.records import LABELS, Label, Mention, Retraction, SentimentLabel
+from streams.store import sqlite_where
+from streams.store.port import Dimension, Facets, Filter, Order, Store
 from tests.support.mentions import Case, at, mention
 
 EVERYTHING = Filter()
@@ -293,6 +295,58 @@ async def test_top_over_several_months_is_exact(case: Case) -> None:
     await case.store.write(written)
     (first,) = await (await case.seen()).top(EVERYTHING, "author", limit=1)
     assert (first.value, first.total) == ("test:steady", 4)
+
+
+BY: tuple[Dimension, ...] = ("topic", "source", "author", "hashtag", "sentiment", "lang", "kind")
+FACETED = (
+    EVERYTHING,
+    Filter(since=at(40), until=at(1_000)),
+    Filter(since=at(40)),
+    Filter(until=at(2_000), topics=("a",)),
+    Filter(text="late"),
+    Filter(text="late", since=at(400), until=at(900)),
+    Filter(author="x", sources=("test",)),
+    Filter(hashtag="one", hidden="any"),
+    Filter(hidden="only"),
+    Filter(topics=("none",)),
+    Filter(topics=("none",), since=at(0), until=at(600)),
+)
+
+
+async def test_facets_are_the_answers_to_each_question(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether SQLite reads rows or walks an index."""
+    await case.store.write(_varied(Random(3)))
+    store, step = await case.seen(), timedelta(minutes=5)
+    for where in FACETED:
+        buckets = await store.over_time(where, step=step)
+        tops = {by: await store.top(where, by, limit=3) for by in BY}
+        for some in (0, 10, 50_000):
+            monkeypatch.setattr(sqlite_where, "SOME", some)
+            found = await store.facets(where, step=step, by=BY, limit=3)
+            assert found == Facets(buckets, tops), (some, where)
+    with pytest.raises(StoreError, match="longer step"):
+        await store.facets(EVERYTHING, step=timedelta(0), by=BY)
+
+
+def _varied(rng: Random) -> list[Mention]:
+    return [
+        mention(
+            n,
+            topic=rng.choice("ab"),
+            tone=rng.choice(LABELS),
+            lang=rng.choice(["en", "fr", ""]),
+            created=at(rng.randrange(3_600)),
+            author=Author(handle=rng.choice(["", "v", "w", "x", "y", "z"])),
+            label=Label(mention_id=mention(n).id, labeled_at=at(0), spam=True) if n < 9 else None,
+            post={
+                "hashtags": rng.sample(["One", "two", "Trois", "4"], rng.randrange(4)),
+                "text": rng.choice(["late again", "on time"]),
+            },
+        )
+        for n in range(120)
+    ]
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
