@@ -30,11 +30,12 @@ from typing import Any, cast
 import msgspec
 
 from connectors import post
-from connectors.kafka import BatchSender, acknowledged
+from connectors.kafka import acknowledged
 from connectors.post import Author, Post, utc_now
 from streams.broker import Topics, ensure_topics, started_producer
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
+from streams.headers import new_sender
 from streams.judging import judge
 from streams.pipeline import Pipeline
 from streams.records import Mention, Record, Sentiment, mention_id
@@ -141,11 +142,12 @@ def run_confluent(address: str, posts: int, group: str, work: str) -> float:
 class _Row:
     """A confluent message with aiokafka's attribute names."""
 
-    __slots__ = ("key", "offset", "partition", "topic", "value")
+    __slots__ = ("headers", "key", "offset", "partition", "timestamp", "topic", "value")
 
     def __init__(self, row: Any) -> None:
         self.key, self.value = row.key(), row.value()
         self.topic, self.partition, self.offset = row.topic(), row.partition(), row.offset()
+        self.headers, self.timestamp = row.headers() or (), row.timestamp()[1]
 
 
 async def run_aiokafka(address: str, posts: int, group: str, work: str) -> float:
@@ -153,8 +155,9 @@ async def run_aiokafka(address: str, posts: int, group: str, work: str) -> float
     from aiokafka import AIOKafkaConsumer
 
     pipeline, names = make_pipeline(work), Topics.of("veille")
-    producer = await started_producer(Kafka(bootstrap_servers=address))
-    sender = BatchSender(producer)
+    kafka = Kafka(bootstrap_servers=address)
+    producer = await started_producer(kafka)
+    sender = new_sender(producer, kafka)
     consumer = AIOKafkaConsumer(
         names.posts,
         bootstrap_servers=address,
@@ -275,7 +278,7 @@ async def feed(address: str, posts: Sequence[Post]) -> None:
     kafka = Kafka(bootstrap_servers=address)
     await ensure_topics(kafka)
     producer = await started_producer(kafka)
-    sender = BatchSender(producer)
+    sender = new_sender(producer, kafka)
     futures: list[Any] = []
     for start in range(0, len(posts), 1000):
         items = [(one.id.encode(), post.encode(one)) for one in posts[start : start + 1000]]

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Final, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -16,6 +17,7 @@ from aiokafka.helpers import create_ssl_context
 
 from connectors.account import HEADER
 from connectors.errors import Retriable
+from connectors.tracing import Trace
 
 BATCH_BYTES: Final = 256 * 1024
 PIECE_BYTES: Final = 500_000
@@ -26,8 +28,11 @@ MAX_RECORD_BYTES: Final = 900_000
 Item = tuple[bytes, bytes]
 """Key and value of a record."""
 
-Marked = tuple[bytes, bytes, bytes]
-"""Key, value and mark: what the header `connectors.account.HEADER` says; empty for none."""
+Marked = tuple[bytes, bytes, bytes, Trace]
+"""Key, value, mark (what the header `connectors.account.HEADER` says; empty for none) and trace."""
+
+Describe = Callable[[bytes], list[tuple[str, bytes]]]
+"""The headers that tell what a value is. Called for each record: it should give constants."""
 
 _Cut = TypeVar("_Cut", Item, Marked)
 
@@ -73,6 +78,9 @@ def ssl_context(ca_file: str | None) -> ssl.SSLContext:
 class BatchSender:
     """A producer of prepared batches over one aiokafka producer. `gates` are by topic.
 
+    `describe` gives a record's headers, by topic; `begin` makes a trace for a record that comes
+    without one. The mark is the first header, for whoever counts asks for it alone.
+
     A batch that the broker finds too large is split. A single record is made shorter where
     `shorten` tells how for its topic; one that can't be is `Oversized`. Records of a partition
     stay in order also then, which counting relies on (`streams.tally`): a batch is sent when the
@@ -85,15 +93,25 @@ class BatchSender:
         gates: Mapping[str, Gate] | None = None,
         *,
         shorten: Mapping[str, Shorten] | None = None,
+        describe: Mapping[str, Describe] | None = None,
+        begin: Callable[[], Trace] | None = None,
     ) -> None:
         self._producer = producer
         self._gates = gates or {}
         self._shorten = shorten or {}
+        self._describe = describe or {}
+        self._begin = begin
         self._last: dict[tuple[str, int], asyncio.Future[Any]] = {}
 
-    async def send(self, topic: str, items: Sequence[Item], marks: Sequence[bytes] = ()) -> Futures:
+    async def send(
+        self,
+        topic: str,
+        items: Sequence[Item],
+        marks: Sequence[bytes] = (),
+        traces: Sequence[Trace] = (),
+    ) -> Futures:
         """Send records by key. The futures resolve when the broker acknowledged each batch.
-        `marks`, where given, are one for each item.
+        `marks` and `traces`, where given, are one for each item.
 
         Waits while too much is under way. Raises `Retriable` when the broker is not there.
         """
@@ -101,13 +119,25 @@ class BatchSender:
             return []
         futures: Futures = []
         try:
-            by_partition = await self._split(topic, _marked(items, marks))
+            by_partition = await self._split(topic, self._marked(items, marks, traces))
             for partition, mine in by_partition.items():
                 for piece, size in pieces(mine):
                     futures += await self._send_piece(topic, partition, piece, size)
         except KafkaError as error:
             raise Retriable(f"{topic}: the broker does not take records: {error}") from error
         return futures
+
+    def _marked(
+        self, items: Sequence[Item], marks: Sequence[bytes], traces: Sequence[Trace]
+    ) -> Iterable[Marked]:
+        rows = zip(
+            items, marks or repeat(b"", len(items)), self._traces(items, traces), strict=True
+        )
+        return ((key, value, mark, trace) for (key, value), mark, trace in rows)
+
+    def _traces(self, items: Sequence[Item], traces: Sequence[Trace]) -> Iterable[Trace]:
+        given = traces or repeat((), len(items))
+        return given if self._begin is None else (trace or self._begin() for trace in given)
 
     async def _split(self, topic: str, items: Iterable[Marked]) -> dict[int, list[Marked]]:
         count = len(await self._producer.partitions_for(topic))
@@ -124,7 +154,7 @@ class BatchSender:
             await gate.admit(partition, size)
         futures: Futures = []
         try:
-            for batch, rows in self._batches(piece):
+            for batch, rows in self._batches(topic, piece):
                 before = self._last.get((topic, partition))
                 whole = asyncio.ensure_future(self._whole(batch, topic, partition, rows, before))
                 whole.add_done_callback(_seen)
@@ -156,7 +186,7 @@ class BatchSender:
             refused = Oversized(topic, [], error)
         answer = None
         for part in parts:
-            for smaller, some in self._batches(part):
+            for smaller, some in self._batches(topic, part):
                 try:
                     answer = await self._whole(smaller, topic, partition, some)
                 except Oversized as error:
@@ -170,31 +200,32 @@ class BatchSender:
         if len(rows) > 1:
             middle = len(rows) // 2
             return [rows[:middle], rows[middle:]]
-        (key, value, mark), shorten = rows[0], self._shorten.get(topic)
+        (key, value, mark, trace), shorten = rows[0], self._shorten.get(topic)
         shorter = shorten(value) if shorten else None
-        return [] if shorter is None else [[(key, shorter, mark)]]
+        return [] if shorter is None else [[(key, shorter, mark, trace)]]
 
-    def _batches(self, items: Sequence[Marked]) -> list[tuple[Any, list[Marked]]]:
+    def _batches(self, topic: str, items: Sequence[Marked]) -> list[tuple[Any, list[Marked]]]:
         """Closed batches, and what is in each."""
+        describe = self._describe.get(topic, _undescribed)
         batch, rows = self._producer.create_batch(), list[Marked]()
         batches = [(batch, rows)]
-        for key, value, mark in items:
-            headers = [(HEADER, mark)] if mark else []
+        for key, value, mark, trace in items:
+            headers = describe(value)
+            if mark or trace:
+                headers = [*([(HEADER, mark)] if mark else ()), *headers, *trace]
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 batch.close()
                 batch, rows = self._producer.create_batch(), []
                 batches.append((batch, rows))
                 if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                     raise ValueError(f"a record of {len(value)} bytes does not fit a batch")
-            rows.append((key, value, mark))
+            rows.append((key, value, mark, trace))
         batch.close()
         return batches
 
 
-def _marked(items: Sequence[Item], marks: Sequence[bytes]) -> Iterable[Marked]:
-    if not marks:
-        return ((key, value, b"") for key, value in items)
-    return ((key, value, mark) for (key, value), mark in zip(items, marks, strict=True))
+def _undescribed(_value: bytes) -> list[tuple[str, bytes]]:
+    return []
 
 
 def mark_of(headers: Iterable[tuple[str, bytes]]) -> bytes:

@@ -73,7 +73,7 @@ class KafkaSink:
         for error in await delivered(futures):
             if error.topic != self._posts:
                 raise error
-            over |= {value for _, value, _ in error.rows}
+            over |= {value for _, value, *_ in error.rows}
         late = [(one, value) for one, value in sent if value in over]
         await acknowledged(await self._bury([oversized(one, value) for one, value in late]))
         if self._safe:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 
 from connectors import post as posts
-from connectors.kafka import BatchSender, acknowledged
+from connectors.kafka import acknowledged
 from connectors.post import Author, Kind, Post, tombstone, utc_now
 from streams.archive.port import Archive
 from streams.broker import Topics, running_producer
@@ -24,6 +24,7 @@ from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.dead_letters import broker_of
 from streams.errors import ConfigError, StoreError, VeilleError
+from streams.headers import new_sender
 from streams.pipeline import Pipeline, story_of
 from streams.records import Label, Mention, encode
 from streams.sentiment.scorer import build_scorer
@@ -196,7 +197,7 @@ async def _send(
         settings = await broker_of(settings, store)
         topics = Topics.of(settings.kafka.prefix)
         async with running_producer(settings.kafka) as producer:
-            sender = BatchSender(producer)
+            sender = new_sender(producer, settings.kafka)
             items = [(post.id.encode(), posts.encode(post))]
             await acknowledged(await sender.send(topics.posts, items))
             if not settings.embedded_broker:

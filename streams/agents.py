@@ -12,12 +12,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from aiokafka import ConsumerRecord
+
 from connectors.kafka import PIECE_BYTES, BatchSender, Oversized, acknowledged, delivered
 from connectors.post import utc_now
 from streams.alerts.touched import Touched
 from streams.archive.keeper import Keeper
 from streams.books import Books
-from streams.burying import as_again, letter_of_label, letter_of_record, settled
+from streams.burying import (
+    as_again,
+    letter_of_label,
+    letter_of_record,
+    letter_traces,
+    settled,
+)
 from streams.entries import index_entries
 from streams.errors import StoreError
 from streams.judging import CHUNK, Judged, bury_oversized, judge, next_chunk
@@ -162,9 +170,10 @@ class FilterAgent(_Agent):
         return task
 
     async def _send(self, made: Judged) -> list[asyncio.Future[Any]]:
-        futures = await self._sender.send(self._mentions, made.mentions, made.marks)
-        futures += await self._sender.send(self._dead, made.letters)
-        made.mentions, made.marks, made.letters, made.size = [], [], [], 0
+        futures = await self._sender.send(self._mentions, made.mentions, made.marks, made.traces)
+        futures += await self._sender.send(self._dead, made.letters, (), made.letter_traces)
+        made.mentions, made.marks, made.traces, made.size = [], [], [], 0
+        made.letters, made.letter_traces = [], []
         return futures
 
     async def _finish(
@@ -188,7 +197,8 @@ class FilterAgent(_Agent):
             if error.topic != self._mentions:
                 raise error  # what can't be buried is not committed
             bury_oversized(made, slab.records, error, utc_now())
-        await acknowledged(await self._sender.send(self._dead, made.letters))
+        sent = await self._sender.send(self._dead, made.letters, (), made.letter_traces)
+        await acknowledged(sent)
 
 
 class IndexAgent(_Agent):
@@ -242,13 +252,16 @@ class IndexAgent(_Agent):
         report = await self._store.write(good)
         self._touched.note(good)
         rows_of = origins(rows, good, bad)
-        bad += [
-            as_again(letter_of_record(one.record, one.reason, utc_now()), rows_of[id(one.record)])
-            for one in report.rejected
-        ]
+        refused: dict[str, ConsumerRecord] = {}
+        for one in report.rejected:
+            row = rows_of[id(one.record)]
+            letter = as_again(letter_of_record(one.record, one.reason, utc_now()), row)
+            refused[letter.id] = row
+            bad.append(letter)
         items = settled(rows, bad)
         if items:
-            await acknowledged(await self._sender.send(self._dead, items))
+            traces = letter_traces(items, rows, bad, refused)
+            await acknowledged(await self._sender.send(self._dead, items, (), traces))
         told = index_entries(rows, good, unread, report)
         for event in events:
             self._done(event, [next(told) for _ in event.value.records])
@@ -315,11 +328,16 @@ class LabelAgent(_Agent):
         async with self._turn:  # one writer a label
             good, bad = read_labels(rows, now)
             rows_of = origins(rows, good, bad)
-            for refused in await self._store.add_labels(good):
-                letter = letter_of_label(refused.label, refused.reason, now)
-                bad.append(as_again(letter, rows_of[id(refused.label)]))
+            refused: dict[str, ConsumerRecord] = {}
+            for one in await self._store.add_labels(good):
+                row = rows_of[id(one.label)]
+                letter = as_again(letter_of_label(one.label, one.reason, now), row)
+                refused[letter.id] = row
+                bad.append(letter)
         await self._note(good)
-        await acknowledged(await self._sender.send(self._dead, settled(rows, bad)))
+        items = settled(rows, bad)
+        traces = letter_traces(items, rows, bad, refused)
+        await acknowledged(await self._sender.send(self._dead, items, (), traces))
         self._done(event)
         self.ledger.labels += len(rows) - len(bad)
         self.ledger.dead += len(bad)

@@ -9,7 +9,6 @@ from typing import Any, Final
 import faust
 import msgspec
 
-from connectors import letters
 from connectors.kafka import BATCH_BYTES, BatchSender, acknowledged, ssl_context
 from streams import slab
 from streams.agents import FilterAgent, IndexAgent, LabelAgent, LetterAgent
@@ -27,6 +26,7 @@ from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable, ConfigError
 from streams.gaps import Gaps
+from streams.headers import new_sender
 from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
@@ -256,7 +256,7 @@ class _Parts:
             limit = self._settings.pipeline.max_lag_bytes
             gates[self.names.mentions] = LagGate(progress, self.names.mentions, limit)
         producer = self._app.producer._ensure_producer()
-        return BatchSender(producer, gates, shorten={self.names.dead: letters.shortened})
+        return new_sender(producer, self._settings.kafka, gates)
 
 
 def holder_of(instance: str) -> str:

@@ -4,7 +4,7 @@ One that was sent again and fails again keeps its id; where it went well, an emp
 away.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ from connectors import letters
 from connectors.kafka import Item
 from connectors.letters import DeadLetter, Stage, letter_id
 from connectors.post import MAX_TEXT_BYTES
+from connectors.tracing import Trace, trace_of
 from streams import records
 from streams.records import Label, Mention, Record
 
@@ -98,6 +99,22 @@ def settled(rows: Iterable[ConsumerRecord], bad: Sequence[DeadLetter]) -> list[I
     failed = {one.id for one in bad}
     items = [(one.id.encode(), letters.encode(one)) for one in bad]
     return items + [item for item in cleared(rows) if item[0].decode() not in failed]
+
+
+def letter_traces(
+    items: Sequence[Item],
+    rows: Iterable[ConsumerRecord],
+    bad: Sequence[DeadLetter],
+    refused: Mapping[str, ConsumerRecord],
+) -> list[Trace]:
+    """The trace of what `settled` gives, one each. `refused` has the message of each letter, by
+    its id, whose place does not name the message."""
+    if not bad:
+        return []
+    by_place = {place_of(row): row for row in rows}
+    found = {one.id.encode(): refused.get(one.id) or by_place.get(one.place) for one in bad}
+    origins = (found.get(key) for key, _ in items)
+    return [trace_of(row.headers or ()) if row else () for row in origins]
 
 
 def letter_again(row: ConsumerRecord) -> str:

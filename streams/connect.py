@@ -8,10 +8,8 @@ from typing import Any, Final
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from connectors import letters
 from connectors.account import Account
 from connectors.base import Context, Cursor, Gap
-from connectors.kafka import BatchSender
 from connectors.kafka_sink import KafkaCursors, KafkaSink
 from connectors.post import utc_now
 from connectors.runner import Runner
@@ -27,6 +25,7 @@ from streams.broker import (
 from streams.checks import check_topics
 from streams.durable import StoreCursors, Stored
 from streams.errors import StoreError
+from streams.headers import new_sender
 from streams.offsets import LagGate, Progress
 from streams.searching import TopicSearches
 from streams.settings import Settings
@@ -82,9 +81,8 @@ async def open_sink(
     """A sink over a started producer. Where the broker forgets it is held back by lag, and its
     receipts resolve when the store has the posts."""
     topics = Topics.of(settings.kafka.prefix)
-    shorten = {topics.dead: letters.shortened}
     if not settings.embedded_broker:
-        sender = BatchSender(producer, shorten=shorten)
+        sender = new_sender(producer, settings.kafka)
         yield KafkaSink(sender, posts=topics.posts, dead=topics.dead)
         return
     progress = Progress(librdkafka_config(settings.kafka), settings.kafka.group)
@@ -93,7 +91,7 @@ async def open_sink(
     gate = LagGate(progress, topics.posts, settings.pipeline.max_lag_bytes)
     try:
         yield KafkaSink(
-            BatchSender(producer, {topics.posts: gate}, shorten=shorten),
+            new_sender(producer, settings.kafka, {topics.posts: gate}),
             posts=topics.posts,
             dead=topics.dead,
             safe=safe,
@@ -108,7 +106,9 @@ async def _cursors(
     """Where cursors are kept: in Kafka, or in the store where the broker forgets."""
     if settings.embedded_broker:
         return StoreCursors(store)
-    cursors = KafkaCursors(BatchSender(producer), Topics.of(settings.kafka.prefix).cursors)
+    cursors = KafkaCursors(
+        new_sender(producer, settings.kafka), Topics.of(settings.kafka.prefix).cursors
+    )
     await _read_cursors(settings, cursors)
     return cursors
 

@@ -8,7 +8,7 @@ letter with one attempt more. Until one of the two is acknowledged, the letter s
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -16,13 +16,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from connectors import letters, post
-from connectors.kafka import partition_of
+from connectors.kafka import Describe, partition_of
 from connectors.kafka import pieces as in_pieces
 from connectors.letters import DeadLetter
 from connectors.post import utc_now
 from connectors.reread import CannotReread, StillUnreadable, reread
 from streams.broker import Topics, ensure_topics, started_producer
 from streams.errors import BrokerUnavailable, VeilleError
+from streams.headers import descriptions
 from streams.settings import Settings
 from streams.store.port import LetterFilter, Store
 
@@ -121,10 +122,11 @@ async def replay(
     if not settings.embedded_broker:
         await ensure_topics(settings.kafka)
     async with _producer(settings, told=told_address) as producer:
+        described = descriptions(Topics.of(settings.kafka.prefix))
         sent: dict[bytes, Outgoing] = {one.letter.id.encode(): one for one in ready}
         for piece, _ in in_pieces([(id_, one.value) for id_, one in sent.items()]):
             some = [sent[id_] for id_, _ in piece]
-            await _send(producer, some)
+            await _send(producer, some, described)
             outcomes = await _watch(store, [one.letter for one in some], seconds)
             tell(outcomes)
             if any(one.what == "waiting" for one in outcomes):
@@ -178,7 +180,9 @@ async def _producer(settings: Settings, *, told: bool) -> AsyncIterator[AIOKafka
         await producer.stop()
 
 
-async def _send(producer: AIOKafkaProducer, ready: Sequence[Outgoing]) -> None:
+async def _send(
+    producer: AIOKafkaProducer, ready: Sequence[Outgoing], described: Mapping[str, Describe]
+) -> None:
     try:
         futures = []
         for one in ready:
@@ -188,7 +192,10 @@ async def _send(producer: AIOKafkaProducer, ready: Sequence[Outgoing]) -> None:
                 value=one.value,
                 key=one.key,
                 partition=partition_of(one.key, count),
-                headers=[(letters.HEADER, one.letter.id.encode())],
+                headers=[
+                    (letters.HEADER, one.letter.id.encode()),
+                    *described[one.topic](one.value),
+                ],
             )
             futures.append(await sent)
         await asyncio.gather(*futures)

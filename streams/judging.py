@@ -14,6 +14,8 @@ from aiokafka import ConsumerRecord
 from connectors import letters, post
 from connectors.account import hour_of
 from connectors.kafka import MAX_RECORD_BYTES, Item, Oversized, mark_of
+from connectors.letters import DeadLetter
+from connectors.tracing import Trace, trace_of
 from streams import records
 from streams.burying import cleared, letter_of
 from streams.clocks import held_post
@@ -43,6 +45,10 @@ class Judged(msgspec.Struct):
     """Dead letters sent again that went well this time: their ids, for `veille.dead-letters`."""
     marks: list[bytes] = []
     """Of the mentions, one each."""
+    traces: list[Trace] = []
+    """Of the mentions, one each."""
+    letter_traces: list[Trace] = []
+    """Of the letters, one each."""
     entries: list[Entry] = []
     """What became of each post."""
 
@@ -53,7 +59,13 @@ class Judged(msgspec.Struct):
         self.size += other.size
         self.cleared += other.cleared
         self.marks += other.marks
+        self.traces += other.traces
+        self.letter_traces += other.letter_traces
         self.entries += other.entries
+
+    def bury(self, row: ConsumerRecord, letter: DeadLetter) -> None:
+        self.letters.append((letter.id.encode(), letters.encode(letter)))
+        self.letter_traces.append(trace_of(row.headers))
 
 
 def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: str = "") -> Judged:
@@ -88,6 +100,8 @@ def _note(
     out.marks += [
         mention_mark(mark, one.source, line, row.offset, number) for number in range(len(made))
     ]
+    if made:
+        out.traces += [trace_of(row.headers)] * len(made)
     mentions = sum(isinstance(record, Mention) for record in made)
     out.entries.append(post_entry(row.offset, mark, one, mentions))
 
@@ -110,8 +124,7 @@ def _tally(count: Ledger, made: Sequence[Record]) -> None:
 def _bury(
     out: Judged, row: ConsumerRecord, reason: str, now: datetime, one: post.Post | None = None
 ) -> None:
-    letter = letter_of(row, "filter", reason, now)
-    out.letters.append((letter.id.encode(), letters.encode(letter)))
+    out.bury(row, letter_of(row, "filter", reason, now))
     out.count.dead += 1
     entry = refusal(row, "refused")
     if one:
@@ -126,7 +139,7 @@ def bury_oversized(
     them is taken back as far as it was not sent."""
     lost: Counter[int] = Counter()
     sizes: dict[int, int] = {}
-    for _, value, mark in error.rows:
+    for _, value, mark, _ in error.rows:
         offset = post_offset(mark)
         lost[offset] += isinstance(records.decode_record(value), Mention)
         sizes[offset] = max(len(value), sizes.get(offset, 0))
@@ -134,7 +147,7 @@ def bury_oversized(
         if row.offset in sizes:
             why = f"a mention of {sizes[row.offset]} bytes is over the broker's limit: {error.why}"
             letter = letter_of(row, "filter", why, now)
-            made.letters.append((letter.id.encode(), letters.encode(letter)))
+            made.bury(row, letter)
             made.cleared = [one for one in made.cleared if one[0] != letter.id.encode()]
     made.entries = [_less(entry, lost) for entry in made.entries]
     made.count.dead += len(lost)

@@ -23,6 +23,7 @@ from connectors.post import utc_now
 from streams import records
 from streams.broker import Topics, ensure_topics, started_producer
 from streams.errors import BrokerUnavailable, StoreError, VeilleError
+from streams.headers import new_sender
 from streams.label_changes import (
     Change,
     Outcome,
@@ -238,7 +239,7 @@ class Labelling:
             await ensure_topics(kafka)
             producer = await started_producer(kafka)
             self._stack.push_async_callback(producer.stop)
-            self._sender = BatchSender(producer)
+            self._sender = new_sender(producer, kafka)
         try:
             await acknowledged(await self._sender.send(Topics.of(kafka.prefix).labels, items))
         except Retriable as error:

@@ -61,6 +61,11 @@ class Kafka(_Section):
     ca_file: Path | None = Field(None, description="Certificate authority of the broker.")
     partitions: int = Field(4, ge=1, le=1000, description="Partitions of topics Veille creates.")
     replication: int = Field(1, ge=1, le=10, description="Copies of topics Veille creates.")
+    trace: bool = Field(
+        False,
+        description="Whether a record without a W3C `traceparent` gets a new one; one that comes "
+        "with a record is always passed on.",
+    )
     retention_hours: int = Field(168, ge=1, description="How long raw posts are kept in Kafka.")
     least_retention_hours: int = Field(
         24,

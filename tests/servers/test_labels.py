@@ -44,6 +44,7 @@ async def test_labels_go_to_the_topic_and_count_at_once(kafka: Kafka, tmp_path: 
     finally:
         await consumer.stop()
     assert first.key == ONE.id.encode()
+    assert dict(first.headers)["schema-version"] == b"label/1"
     assert [decode_label(row.value) for row in (first, second)] == [made.label, back.label]
 
 

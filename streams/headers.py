@@ -1,0 +1,75 @@
+"""What each record of our topics says of itself in its headers, and the sender that writes them.
+
+`content-type` and `schema-version` are constants of the record's type. `traceparent` is that of
+the record it was made of (`connectors.tracing`), or a new one where `kafka.trace` says so.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+
+from connectors import letters
+from connectors.kafka import BatchSender, Describe, Gate
+from connectors.post import SCHEMA
+from connectors.tracing import new_trace
+from streams.broker import Topics
+from streams.settings import Kafka
+
+CONTENT_TYPE: Final = "content-type"
+SCHEMA_VERSION: Final = "schema-version"
+
+Headers = list[tuple[str, bytes]]
+
+_RETRACTION_BEGINS: Final = b'{"type":"retraction"'
+
+
+def headers_of(name: str) -> Headers:
+    """Of a record by its name in lower case, such as `mention` or `dead-letter`."""
+    return [(CONTENT_TYPE, b"application/json"), (SCHEMA_VERSION, f"{name}/{SCHEMA}".encode())]
+
+
+def descriptions(topics: Topics) -> dict[str, Describe]:
+    """What tells the headers of a value, by topic."""
+    return {
+        topics.posts: _always("post"),
+        topics.mentions: _mention,
+        topics.dead: _letter,
+        topics.cursors: _always("cursor"),
+        topics.labels: _always("label"),
+        topics.alerts: _always("incident"),
+    }
+
+
+def new_sender(
+    producer: AIOKafkaProducer, kafka: Kafka, gates: Mapping[str, Gate] | None = None
+) -> BatchSender:
+    """A sender whose records say what they are. A dead letter that is too large for the broker
+    loses some of its bytes."""
+    topics = Topics.of(kafka.prefix)
+    return BatchSender(
+        producer,
+        gates,
+        shorten={topics.dead: letters.shortened},
+        describe=descriptions(topics),
+        begin=new_trace if kafka.trace else None,
+    )
+
+
+def _always(name: str) -> Describe:
+    headers = headers_of(name)
+    return lambda _value: headers
+
+
+_OF_MENTION: Final = headers_of("mention")
+_OF_RETRACTION: Final = headers_of("retraction")
+_OF_LETTER: Final = headers_of("dead-letter")
+
+
+def _mention(value: bytes) -> Headers:
+    return _OF_RETRACTION if value.startswith(_RETRACTION_BEGINS) else _OF_MENTION
+
+
+def _letter(value: bytes) -> Headers:
+    """An empty value takes a letter back: it is no JSON."""
+    return _OF_LETTER if value else []
