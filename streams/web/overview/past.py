@@ -101,11 +101,15 @@ def week_of_hours(
 ) -> list[list[float]]:
     """Mean mentions an hour of all these topics over the last four weeks, by weekday (Monday
     first) and hour of the reader's clock."""
-    since = (now - WEEKS * WEEK).timestamp()
-    sums = [[0.0] * 24 for _ in range(7)]
+    since = int((now - WEEKS * WEEK).timestamp())
+    hours: dict[int, int] = {}
     for topic in topics:
         series = past.get(topic, NOTHING)
-        for at in range(bisect_left(series.starts, int(since)), len(series.starts)):
-            local = datetime.fromtimestamp(series.starts[at], zone)
-            sums[local.weekday()][local.hour] += series.totals[at]
+        first = bisect_left(series.starts, since)
+        for start, total in zip(series.starts[first:], series.totals[first:], strict=True):
+            hours[start] = hours.get(start, 0) + total
+    sums = [[0.0] * 24 for _ in range(7)]
+    for start, total in hours.items():
+        local = datetime.fromtimestamp(start, zone)
+        sums[local.weekday()][local.hour] += total
     return [[n / WEEKS for n in hours] for hours in sums]

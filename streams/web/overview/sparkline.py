@@ -49,9 +49,9 @@ def sparkline(buckets: Sequence[Bucket]) -> Sparkline:
 def _folded(buckets: Sequence[Bucket]) -> list[list[int]]:
     """Counts of each bar in the order of `SERIES`."""
     every = -(-len(buckets) // _MOST_BARS) or 1
+    columns = [[getattr(one, key) for one in buckets] for key, _ in SERIES]
     return [
-        [sum(getattr(one, key) for one in buckets[at : at + every]) for key, _ in SERIES]
-        for at in range(0, len(buckets), every)
+        [sum(column[at : at + every]) for column in columns] for at in range(0, len(buckets), every)
     ]
 
 

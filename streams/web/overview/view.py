@@ -92,20 +92,22 @@ class Overviews:
         at = await store.arrivals("", where=Filter(topics=asked.topics))
         topics = asked.topics or tuple(await self._all())
         period = _period(asked, now)
-        counts, days, recent, state, found = await asyncio.gather(
+        told = asyncio.gather(
             self._counts(topics, period),
             self._days(topics, asked, now),
             book.lately(store, period.since),
             health(store, now=now),
             shades(store, period.since, now),
         )
-        past, edits = await asyncio.gather(
+        behind = asyncio.gather(
             self._read_past(topics, now),
             self._edits(topics, period),
+            self._news.get(
+                (topics, asked.preset), lambda: self._new(asked, topics, period), wait=PATIENCE
+            ),
         )
-        new = await self._news.get(
-            (topics, asked.preset), lambda: self._new(asked, topics, period), wait=PATIENCE
-        )
+        await asyncio.gather(told, behind)
+        (counts, days, recent, state, found), (past, edits, new) = told.result(), behind.result()
         incidents = [one for one in recent if not hidden(one) and _of(one, topics, asked)]
         gaps = [*found, *still_failing(state.sources, now)]
         shown = wall(

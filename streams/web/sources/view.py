@@ -113,27 +113,30 @@ class Observer:
     async def look(self, now: datetime) -> SourcesHealth:
         """Raises `StoreError`."""
         store, since = self._store, now - DAY
-        state, accounts, gone, top, (dead, letters) = await asyncio.gather(
+        told = asyncio.gather(
             health(store, now=now),
             store.states(ACCOUNT),
             shades(store, since, now),
             store.top(Filter(since=since), "source", limit=200),
             store.dead_letters(limit=LETTERS),
         )
-        ledger, kept, archived = await asyncio.gather(
+        behind = asyncio.gather(
             self._ledgers.get("", lambda: accountant.look(store), wait=PATIENCE),
             self._kept.get("", self._held, wait=PATIENCE),
             self._archived.get("", self._in_archive, wait=PATIENCE),
         )
+        await asyncio.gather(told, behind)
+        state, accounts, gone, top, (dead, letters) = told.result()
+        ledger, kept, archived = behind.result()
         gaps = [*gone, *still_failing(state.sources, now)]
         covered = coverage(state.sources, gaps, since, now)
-        told = Told(
+        known = Told(
             accounts=read_accounts(accounts),
             covered={one.source: one.share for one in covered},
             gaps={one.source: one.missing for one in covered},
             mentions={one.value: one.total for one in top},
         )
-        found = await asyncio.to_thread(rows, state.sources, self._configured, told, now)
+        found = await asyncio.to_thread(rows, state.sources, self._configured, known, now)
         return SourcesHealth(
             at=now,
             sources=found,
