@@ -1,10 +1,10 @@
 // The page of mentions: it draws the chart and puts new mentions into the feed. Without it the page
 // still reads, filters and pages on.
-import { $, $$, _, onTheme, showTimes, theme } from "./veille-core.js";
+import { $, $$, onTheme, showTimes, theme } from "./veille-core.js";
+import { held, keep, parts, show, Stream, swap } from "./live.js";
 
 const body = document.body;
 const DEBOUNCE = 700; // ms between a new mention and new totals
-const ROUTINE = 10_000; // ms between looks at what no event tells: deletions, sources
 const KEPT = 150; // cards that stay in the feed
 
 /* Chart */
@@ -52,50 +52,19 @@ function drawnByServer(error) {
 
 /* The page's moving parts */
 
-let running = false;
-let again = false;
-let timer = 0;
-
-function refreshSoon(wait = DEBOUNCE) {
-  if (!timer) timer = setTimeout(() => { timer = 0; refresh(); }, wait);
-}
-
-async function refresh() {
-  if (running) { again = true; return; }
-  running = true;
-  try {
-    const answer = await fetch(`/mentions/parts${location.search}`, { headers: { Accept: "text/html" } });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    place(new DOMParser().parseFromString(await answer.text(), "text/html"));
-  } catch {
-    show("lost", _("Connection lost: trying again"));
-    setTimeout(() => refreshSoon(), 4000);
-  } finally {
-    running = false;
-    if (again) { again = false; refreshSoon(); }
-  }
-}
-
 function place(fresh) {
   for (const part of $$("[data-part]", fresh)) {
     const name = part.dataset.part;
     const old = $(`[data-part="${name}"]`);
     if (!old || name === "feed") continue;
     if (name === "chart") placeChart(old, part);
-    else swap(old, part);
+    else if (!held(old)) swap(old, part);
   }
   placeFeed($('[data-part="feed"]', fresh));
   const total = $('[data-figure="total"]');
   if (total) document.title = `${total.textContent} mentions · Veille`;
   showTimes();
-  if (stream?.readyState === EventSource.OPEN) show("live", _("Live"));
-}
-
-function swap(old, part) {
-  if (old.contains(document.activeElement)) return; // never take the focus away
-  const open = $$("details", old).map((one) => one.open);
-  old.replaceWith(part);
-  $$("details", part).forEach((one, index) => { one.open = open[index] ?? false; });
+  if (stream?.live) show("live");
 }
 
 function placeChart(old, part) {
@@ -119,7 +88,7 @@ function placeFeed(fresh) {
   const whole = fresh.dataset.older === "no";
   for (const one of cards()) { // what the server no longer has was deleted
     const inside = whole || Number(one.dataset.at) > oldest;
-    if (inside && !ids.has(one.dataset.id) && !one.contains(document.activeElement)) one.remove();
+    if (inside && !ids.has(one.dataset.id) && !held(one)) one.remove();
   }
   there.forEach((one) => put(document.importNode(one, true), false));
   if (!there.length && !$(".empty", feed())) feed().replaceChildren(...[...fresh.childNodes]);
@@ -129,7 +98,7 @@ function put(card, isNew) {
   const list = feed();
   const at = Number(card.dataset.at);
   const old = cards().find((one) => one.dataset.id === card.dataset.id);
-  if (old?.contains(document.activeElement)) return;
+  if (old && held(old)) return;
   if (old && old.dataset.at === card.dataset.at) {
     if (old.innerHTML !== card.innerHTML || old.className !== card.className) old.replaceWith(card);
     showTimes(card);
@@ -155,53 +124,15 @@ function arrived(news) {
     put(holder.content.firstElementChild, true);
   }
   if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - was); // stay on the line being read
-  refreshSoon();
+  refresh();
 }
 
-/* The live stream */
-
+const refresh = parts("/mentions/parts", place, DEBOUNCE);
 let stream = null;
-let after = body.dataset.after ?? "";
-
-function show(state, word) {
-  const sign = $("#live");
-  if (!sign || (sign.dataset.state === state && $(".word", sign).textContent === word)) return;
-  sign.dataset.state = state;
-  $(".word", sign).textContent = word;
-}
-
-function open() {
-  if (stream || body.dataset.live === "off" || document.hidden) return;
-  const url = new URL("/live", location.href);
-  url.search = location.search;
-  if (after) url.searchParams.set("after", after);
-  stream = new EventSource(url);
-  const heard = (event) => {
-    if (event.lastEventId) after = event.lastEventId;
-    show("live", _("Live"));
-  };
-  stream.addEventListener("ready", heard);
-  stream.addEventListener("mentions", (event) => { heard(event); arrived(JSON.parse(event.data)); });
-  stream.addEventListener("refresh", (event) => { heard(event); refreshSoon(); });
-  stream.addEventListener("away", () => show("lost", _("The store does not answer")));
-  stream.onerror = () => {
-    show("lost", _("Connection lost: trying again"));
-    if (stream?.readyState === EventSource.CLOSED) { // refused: the browser gives up, we don't
-      close();
-      setTimeout(open, 5000);
-    }
-  };
-}
-
-function close() {
-  stream?.close();
-  stream = null;
-}
 
 function start() {
   if (!feed() || !$("#plot")) return;
   redraw();
-  open();
   onTheme(redraw);
   let width = innerWidth;
   let resizing = 0;
@@ -211,15 +142,9 @@ function start() {
     clearTimeout(resizing);
     resizing = setTimeout(redraw, 150);
   });
-  document.addEventListener("visibilitychange", () => { // hidden tabs give their connection back
-    if (document.hidden) close();
-    else { open(); refreshSoon(0); }
-  });
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) { open(); refreshSoon(0); }
-  });
-  setInterval(() => { if (!document.hidden && body.dataset.live !== "off") refreshSoon(0); }, ROUTINE);
+  if (body.dataset.live === "off") return;
+  stream = new Stream(location.search, { mentions: arrived, refresh });
+  keep(refresh);
 }
 
 start();
