@@ -1,7 +1,7 @@
 """A YAML file of one mapping, with the line of each of its values."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -10,15 +10,14 @@ from streams.errors import ConfigError
 Place = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 Lines = dict[Place, int]
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read(path: Path) -> tuple[dict[str, Any], Lines]:
     """What a file says and where; nothing where there is none. Raises `ConfigError` that names the
     file, the line and the remedy."""
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
+        node, raw = _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}, {}
     except (OSError, UnicodeDecodeError) as error:
@@ -50,6 +49,15 @@ def read(path: Path) -> tuple[dict[str, Any], Lines]:
 def line_of(at: Place, lines: Lines) -> int | None:
     """The line of a value, or of the nearest that holds it."""
     return next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), None)
+
+
+def _parse(text: str) -> tuple[yaml.Node | None, Any]:
+    loader = _LOADER(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _note_lines(node: yaml.Node, at: Place, lines: Lines) -> None:

@@ -1,19 +1,13 @@
-"""Dashboards as people write them: `config/kibana/definitions/*.yaml`, read strictly.
+"""Dashboards as people write them: what each word of a definition means, and what goes with what.
 
-`shared.yaml` holds the views of the data and the saved searches; each other file is a dashboard.
-`docs/kibana.md` explains every word of them.
+`docs/kibana.md` tells it to those who write them.
 """
 
-import re
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from streams import yaml_file
-from streams.errors import ConfigError
 from streams.kibana import formula
-from streams.settings import shipped_config
 
 Language = Literal["en", "fr", "ru"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "fr", "ru")
@@ -23,11 +17,11 @@ Look = Literal[
     "markdown", "guide", "search",
 ]  # fmt: skip
 Format = Literal["number", "percent", "decimal", "duration"]
+Tint = Literal["positive", "negative", "neutral", "quiet"]
 Id = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,79}$")]
+Color = Annotated[str, msgspec.Meta(pattern="^#[0-9a-f]{6}$")]
 GRID: Final = 48
 """Columns of a dashboard's grid, as Kibana has them."""
-SHARED: Final = "shared.yaml"
-_T = TypeVar("_T")
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +89,7 @@ class Figure(_Strict, frozen=True, kw_only=True):
     formula: str = ""
     where: str = ""
     format: Format | None = None
+    tint: Tint | None = None
     title: Text | None = None
 
     def __post_init__(self) -> None:
@@ -110,6 +105,11 @@ class Figure(_Strict, frozen=True, kw_only=True):
     def asks(self) -> str:
         """Which figure it is."""
         return next(name for name in self.__struct_fields__ if getattr(self, name))
+
+    @property
+    def ranks(self) -> bool:
+        """Whether values can be ranked by it: Lens can't by a newest value or a formula."""
+        return self.asks not in ("last", "formula")
 
     @property
     def field(self) -> str:
@@ -128,7 +128,8 @@ class Panel(_Strict, frozen=True, kw_only=True):
     """A place on the grid: `at` is column, row, width and height.
 
     `x` are the slices, rows or bars; `split` tells each of them apart again (in a heat map: its
-    rows); `y` are the figures. `about` says how to read it. A `guide` gathers what all panels say
+    rows); `y` are the figures, nine at most; `share` draws each bar as parts of a hundred.
+    `about` says how to read it. A `guide` gathers what all panels say
     about themselves; a `map` needs `place`, a field of points.
     """
 
@@ -141,7 +142,8 @@ class Panel(_Strict, frozen=True, kw_only=True):
     where: str = ""
     x: Bucket | None = None
     split: Bucket | None = None
-    y: list[Figure] = []
+    y: Annotated[list[Figure], msgspec.Meta(max_length=9)] = []
+    share: bool = False
     place: str = ""
     text: Text | None = None
     search: str = ""
@@ -181,20 +183,36 @@ class Dashboard(_Strict, frozen=True, kw_only=True):
         """Which documents a panel is about."""
         return panel.view or self.view
 
+    def object_id(self, panel: Panel) -> str:
+        """The id of what is saved for a panel in Kibana."""
+        return f"{self.id}-{panel.id}"
+
 
 class View(_Strict, frozen=True, kw_only=True):
-    """Documents of one kind: an index (`<prefix>-<name>`), its field of time, what each record is
-    called, and what its fields are called. `links` are fields that hold addresses, `pages` those
-    that hold a path of Veille's pages, `hides` those that Discover leaves out."""
+    """Documents of one kind: an index (`<prefix>-<name>`), its field of time, what each record and
+    its fields are called (`labels`), what their values are called (`values`) and how they are
+    coloured (`colors`). `links` are fields that hold addresses, `pages` those that hold a path of
+    Veille's pages, `hides` those that Discover leaves out."""
 
     name: ViewName
     title: Text
     time: str
     records: Text
     labels: dict[str, Text] = {}
+    values: dict[str, dict[str, Text]] = {}
+    colors: dict[str, dict[str, Color]] = {}
     links: list[str] = []
     pages: list[str] = []
     hides: list[str] = []
+
+    @property
+    def id(self) -> str:
+        """Its data view's id in Kibana."""
+        return f"veille-{self.name}"
+
+    def label(self, field: str, language: Language) -> str:
+        """What a field is called."""
+        return self.labels[field].told(language) if field in self.labels else field
 
 
 class Search(_Strict, frozen=True, kw_only=True):
@@ -240,77 +258,6 @@ class Definitions(_Strict, frozen=True, kw_only=True):
         return next(found for found in self.dashboards if found.id == name)
 
 
-def shipped_definitions() -> Path:
-    """The folder of definitions that comes with Veille."""
-    return shipped_config() / "kibana" / "definitions"
-
-
-def load(folder: Path | None = None) -> Definitions:
-    """Read a folder of definitions. Raises `ConfigError` naming file, line, panel and remedy."""
-    folder = folder or shipped_definitions()
-    shared_path = folder / SHARED
-    if not shared_path.is_file():
-        raise ConfigError(f"{shared_path}: no such file. Remedy: copy the one of {SHARED} shipped")
-    paths = sorted(path for path in folder.glob("*.yaml") if path != shared_path)
-    found = Definitions(
-        shared=_read(shared_path, Shared), dashboards=[_read(path, Dashboard) for path in paths]
-    )
-    _check_names(found, dict(zip((one.id for one in found.dashboards), paths, strict=True)))
-    return found
-
-
-def _read(path: Path, kind: type[_T]) -> _T:
-    raw, lines = yaml_file.read(path)
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        at = _place(where)
-        line = yaml_file.line_of(at, lines)
-        spot = f"{path}:{line}" if line else str(path)
-        named = _panel_name(raw, at)
-        raise ConfigError(
-            f"{spot}: {named}{what}. Remedy: see docs/kibana.md for the words of a definition"
-        ) from None
-
-
-def _place(path: str) -> yaml_file.Place:
-    """The keys of msgspec's `.panels[2].x`."""
-    return tuple(
-        int(index) if index else key for key, index in re.findall(r"\.([\w-]+)|\[(\d+)\]", path)
-    )
-
-
-def _panel_name(raw: dict[str, Any], at: yaml_file.Place) -> str:
-    if len(at) < 2 or at[0] not in ("panels", "searches", "views") or isinstance(at[1], str):
-        return ""
-    item = raw[str(at[0])][at[1]]
-    named = item.get("id", item.get("name")) if isinstance(item, dict) else None
-    inside = ".".join(map(str, at[2:]))
-    return f"{str(at[0])[:-1].removesuffix('e')} {named or at[1] + 1}: {inside and inside + ': '}"
-
-
-def _check_names(found: Definitions, paths: dict[str, Path]) -> None:
-    """Every view, search and dashboard that is named is there."""
-    views = {view.name for view in found.shared.views}
-    searches = {search.id for search in found.shared.searches}
-    for dashboard in found.dashboards:
-        for panel in dashboard.panels:
-            view = dashboard.view_of(panel)
-            wanted: list[tuple[str, str, bool]] = [("view", view, view in views)]
-            if panel.look == "search":
-                wanted.append(("search", panel.search, panel.search in searches))
-            wanted += [
-                ("dashboard", link.dashboard, link.dashboard in paths) for link in panel.opens
-            ]
-            for kind, name, there in wanted:
-                if not there:
-                    raise ConfigError(
-                        f"{paths[dashboard.id]}: panel {panel.id}: there is no {kind} {name!r}. "
-                        f"Remedy: correct the name, or define it"
-                    )
-
-
 def _check_shape(panel: Panel) -> None:
     """Raises `ValueError` where a panel lacks what its look needs, or has what that ignores."""
     x, y, width, height = panel.at
@@ -326,6 +273,8 @@ def _check_shape(panel: Panel) -> None:
         raise ValueError("lacks `about`: how is it read?")
     if len(panel.y) > 1 and panel.look not in ("table", "bars", "area", "lines"):
         raise ValueError(f"as {panel.look}: shows one figure, not {len(panel.y)}")
+    if panel.share and panel.look not in ("bars", "area"):
+        raise ValueError(f"as {panel.look}: can't be drawn as shares")
     if len(panel.y) > 1 and panel.split and panel.look != "table":
         raise ValueError("split: goes with one figure alone")
 

@@ -8,8 +8,9 @@ import pytest
 
 from streams.errors import ConfigError
 from streams.kibana import formula
-from streams.kibana.definitions import LANGUAGES, SHARED, Figure, load, shipped_definitions
+from streams.kibana.definitions import LANGUAGES, Figure
 from streams.kibana.formula import Measure, Number, Operation
+from streams.kibana.reading import SHARED, load, shipped_definitions
 
 BOARD: Final = """\
 id: board
