@@ -7,10 +7,11 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from streams.alerts.hours import BUCKETS_AN_HOUR, HOUR, NOTHING, WINDOWS, Row, Strayed, Usual
-from streams.alerts.readings import GRADE_BUCKETS, Look, Reading, Sums, asked_for, statistical
+from streams.alerts.hours import BUCKETS_AN_HOUR, HOUR, NOTHING, Row, Strayed, Usual
+from streams.alerts.readings import Look, Reading, Sums, asked_for, statistical
 from streams.alerts.records import BUCKET_SECONDS, Counts
 from streams.alerts.watching import Watching
+from streams.alerts.windows import HourEnds, Windows
 
 LATE: Final = 48 * HOUR
 """Posts may come as late as this and are judged again from what is kept; those that come later
@@ -22,7 +23,6 @@ _HOURS: Final = _KEPT // HOUR + 10
 _AFTER: Final = 14 * 24 * HOUR
 """So long after its last mention a topic is looked at no more."""
 _EMPTY: Final = Counts()
-_LONGEST: Final = max(WINDOWS)
 _FRACTION: Final = 65_536
 
 
@@ -41,6 +41,8 @@ class History:
         self.buckets: dict[int, Counts] = {}
         self._usual: dict[int, Usual] = {self.first: Usual()}
         self._expected = array("d", bytes(8 * 3 * _HOURS))
+        self._ahead = NOTHING
+        """Expected in the hour that is read, not rounded."""
 
     @property
     def base(self) -> int:
@@ -72,18 +74,26 @@ class History:
     def _read(self, start: int, end: int, now: float, ring_at: float, watching: Watching) -> None:
         hour = max(one for one in self._usual if one <= start)
         start = start if start < hour + HOUR else hour
-        windows = _Windows(self, start)
         for later in [one for one in self._usual if one > hour]:
             del self._usual[later]
-        usual = self._usual[hour]
+        self._expect(hour, self._usual[hour])
+        quiet = min(self.judged_from, end) // HOUR * HOUR
+        ends = HourEnds(self.buckets, self.expected, hour, quiet)
+        for at in range(hour + HOUR, quiet + 1, HOUR):
+            self._turn(at, ends.sums(at))
+        if end >= self.judged_from:
+            self._judge(max(start, quiet), end, now, ring_at, watching)
+        self.last = max(self.last, end)
+        for gone in [one for one in self.readings if one > self.last]:
+            del self.readings[gone]
+
+    def _judge(self, start: int, end: int, now: float, ring_at: float, watching: Watching) -> None:
+        hour = max(self._usual)
+        usual, windows = self._usual[hour], Windows(self.buckets, self.expected, start)
         longest = max((rule.buckets for rule in watching.rules), default=1)
-        self._expect(hour, usual)
         for at in range(start, end + 1, BUCKET_SECONDS):
             if at % HOUR == 0 and at > hour:
-                usual = self._usual[at] = self._learn(at, usual, windows)
-                hour = at
-                self._thin(at)
-                self._expect(hour, usual)
+                usual = self._turn(at, windows.sums)
             windows.add(at)
             found: list[Reading] = []
             counts = self.buckets.get(at, _EMPTY)
@@ -105,9 +115,13 @@ class History:
                 self.readings[at] = tuple(found)
             else:
                 self.readings.pop(at, None)
-        self.last = max(self.last, end)
-        for gone in [one for one in self.readings if one > self.last]:
-            del self.readings[gone]
+
+    def _turn(self, at: int, sums: Sequence[Sums]) -> Usual:
+        """What is usual from the hour `at` on; the windows that end there hold `sums`."""
+        usual = self._usual[at] = self._learn(at, self._usual[at - HOUR], sums)
+        self._thin(at)
+        self._expect(at, usual)
+        return usual
 
     def _recent(self, at: int, buckets: int) -> list[Counts]:
         first = at - (buckets - 1) * BUCKET_SECONDS
@@ -115,7 +129,8 @@ class History:
 
     def _expect(self, hour: int, usual: Usual) -> None:
         at = hour // HOUR % _HOURS * 3
-        self._expected[at : at + 3] = array("d", map(_exact, usual.expected(hour // HOUR)))
+        self._ahead = usual.expected(hour // HOUR)
+        self._expected[at : at + 3] = array("d", map(_exact, self._ahead))
 
     def expected(self, start: int) -> Row:
         """Of a bucket of the last days."""
@@ -127,7 +142,7 @@ class History:
         """What was known before that hour, or some before it; `None` where that is kept no more."""
         return self._usual.get(max((one for one in self._usual if one <= start), default=0))
 
-    def _learn(self, at: int, usual: Usual, windows: "_Windows") -> Usual:
+    def _learn(self, at: int, usual: Usual, sums: Sequence[Sums]) -> Usual:
         """With the hour that ends at `at`."""
         some = [self.buckets.get(at - (n + 1) * BUCKET_SECONDS, _EMPTY) for n in range(12)]
         row = (
@@ -135,7 +150,7 @@ class History:
             float(sum(one.neg for one in some)),
             float(sum(one.pos for one in some)),
         )
-        known = usual.learned(at // HOUR - 1, row, _strayed(usual, windows.sums))
+        known = usual.learned(at // HOUR - 1, row, _strayed(usual, sums), expected=self._ahead)
         return known.heard(
             sum(one.rated for one in some),
             sum(one.rating_sum for one in some),
@@ -176,45 +191,3 @@ def _strayed(usual: Usual, sums: Sequence[Sums]) -> Sequence[Sequence[Strayed]]:
 def _exact(hourly: float) -> float:
     """A bucket's part as a fraction that adds up without rounding, whatever the order."""
     return round(hourly / BUCKETS_AN_HOUR * _FRACTION) / _FRACTION
-
-
-class _Windows:
-    """Sums of the last buckets, carried along bucket by bucket."""
-
-    def __init__(self, history: History, start: int) -> None:
-        self._history = history
-        self.sums = tuple(Sums() for _ in WINDOWS)
-        self.grades = (0.0, 0.0)
-        self._rated = any(one.rated for one in history.buckets.values())
-        self._first = start - _LONGEST * BUCKET_SECONDS
-        for at in range(self._first, start, BUCKET_SECONDS):
-            self._shift(at)
-        if self._rated:
-            for at in range(start - GRADE_BUCKETS * BUCKET_SECONDS, start, BUCKET_SECONDS):
-                self._grade(at, 1)
-
-    def add(self, at: int) -> None:
-        self._shift(at)
-        if self._rated:
-            self._grade(at, 1)
-            self._grade(at - GRADE_BUCKETS * BUCKET_SECONDS, -1)
-
-    def _shift(self, at: int) -> None:
-        history = self._history
-        counts, row = history.buckets.get(at, _EMPTY), history.expected(at)
-        for buckets, sums in zip(WINDOWS, self.sums, strict=True):
-            gone = at - buckets * BUCKET_SECONDS
-            old, before = _EMPTY, NOTHING
-            if gone >= self._first:
-                old, before = history.buckets.get(gone, _EMPTY), history.expected(gone)
-            sums.total += counts.total - old.total
-            sums.neg += counts.neg - old.neg
-            sums.pos += counts.pos - old.pos
-            sums.all_expected += row[0] - before[0]
-            sums.neg_expected += row[1] - before[1]
-            sums.pos_expected += row[2] - before[2]
-
-    def _grade(self, at: int, sign: int) -> None:
-        one = self._history.buckets.get(at, _EMPTY)
-        rated, total = self.grades
-        self.grades = rated + sign * one.rated, total + sign * one.rating_sum

@@ -80,14 +80,14 @@ class Usual(msgspec.Struct, frozen=True):
         the days, the mean without the highest and the lowest sixth; times what its weekday has."""
         today, factors = hour // 24, self._factors()
         before, own, after = (self.hours[(hour + n) % 24] for n in (-1, 0, 1))
-        flat = _levelled(own, today - 1, factors)
-        near = flat + _levelled(before, (hour - 1) // 24, factors)
-        near += _levelled(after, (hour + 1) // 24 - 1, factors)
-        if not near:
+        if not (before or own or after):
             return NOTHING
+        flat = _levelled(own, today - 1, factors)
+        earlier = _levelled(before, (hour - 1) // 24, factors)
+        later = _levelled(after, (hour + 1) // 24 - 1, factors)
         factor = factors[(today + _THURSDAY) % 7]
         every, negative, positive = (
-            factor * _rate([row[n] for row in flat], [row[n] for row in near]) for n in range(3)
+            factor * _rate(flat[n], [*flat[n], *earlier[n], *later[n]]) for n in range(3)
         )
         return every, negative, positive
 
@@ -115,11 +115,19 @@ class Usual(msgspec.Struct, frozen=True):
         first = _SHARE_FIRST_WEIGHT
         return min(max((squares + first * _SHARE_FIRST) / (weight + first), 0.0), 1.0)
 
-    def learned(self, hour: int, row: Row, windows: Sequence[Sequence[Strayed]]) -> "Usual":
+    def learned(
+        self,
+        hour: int,
+        row: Row,
+        windows: Sequence[Sequence[Strayed]],
+        *,
+        expected: Row | None = None,
+    ) -> "Usual":
         """With one more hour; `windows` are the counts and expectations of those that end with
-        it, of all and of negative mentions; none where it is not known what to expect."""
+        it, of all and of negative mentions; none where it is not known what to expect. `expected`
+        is what `expected(hour)` gave, where that was asked before."""
         at = hour % 24
-        usual = self.expected(hour)
+        usual = self.expected(hour) if expected is None else expected
         believed = self._believed(usual, row)
         kept = self.hours[at][-3 * (DAYS - 1) :] + array("d", believed)
         hours = (*self.hours[:at], kept, *self.hours[at + 1 :])
@@ -213,14 +221,14 @@ class Usual(msgspec.Struct, frozen=True):
         return float(max(LOUD, 10.0 ** min(12.0, mean + max(1.0, 3 * deviation))))
 
 
-def _levelled(rows: "array[float]", last: int, factors: Sequence[float]) -> list[Row]:
-    """Rows of days up to the day `last`, as if all were an average weekday."""
-    first = last + 1 - len(rows) // 3 + _THURSDAY
-    return [
-        (rows[n] / factor, rows[n + 1] / factor, rows[n + 2] / factor)
-        for n in range(0, len(rows), 3)
-        for factor in (factors[(first + n // 3) % 7],)
-    ]
+def _levelled(rows: "array[float]", last: int, factors: Sequence[float]) -> list[list[float]]:
+    """Each series of the days up to the day `last`, as if all were an average weekday."""
+    if factors is _FLAT:
+        return [list(rows[n::3]) for n in range(3)]
+    days = len(rows) // 3
+    at = (last + 1 - days + _THURSDAY) % 7
+    own = [*factors[at:], *factors[:at]] * (days // 7 + 1)
+    return [[count / factor for count, factor in zip(rows[n::3], own)] for n in range(3)]  # noqa: B905 # days of whole weeks
 
 
 def usual_share(negatives: float, expected: float) -> float:
