@@ -10,7 +10,7 @@ from streams.errors import ConfigError
 Place = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 Lines = dict[Place, int]
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_QUICK: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read(path: Path) -> tuple[dict[str, Any], Lines]:
@@ -52,7 +52,14 @@ def line_of(at: Place, lines: Lines) -> int | None:
 
 
 def _parse(text: str) -> tuple[yaml.Node | None, Any]:
-    loader = _LOADER(text)
+    try:
+        return _parsed(text, _QUICK)
+    except yaml.YAMLError:
+        return _parsed(text, yaml.SafeLoader)  # slower, and says more of what is wrong
+
+
+def _parsed(text: str, loading: type[Any]) -> tuple[yaml.Node | None, Any]:
+    loader = loading(text)
     try:
         node = loader.get_single_node()
         return node, None if node is None else loader.construct_document(node)
