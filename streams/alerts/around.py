@@ -1,7 +1,7 @@
 """Counts around an incident, beside what was usual at that time: learned from stored posts."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -26,6 +26,8 @@ _STEPS: Final = (1, 3, 6, 12, 24, 72, 144, 288, 2016)
 """Widths of a bar, in buckets."""
 _DAY: Final = 24 * HOUR
 _LONGEST: Final = 14 * _DAY
+_QUARTER: Final = timedelta(minutes=15)
+"""Whole hours and their last quarters are all that is learned from."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +59,13 @@ async def around(store: Store, incident: Incident, *, now: datetime) -> Around:
     width = buckets * BUCKET_SECONDS
     since = int(began - _BEFORE) // width * width
     until = -(-int(latest) // width) * width
-    first = moment(max(0, since - MEMORY))
-    found = await store.counts([incident.topic], first, moment(until), people=False)
+    split = since // HOUR * HOUR
+    first = moment(max(0, split - MEMORY))
+    learned, seen = await asyncio.gather(
+        store.counts([incident.topic], first, moment(split), step=_QUARTER, people=False),
+        store.counts([incident.topic], moment(split), moment(until), people=False),
+    )
+    found = [*learned, *seen]
     negative = incident.kind in NEGATIVE
     steps = await asyncio.to_thread(_steps, found, since, until, buckets, negative=negative)
     return Around(negative=negative, steps=steps)

@@ -95,7 +95,7 @@ class Sources:
 
 
 async def source_counts(
-    store: Store, source: str, since: datetime, until: datetime
+    store: Store, source: str, since: datetime, until: datetime, *, step: timedelta = _STEP
 ) -> list[TopicCounts]:
     """The source's buckets over all topics that hold something, oldest first; no topic is named.
     `since` is the start of one. Raises `StoreError`."""
@@ -109,7 +109,7 @@ async def source_counts(
                 round(one.start.timestamp() * 1000),
                 Counts(one.total, one.pos, one.neg, one.neu, one.unscored),
             )
-            for one in await store.over_time(where, step=_STEP)
+            for one in await store.over_time(where, step=step)
             if one.total
         ]
         since = end
@@ -124,9 +124,15 @@ class _SourceCounts:
         self._source = source
 
     async def counts(
-        self, _topics: Sequence[str], since: datetime, until: datetime, *, people: bool = True
+        self,
+        _topics: Sequence[str],
+        since: datetime,
+        until: datetime,
+        *,
+        step: timedelta = _STEP,
+        people: bool = True,
     ) -> list[TopicCounts]:
-        return await source_counts(self._store, self._source, since, until)
+        return await source_counts(self._store, self._source, since, until, step=step)
 
 
 def seen_by(store: Store, one: Incident) -> Store:

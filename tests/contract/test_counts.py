@@ -94,6 +94,22 @@ async def test_counts_are_those_of_a_plain_loop(
     ]
 
 
+async def test_one_topic_without_people_counts_the_same(case: Case) -> None:
+    rng = Random(6)
+    made = [
+        mention(n, topic=rng.choice(["a", "b"]), tone=rng.choice(TONES), created=at(seconds))
+        for n in range(150)
+        for seconds in (rng.choice([rng.randrange(3000), 9000 + rng.randrange(60)]),)
+    ]
+    await case.store.write(made)
+    store = await case.seen()
+    for step in (timedelta(minutes=5), timedelta(minutes=15)):
+        every = await store.counts(["a", "b"], at(100), at(9030), step=step, people=False)
+        for topic in ("a", "b"):
+            alone = await store.counts([topic], at(100), at(9030), step=step, people=False)
+            assert alone == [one for one in every if one.topic == topic] != []
+
+
 def _told(one: TopicCounts) -> tuple[str, int, int, int, int, int]:
     seen = one.counts
     return one.topic, one.start, seen.total, seen.neg, seen.authors, seen.reach
