@@ -272,6 +272,9 @@ class _NoStore:
     async def states(self, _: str) -> dict[str, Any]:
         return {}
 
+    async def dead_letter_counts(self, _: datetime) -> dict[str, int]:
+        return {}
+
 
 async def feed(address: str, posts: Sequence[Post]) -> None:
     """Create the topics and fill `veille.posts`."""

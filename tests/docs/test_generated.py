@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.post import Post
-from streams import contracts
+from streams import asyncapi, contracts
 from streams.settings import Settings
 from tests.docs.tree import ROOT
 
@@ -30,7 +30,7 @@ def test_check_names_what_is_missing_changed_or_left_over(
     assert [name in said for name in ("settings.md", "Label.schema", "Gone.schema")] == [True] * 3
 
 
-@pytest.mark.parametrize("record", contracts.RECORDS, ids=lambda record: record.__name__)
+@pytest.mark.parametrize("record", asyncapi.RECORDS, ids=lambda record: record.__name__)
 def test_schemas_are_self_contained_and_open(record: Any) -> None:
     schema = contracts.schema(record)
     text = json.dumps(schema)
@@ -47,7 +47,7 @@ def test_schemas_give_times_a_zone() -> None:
 
 
 def test_every_reference_of_the_asyncapi_document_resolves() -> None:
-    document = contracts.asyncapi()
+    document = asyncapi.asyncapi()
     references = re.findall(r'"\$ref": "([^"]+)"', json.dumps(document))
     assert len(references) > 10
     for reference in references:
@@ -61,7 +61,7 @@ def test_every_reference_of_the_asyncapi_document_resolves() -> None:
 
 
 def test_the_asyncapi_document_says_key_order_and_delivery_of_every_topic() -> None:
-    for name, channel in contracts.channels().items():
+    for name, channel in asyncapi.channels().items():
         assert "Key: " in channel["description"], name
         promise = channel["description"].casefold()
         assert "at least once" in promise or "the last value of a key holds" in promise, name
