@@ -29,6 +29,8 @@ PATH: Final = "/backtest"
 SPANS: Final = (30, 90, 180, 365)
 USUAL_DAYS: Final = 90
 KEPT_SECONDS: Final = 300.0
+NAMES_SECONDS: Final = 60.0
+"""Every mention is counted to name the topics that have some."""
 _MOST_TOPICS: Final = 200
 LEVELS: Final[Mapping[str, str]] = Words(
     {"low": N_("low"), "normal": N_("normal"), "high": N_("high")}
@@ -60,6 +62,7 @@ class Backtests:
         self._settings = settings
         self._turn = asyncio.Semaphore(1)
         self._kept: Recent[Tested] = Recent(KEPT_SECONDS, most=16)
+        self._names: Recent[list[str]] = Recent(NAMES_SECONDS, most=1)
 
     async def of(self, topic: str, days: int) -> Tested:
         """Raises `StoreError`."""
@@ -90,9 +93,14 @@ class Backtests:
 
     async def topics(self, also: str = "") -> list[str]:
         """Ids to choose from: those set, and those that mentions are stored of."""
-        stored = await self._store.top(Filter(), "topic", limit=_MOST_TOPICS)
-        ids = [*self._topics.by_id, *(count.value for count in stored if count.value)]
-        return list(dict.fromkeys([*ids, *([also] if also else [])]))
+        stored = await self._names.get("", self._stored)
+        if not stored:
+            self._names.forget("")
+        return list(dict.fromkeys([*self._topics.by_id, *stored, *([also] if also else [])]))
+
+    async def _stored(self) -> list[str]:
+        found = await self._store.top(Filter(), "topic", limit=_MOST_TOPICS)
+        return [count.value for count in found if count.value]
 
 
 class BacktestPages:
