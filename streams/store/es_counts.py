@@ -10,6 +10,8 @@ from streams.store.port import Filter, StoryCount
 
 AT_ONCE: Final = 5_000
 """Buckets a page: a server answers 65,536 at most, those inside others included."""
+_PLAIN: Final = 30_000
+"""Where there are none inside; each page reads all that match anew."""
 _TOPICS: Final = 10_000
 """Topics a question: a server takes 65,536 terms at most."""
 _GRADE: Final = "post.rating.value"
@@ -70,7 +72,8 @@ def _terms(name: str, field: str, *, missing: bool = False) -> Body:
 
 
 def _composite(where: Filter, sources: list[Body], aggs: Body) -> Body:
-    asked: dict[str, Any] = {"composite": {"size": AT_ONCE, "sources": sources}}
+    size = AT_ONCE if aggs else _PLAIN
+    asked: dict[str, Any] = {"composite": {"size": size, "sources": sources}}
     if aggs:
         asked["aggs"] = aggs
     return {
