@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 _ARRIVAL_SLACK: Final = timedelta(seconds=1)
 """Beyond the refresh interval: how long a bulk may take without its mentions being passed over."""
-_SHARD_SIZES: Final = (1_000, 10_000, 60_000)
+_MOST_VALUES: Final = 60_000
 _STATES_AT_ONCE: Final = 1_000
 _T = TypeVar("_T")
 _Parts = tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters, EsJournal]
@@ -67,6 +67,7 @@ class ElasticsearchStore:
         self._settings = settings
         self._connected: AsyncElasticsearch | None = None
         self._parts: _Parts | None = None
+        self._refreshing: dict[str, asyncio.Future[None]] = {}
 
     async def open(self) -> None:
         self._connected = es_setup.connect(self._settings)
@@ -103,6 +104,10 @@ class ElasticsearchStore:
     ) -> Page:
         body = queries.search(where, limit=limit, cursor=cursor, order=order)
         owner = queries.search_owner(where, order)
+        if order == "newest" and (near := queries.nearest(where, body, datetime.now(UTC))):
+            answer = await self._search(near)
+            if len(answer["hits"]["hits"]) == body["size"]:
+                return queries.page(answer, limit=limit, owner=owner)
         return queries.page(await self._search(body), limit=limit, owner=owner)
 
     async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
@@ -146,36 +151,36 @@ class ElasticsearchStore:
 
     async def top(self, where: Filter, by: Dimension, *, limit: int = 10) -> list[Count]:
         """Exact, unless a dimension has over 60,000 values in one month's index."""
-        return await self._top(where, by, paging.page_size(limit), _SHARD_SIZES)
+        size = paging.page_size(limit)
+        body = queries.top(where, by, limit=size, shard_size=_shard_size(size))
+        found = (await self._search(body)).get("aggregations", {}).get(by, {})
+        return await self._sure(where, by, size, found)
 
-    async def _top(
-        self, where: Filter, by: Dimension, size: int, shard_sizes: Sequence[int]
-    ) -> list[Count]:
-        found: Body = {}
-        for shard_size in shard_sizes:
-            body = queries.top(where, by, limit=size, shard_size=shard_size)
-            found = (await self._search(body)).get("aggregations", {}).get(by, {})
-            if queries.exact(found, size):
-                break
-        return queries.first(found, size)
+    async def _sure(self, where: Filter, by: Dimension, size: int, found: Body) -> list[Count]:
+        """The values found; asked for by name, or all of them, where indices leave a doubt."""
+        if not (rest := queries.rest(found)):
+            return queries.first(found, size)
+        body = queries.top(where, by, limit=size, shard_size=_MOST_VALUES)
+        named = queries.named(where, by, found)
+        for asked, least in ((named, rest), (body, -1)):
+            answer = (await self._search(asked)).get("aggregations", {}).get(by, {})
+            counts = queries.first(answer, size)
+            if counts and counts[-1].total > least:
+                return counts
+        return []
 
     async def facets(
         self, where: Filter, *, step: timedelta, by: Sequence[Dimension], limit: int = 10
     ) -> Facets:
-        """One question; what several indices are not sure of is asked for again by itself."""
-        width, size, (few, *more) = paging.step_millis(step), paging.page_size(limit), _SHARD_SIZES
+        """One question, and another for each dimension that indices leave a doubt of."""
+        width, size = paging.step_millis(step), paging.page_size(limit)
         if not (starts := await self._starts(where, width)):
             return Facets([], {each: [] for each in by})
-        body = queries.facets(where, width, by, limit=size, shard_size=few)
+        body = queries.facets(where, width, by, limit=size, shard_size=_shard_size(size))
         answer = (await self._search(body)).get("aggregations", {})
-        tops: dict[Dimension, list[Count]] = {}
-        for each in by:
-            found = answer.get(each, {})
-            sure = queries.exact(found, size)
-            tops[each] = (
-                queries.first(found, size) if sure else await self._top(where, each, size, more)
-            )
-        return Facets(queries.timeline(answer, starts), tops)
+        tops = [self._sure(where, each, size, answer.get(each, {})) for each in by]
+        found = dict(zip(by, await asyncio.gather(*tops), strict=True))
+        return Facets(queries.timeline(answer, starts), found)
 
     async def counts(
         self,
@@ -361,6 +366,14 @@ class ElasticsearchStore:
         return self._opened[5]
 
     async def _refresh(self, what: str) -> None:
+        """Those who ask in the same breath share one that begins after all of them."""
+        if what not in self._refreshing:
+            self._refreshing[what] = asyncio.ensure_future(self._refresh_soon(what))
+        await asyncio.shield(self._refreshing[what])
+
+    async def _refresh_soon(self, what: str) -> None:
+        await asyncio.sleep(0)
+        del self._refreshing[what]
         await self._once(lambda: self._request("POST", f"/{self._indices.name(what)}/_refresh"))
 
     async def _search(self, body: Body, what: str = "mentions") -> Body:
@@ -399,6 +412,11 @@ class ElasticsearchStore:
                 _log.warning("waiting for the store: %s", error)
                 await asyncio.sleep(rest * random.uniform(0.5, 1.5))  # noqa: S311 # jitter
                 rest = min(10.0, rest * 2)
+
+
+def _shard_size(limit: int) -> int:
+    """Values that an index tells so that most questions leave no doubt."""
+    return max(1_000, 10 * limit)
 
 
 def _all_told(found: Body, asked: Any) -> bool:

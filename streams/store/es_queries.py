@@ -9,7 +9,7 @@ import msgspec
 from streams.records import LABELS, Mention
 from streams.store import paging, text
 from streams.store.port import NOBODY, Bucket, Count, Dimension, Filter, Order, Page
-from streams.store.rules import handle_key, tag_key, url_hash, url_key
+from streams.store.rules import handle_key, millis, tag_key, url_hash, url_key
 
 Body = dict[str, Any]
 
@@ -42,6 +42,8 @@ _ORDERS: Final[dict[Order, list[Body]]] = {
     "worth": [{"worth": {"order": "desc", "missing": 0}}, {"id": "desc"}],
     "sample": [{"id": "asc"}],
 }
+_NEAR: Final = 2 * 86_400_000
+"""Milliseconds in which a page of newest mentions is looked for first."""
 _MARGIN: Final = 100
 """Values told beyond those asked for."""
 _MOST_CHARS: Final = 8_000
@@ -182,6 +184,21 @@ def search(where: Filter, *, limit: int, cursor: str, order: Order) -> Body:
     return body
 
 
+def nearest(where: Filter, body: Body, now: datetime) -> Body | None:
+    """The same page looked for in the last two days alone, which spares an order of all others
+    where it is full. `None` where the filter is about as short, or leaves too little."""
+    rare = (where.author, where.story, where.thread, where.url, where.post_id, where.tag)
+    if any(rare) or where.assigned or where.hidden == "only" or where.judged:
+        return None
+    ends = [millis(now), *body.get("search_after", [])[:1]]
+    ends += [millis(where.until)] if where.until else []
+    since = min(ends) - _NEAR
+    if since < 0 or (where.since and since - millis(where.since) < _NEAR):
+        return None
+    begin = datetime.fromtimestamp(since / 1000, UTC)
+    return {**body, "query": query(msgspec.structs.replace(where, since=begin))}
+
+
 def search_owner(where: Filter, order: Order) -> str:
     """The question a search's cursor belongs to."""
     return paging.question(where, f"search {order}")
@@ -247,33 +264,30 @@ def top(where: Filter, by: Dimension, *, limit: int, shard_size: int) -> Body:
 
 def values(by: Dimension, *, limit: int, shard_size: int) -> Body:
     """The most frequent values; the larger `shard_size`, the surer over several indices. More than
-    `limit` are told, and how wrong each may be, for `exact` to judge."""
+    `limit` are told, for `rest` to judge."""
     asked = {
         "field": FIELDS[by],
         "size": limit + _MARGIN,
         "shard_size": max(shard_size, limit + _MARGIN),
-        "show_term_doc_count_error": True,
         "order": [{"_count": "desc"}, {"_key": "asc"}],
         "exclude": [""],
     }
     return {"terms": asked, "aggs": {"tones": _TONES}}
 
 
-def exact(answer: Body, limit: int) -> bool:
-    """Whether an answer to `values` is sure of its first `limit`: an index tells only its own most
-    frequent values, and how many of any other it may have."""
+def named(where: Filter, by: Dimension, answer: Body) -> Body:
+    """Of an answer to `values` these alone: every index tells all that it has of them."""
+    names = [bucket["key"] for bucket in answer["buckets"]]
+    found = values(by, limit=len(names), shard_size=len(names) + _MARGIN)
+    found["terms"]["include"] = names
+    return _counted(where, {by: found})
+
+
+def rest(answer: Body) -> int:
+    """The most that a value which an answer to `values` leaves out may have: an index tells only
+    its own most frequent ones, and how many of any other it may have."""
     unseen, buckets = answer.get("doc_count_error_upper_bound", 0), answer.get("buckets", [])
-    if not unseen:
-        return True
-    if len(buckets) <= limit or any(_doubt(one) for one in buckets[:limit]):
-        return False
-    least, rest = buckets[limit - 1]["doc_count"], buckets[limit:]
-    most = max(one["doc_count"] + _doubt(one) for one in rest)
-    return bool(least > max(most, unseen, rest[-1]["doc_count"] + unseen))
-
-
-def _doubt(bucket: Body) -> int:
-    return int(bucket.get("doc_count_error_upper_bound", 0))
+    return int(unseen + buckets[-1]["doc_count"]) if unseen and buckets else 0
 
 
 def first(answer: Body, limit: int) -> list[Count]:

@@ -11,7 +11,7 @@ import pytest
 from connectors.post import Author
 from streams.errors import StoreError
 from streams.records import LABELS, Label, Mention, Retraction, SentimentLabel
-from streams.store import sqlite_where
+from streams.store import elasticsearch, es_queries, sqlite_where
 from streams.store.port import Dimension, Facets, Filter, Order, Store
 from tests.support.mentions import Case, at, mention
 
@@ -285,16 +285,27 @@ async def test_top_of_each_dimension(case: Case) -> None:
     assert (first.neg, first.pos) == (2, 0)
 
 
-async def test_top_over_several_months_is_exact(case: Case) -> None:
+async def test_top_over_several_months_is_exact(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few values each month's index tells at first."""
+    monkeypatch.setattr(elasticsearch, "_shard_size", lambda _: 1)
+    monkeypatch.setattr(es_queries, "_MARGIN", 1)
     written: list[Mention] = []
     for month in range(1, 5):
         created = datetime(2026, month, 3, tzinfo=UTC)
-        authors = [f"m{month}-{n}" for n in range(30) for _ in range(2)] + ["steady"]
+        authors = [f"m{month}-{n}" for n in range(30) for _ in range(2)] + ["steady", *["loud"] * 5]
         for handle in authors:
-            written.append(mention(len(written), created=created, author=Author(handle=handle)))
+            topic, author = "loud" if handle == "loud" else "brand", Author(handle=handle)
+            written.append(mention(len(written), created=created, author=author, topic=topic))
     await case.store.write(written)
-    (first,) = await (await case.seen()).top(EVERYTHING, "author", limit=1)
-    assert (first.value, first.total) == ("test:steady", 4)
+    store = await case.seen()
+    for where, expected in (
+        (EVERYTHING, ("test:loud", 20)),
+        (Filter(topics=("brand",)), ("test:steady", 4)),
+    ):
+        (first,) = await store.top(where, "author", limit=1)
+        assert (first.value, first.total) == expected
 
 
 BY: tuple[Dimension, ...] = ("topic", "source", "author", "hashtag", "sentiment", "lang", "kind")
