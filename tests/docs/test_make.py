@@ -50,7 +50,9 @@ def test_the_build_machine_fails_on_any_error_and_skips_nothing() -> None:
 def test_the_build_machine_installs_what_the_tests_need() -> None:
     for package in (
         "chromium",
-        "openjdk-17-jre-headless",
+        "openjdk-17-jdk-headless",
+        "nodejs",
+        "npm",
         "maven",
         "make",
         "python3-venv",

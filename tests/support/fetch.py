@@ -11,6 +11,7 @@ from typing import Final
 
 KAFKA_VERSION: Final = "4.1.1"
 ELASTICSEARCH_VERSION: Final = "8.19.21"
+CONSUMERS: Final = Path(__file__).resolve().parents[2] / "docs" / "contracts" / "consumers"
 NOBODY: Final = 65534
 """The user Elasticsearch runs as when we are root, which it refuses to be."""
 
@@ -43,6 +44,18 @@ def missing() -> str:
     return ""
 
 
+def missing_for_consumers() -> str:
+    """Why the programs of `docs/contracts/consumers` can't run here, in one phrase; empty when they
+    can."""
+    if not shutil.which("javac"):
+        return "the Java compiler is not installed (`javac` is not on the PATH)"
+    if not shutil.which("node"):
+        return "Node is not installed (`node` is not on the PATH)"
+    if not shutil.which("npm") and not _packages_ready(cache_dir()):
+        return "npm is not installed (`npm` is not on the PATH)"
+    return ""
+
+
 def cache_dir() -> Path:
     """`.servers/` of the checkout, or /var/tmp where another user could not reach the checkout."""
     if given := os.environ.get("VEILLE_SERVERS_DIR"):
@@ -72,6 +85,33 @@ def elasticsearch_home() -> Path:
         archive = _artifacts() / f"elasticsearch-{ELASTICSEARCH_VERSION}.zip"
         _unpack(archive, home)
     return home
+
+
+def node_modules() -> Path:
+    """The Node program's packages, as the lock file of `docs/contracts/consumers` pins them."""
+    cache = cache_dir()
+    if not _packages_ready(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache):
+            if not _packages_ready(cache):
+                _fetch_packages(cache / "node")
+    return cache / "node" / "node_modules"
+
+
+def _packages_ready(cache: Path) -> bool:
+    done = cache / "node" / "done"
+    return done.is_file() and done.read_bytes() == (CONSUMERS / "package-lock.json").read_bytes()
+
+
+def _fetch_packages(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(CONSUMERS / name, folder / name)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"npm could not fetch the packages:\n{run.stdout}\n{run.stderr}")
+    shutil.copyfile(folder / "package-lock.json", folder / "done")
 
 
 def _open_to_all(path: Path) -> bool:

@@ -18,12 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def require_servers() -> None:
     """Skip where the real servers can't run; fail instead under `CI=true`."""
-    reason = fetch.missing()
+    require("the real servers", fetch.missing())
+
+
+def require(what: str, reason: str) -> None:
+    """Skip where there is a reason why something is missing; fail instead under `CI=true`."""
     if not reason:
         return
     if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(f"CI needs the real servers: {reason}", pytrace=False)
-    pytest.skip(f"needs the real servers: {reason}")
+        pytest.fail(f"CI needs {what}: {reason}", pytrace=False)
+    pytest.skip(f"needs {what}: {reason}")
 
 
 @pytest.fixture(scope="session")
