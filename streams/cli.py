@@ -18,6 +18,7 @@ from streams.commands import (
     counts,
     dead_letters,
     erase,
+    export,
     find,
     label,
     parts,
@@ -56,7 +57,7 @@ app.add_typer(topics.topics, name="topics")
 app.command()(score.score)
 app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
-app.command()(find.export)
+app.command()(export.export)
 app.command()(counts.counts)
 app.command()(report.report)
 app.add_typer(alerts.app, name="alerts")

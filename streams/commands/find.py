@@ -1,6 +1,5 @@
-"""`veille search` and `veille export`: mentions from the store."""
+"""`veille search`: mentions from the store."""
 
-import sys
 from collections.abc import AsyncIterator
 from typing import Annotated, Final, cast
 
@@ -18,8 +17,8 @@ from streams.commands.common import (
     run,
 )
 from streams.errors import ConfigError
-from streams.exporting import COLUMNS, csv_rows, flat, pages
-from streams.records import LABELS, Mention, SentimentLabel, encode
+from streams.exporting.rows import pages
+from streams.records import LABELS, Mention, SentimentLabel
 from streams.settings import Settings
 from streams.store import opened_store
 from streams.store.port import Filter, Order
@@ -71,36 +70,6 @@ def search(
     run(_search(load_settings(config), where, limit, as_json=as_json))
 
 
-def export(
-    query: Annotated[str, typer.Argument(help='Words and "phrases"; word* is a prefix.')] = "",
-    *,
-    format_: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
-    topic: TopicOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    sentiment: SentimentOption = None,
-    lang: LangOption = None,
-    source: SourceOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Write all stored mentions that fit to standard output, oldest first.
-
-    [bold]Example[/bold]: veille export --format csv --since 30d > mentions.csv
-    """
-    if format_ not in {"jsonl", "csv"}:
-        raise ConfigError(f"--format {format_!r}: not a format. Remedy: jsonl or csv")
-    where = build_filter(
-        query,
-        topics=topic,
-        since=since,
-        until=until,
-        sentiments=sentiment,
-        langs=lang,
-        sources=source,
-    )
-    run(_export(load_settings(config), where, format_))
-
-
 def build_filter(
     query: str,
     *,
@@ -145,21 +114,6 @@ async def _search(settings: Settings, where: Filter, limit: int, *, as_json: boo
             Text(" ".join(f"{post.title} {post.text}".split())[:160]),
         )
     out.print(table if found else "No mention fits. Remedy: fewer filters, or `veille status`")
-
-
-async def _export(settings: Settings, where: Filter, format_: str) -> None:
-    if format_ == "csv":
-        _write(csv_rows([COLUMNS]))
-    async for mention in mentions(settings, where, order="oldest"):
-        _write(csv_rows([flat(mention)]) if format_ == "csv" else encode(mention) + b"\n")
-    sys.stdout.flush()
-
-
-def _write(line: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(line)
-    except BrokenPipeError:
-        raise typer.Exit(1) from None
 
 
 async def mentions(

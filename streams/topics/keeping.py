@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from streams.errors import ConfigError
+from streams.exporting.marks import sync_folder
 
 PATIENCE_SECONDS: Final = 10.0
 _here: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
@@ -127,7 +128,7 @@ def write(file: Path, raw: bytes, *, was: bytes) -> os.stat_result:
         ) from None
     finally:
         new.unlink(missing_ok=True)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
     return looks
 
 
@@ -139,12 +140,3 @@ def _as_before(handle: int, before: os.stat_result) -> None:
                 os.fchown(handle, owner, group)
                 break
         os.fchmod(handle, stat.S_IMODE(before.st_mode))
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not on Windows
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -17,7 +17,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from connectors.post import Author
-from streams.exporting import COLUMNS, csv_rows
+from streams.exporting.rows import COLUMNS, csv_rows
 from streams.store.port import Filter, Page
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
@@ -303,7 +303,7 @@ async def test_a_file_ends_when_its_reader_goes_away() -> None:
 
 
 async def test_csv_asks_for_a_page_only_when_the_last_was_taken() -> None:
-    from streams.exporting import pages, values
+    from streams.exporting.rows import pages, values
 
     slow = Slow()
 

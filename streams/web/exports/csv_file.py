@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streams.exporting import csv_rows
+from streams.exporting.rows import csv_rows
 from streams.web.exports.tables import Row, Table
 
 

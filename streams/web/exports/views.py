@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams import exporting
 from streams.alerts.records import Incident
+from streams.exporting import rows as exporting
 from streams.store.port import Bucket, Count, Dimension, Filter, Store
 from streams.web import charts
 from streams.web.exports import drawn

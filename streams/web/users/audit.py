@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response, StreamingResponse
 
 from connectors.post import utc_now
-from streams.exporting import csv_rows
+from streams.exporting.rows import csv_rows
 from streams.store.journal import Entry, EntryFilter, EntryPage
 from streams.store.port import Store
 from streams.web import api
