@@ -5,12 +5,12 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from streams.errors import StoreError
-from streams.records import SentimentLabel
+from streams.records import Mention, SentimentLabel
 from streams.store.port import Bucket, Filter
 from streams.store.rules import millis
 
@@ -37,6 +37,12 @@ def question(where: msgspec.Struct, kind: str) -> str:
 def encode_cursor(place: Place) -> str:
     """URL-safe text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def after(mention: Mention, where: Filter, order: Literal["newest", "oldest"]) -> str:
+    """The cursor that a page ending with this mention has."""
+    owner = question(where, f"search {order}")
+    return encode_cursor(Place(owner, millis(mention.post.created_at), mention.id))
 
 
 def decode_cursor(cursor: str, owner: str) -> Place:

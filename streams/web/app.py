@@ -20,10 +20,12 @@ from streams.errors import StoreError, StoreUnavailable, VeilleError
 from streams.labelling import Labelling
 from streams.settings import Alerts, Settings, Web
 from streams.store.port import Store
-from streams.web import api, api_incidents, assets, i18n, metrics
+from streams.web import api, api_export, api_incidents, assets, i18n, metrics
 from streams.web.backtest import BacktestPages, Backtests
 from streams.web.charts import Drawings
+from streams.web.exports.held import Slots
 from streams.web.exports.routes import XLSX, ExportPages
+from streams.web.feeds.pages import FeedPages
 from streams.web.filters import BadFilter
 from streams.web.guard import Guard
 from streams.web.i18n import _
@@ -91,8 +93,7 @@ def create_app(
     app.state.hub = hub
     _add_routes(app)
     web = settings.web if settings else Web(login="off")
-    exports = ExportPages(store, Drawings(), Names(topics), most_rows=web.export_rows)
-    exports.add_to(app)  # before pages that take any name
+    exports = _add_exports(app, store, Names(topics), web)  # before pages that take any name
     app.state.reports = add_reports(app, store, pages, topics, exports, public_url=web.public_url)
     app.state.overview = OverviewPages(store, pages, topics, sample=sample)
     app.state.overview.add_to(app)
@@ -124,8 +125,10 @@ def create_app(
     add_topics(app, store, pages, topics, settings.sentiment if settings else None)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
+    app.include_router(api_export.router)
     records = (*api_incidents.RECORDS, *sources_pages.RECORDS, *triage_api.RECORDS, *me.RECORDS)
-    api.describe(app, *records, *api_topics.RECORDS, *post_places.RECORDS)
+    more = (*api_export.RECORDS, *api_topics.RECORDS, *post_places.RECORDS)
+    api.describe(app, *records, *more)
     pages.navigation.look_at(app)
     _add_errors(app)
     users.gate(app, _explained)
@@ -156,6 +159,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     following.cancel()
     await cast("Room", app.state.topics).aclose()
     await asyncio.gather(preparing, following, return_exceptions=True)
+
+
+def _add_exports(app: FastAPI, store: Store, names: Names, web: Web) -> ExportPages:
+    exports = ExportPages(store, Drawings(), names, most_rows=web.export_rows)
+    exports.add_to(app)
+    FeedPages(store, names, public_url=web.public_url).add_to(app)
+    app.state.exporting = Slots()
+    return exports
 
 
 def _add_routes(app: FastAPI) -> None:

@@ -5,6 +5,7 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Literal
 
 import pytest
 
@@ -12,6 +13,7 @@ from connectors.post import Author
 from streams.errors import StoreError
 from streams.records import LABELS, Label, Mention, Retraction, SentimentLabel
 from streams.store import elasticsearch, es_queries, sqlite_where
+from streams.store.paging import after
 from streams.store.port import Dimension, Facets, Filter, Order, Store
 from tests.support.mentions import Case, at, mention
 
@@ -383,6 +385,20 @@ async def test_a_page_that_ends_with_the_data_has_no_cursor(case: Case) -> None:
     first = await store.search(EVERYTHING, limit=2)
     second = await store.search(EVERYTHING, limit=2, cursor=first.cursor)
     assert (len(second.mentions), second.cursor) == (2, "")
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_a_search_goes_on_after_any_mention(
+    case: Case, order: Literal["newest", "oldest"]
+) -> None:
+    odd = [at(0), at(0.0004), at(0.0015), at(-2_000_000_000.0007), at(-2_000_000_000)]
+    await case.store.write([mention(n, created=when) for n, when in enumerate(odd)])
+    store = await case.seen()
+    whole = (await store.search(EVERYTHING, order=order)).mentions
+    for n, one in enumerate(whole):
+        cursor = after(one, EVERYTHING, order)
+        rest = await store.search(EVERYTHING, cursor=cursor, order=order)
+        assert rest.mentions == whole[n + 1 :]
 
 
 async def test_foreign_and_broken_cursors_are_refused(case: Case) -> None:

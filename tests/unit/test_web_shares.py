@@ -339,3 +339,25 @@ def test_an_address_is_read_from_its_path_on() -> None:
     assert address("/") == ("/overview", [])
     with pytest.raises(ShareError):
         address("/men\ntions")
+
+
+async def test_a_shared_view_of_mentions_is_a_feed_where_the_link_allows_files(
+    store: SqliteStore, client: httpx.AsyncClient, reader: httpx.AsyncClient
+) -> None:
+    await fill(store)
+    path = await share(client, "/mentions?topic=kestrel", files="1")
+    assert f'href="{path}/feed.atom"' in (await reader.get(path)).text
+    for form in ("atom", "rss"):
+        feed = await reader.get(f"{path}/feed.{form}?topic=rival&limit=200")
+        assert feed.text.count("Kestrel shown") >= 40
+        assert SECRET not in feed.text, "the address gives no filters"
+        assert "/mentions" not in feed.text, "no way to pages that it does not show"
+        known = {"If-None-Match": feed.headers["etag"]}
+        assert (await reader.get(f"{path}/feed.{form}", headers=known)).status_code == 304
+    for other, more in (
+        ("/mentions?topic=kestrel", {}),
+        ("/overview?topic=kestrel", {"files": "1"}),
+        ("/mentions", {"files": "1", "password": "let me in please"}),
+    ):
+        path = await share(client, other, **more)
+        assert (await reader.get(f"{path}/feed.atom")).status_code == 404

@@ -23,6 +23,7 @@ from streams.web import pictures
 from streams.web.charts import Drawings
 from streams.web.exports.routes import ExportPages
 from streams.web.exports.views import VIEWS
+from streams.web.feeds import pages as feeds
 from streams.web.forms import fields
 from streams.web.i18n import reading_for
 from streams.web.pages import Pages
@@ -71,6 +72,8 @@ class SharedPages:
             (PATH + "/export.csv", self.csv, "GET"),
             (PATH + "/export.xlsx", self.xlsx, "GET"),
             (PATH + "/export.png", self.png, "GET"),
+            (PATH + "/feed.atom", self.feed, "GET"),
+            (PATH + "/feed.rss", self.feed, "GET"),
         ):
             app.add_api_route(
                 path, endpoint, methods=[method], include_in_schema=False, response_class=Response
@@ -156,6 +159,23 @@ class SharedPages:
             picture = await VIEWS[shared_views.name_of(share.path)].picture(self._store, given)
         drawn = await pictures.png(self._drawings, picture, scale=2)
         return Response(drawn, media_type="image/png", headers=_HEADERS)
+
+    async def feed(self, request: Request, secret: str) -> Response:
+        """A view of mentions as Atom or RSS: what is new in it comes to a feed reader."""
+        share, visitor = await self._taken_along(request, secret)
+        if shared_views.name_of(share.path) != "mentions":
+            raise HTTPException(404, "There is no such file")
+        given = await shared_views.reading(self._exports, share, visitor, "")
+        feed = await feeds.read(
+            self._store,
+            given.open,
+            limit=feeds.LIMIT,
+            key=f"/shared/{share.id}",
+            title=share.title or feeds.titled(share.pairs, given.names),
+            link=f"{request.base_url}shared/{secret}",
+        )
+        form = request.scope["path"].rpartition(".")[2]
+        return feeds.answer(request, feed, form, **{"X-Robots-Tag": _HEADERS["X-Robots-Tag"]})
 
     async def _taken_along(self, request: Request, secret: str) -> tuple[Share, Visitor]:
         """Raises `HTTPException` where that is not allowed."""

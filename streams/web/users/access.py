@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.datastructures import Headers
@@ -82,7 +83,19 @@ class Access:
         header = Headers(scope=scope).get("authorization", "")
         if header[: len(_BEARER)].lower() == _BEARER:
             return await self._known.by_token(header[len(_BEARER) :].strip(), utc_now())
+        if scope["path"] in ways.FEEDS and (token := _in_address(scope)):
+            return await self._reader(token)
         return await self._known.by_session(secret, utc_now()) if secret else None
+
+    async def _reader(self, token: str) -> Found | None:
+        """By a token that may only read: an address is kept and passed on by many programs."""
+        found = await self._known.by_token(token, utc_now())
+        return found if found and found.role == "viewer" else None
+
+
+def _in_address(scope: Scope) -> str:
+    query: str = scope["query_string"].decode("latin-1")
+    return parse_qs(query).get(ways.IN_ADDRESS, [""])[0].strip()
 
 
 class Gate:
@@ -126,7 +139,10 @@ def _unknown(request: Request) -> Response:
     headers = request.headers
     fetched = headers.get("sec-fetch-dest", "document") not in ("document", "iframe")
     if ways.for_programs(request.scope["path"]) or fetched or "authorization" in headers:
-        said = {"error": "log in, or send a token. Remedy: Authorization: Bearer TOKEN"}
+        remedy = "Authorization: Bearer TOKEN"
+        if request.scope["path"] in ways.FEEDS:
+            remedy += f", or ?{ways.IN_ADDRESS}=TOKEN of one with the scope read alone"
+        said = {"error": f"log in, or send a token. Remedy: {remedy}"}
         return Response(
             msgspec.json.encode(said),
             401,

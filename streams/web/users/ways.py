@@ -10,6 +10,10 @@ USERS: Final = "/users"
 AUDIT: Final = "/audit"
 INVITED: Final = "/invited"
 OIDC: Final = "/oidc"
+FEEDS: Final = ("/mentions.atom", "/mentions.rss")
+"""What feed readers fetch, which can't send a header: their address may hold a token."""
+IN_ADDRESS: Final = "token"
+"""The parameter that it stands in."""
 
 _OPEN: Final = frozenset({"/healthz", LOGIN, LOGOUT})
 _OPEN_BELOW: Final = ("/static/", f"{OIDC}/", f"{INVITED}/", "/shared/")
@@ -37,7 +41,7 @@ def is_ones_own(path: str) -> bool:
 
 def for_programs(path: str) -> bool:
     """Whether it answers programs, which can't be led to a page."""
-    return path.startswith("/api/") or path in ("/live", "/metrics")
+    return path.startswith("/api/") or path in ("/live", "/metrics", *FEEDS)
 
 
 def login_of(path: str, query: str) -> str:
