@@ -26,6 +26,7 @@ BROKEN_STREAM: Final = (EOFError, OSError, zlib.error, zstandard.ZstdError)
 _ZSTD_WINDOW: Final = 128 * 1024 * 1024
 # A few bytes of zstd can stand for 128 KiB each: small pieces bound what one call unpacks.
 _ZSTD_PIECE: Final = 256
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _REFUSED: Final = {
     b"\xff\xfe": "UTF-16 text. Remedy: iconv -f UTF-16 -t UTF-8",
     b"\xfe\xff": "UTF-16 text. Remedy: iconv -f UTF-16 -t UTF-8",
@@ -49,9 +50,9 @@ class TooLong(bytes):
     length: int = 0
 
 
-def opened(path: str) -> tuple[Readable, bool]:
+def opened(path: str, *, utf16: bool = False) -> tuple[Readable, bool]:
     """The bytes of a file or of standard input (`-`), unpacked, and whether it is a plain file
-    in which one can seek. Raises `Fatal` with the remedy."""
+    in which one can seek. Raises `Fatal` with the remedy, also for UTF-16 unless that is read."""
     try:
         raw = _stdin() if path == STDIN else Path(path).open("rb")  # noqa: SIM115  # caller closes
         start = raw.peek(6)[:6]
@@ -64,7 +65,7 @@ def opened(path: str) -> tuple[Readable, bool]:
     except OSError as error:
         raise Fatal(f"{path}: can't be opened: {error.strerror}") from None
     for magic, what in _REFUSED.items():
-        if start.startswith(magic):
+        if start.startswith(magic) and not (utf16 and magic in _UTF16):
             raw.close()
             raise Fatal(f"{path}: this is {what}")
     if start.startswith(b"\x1f\x8b"):

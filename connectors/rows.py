@@ -2,9 +2,8 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -68,6 +67,39 @@ class Jsonl:
             return dead(self.name, self.number, raw, wrong)
 
 
+class Record(NamedTuple):
+    """Fields of a table's record that begins in `line`; or why there are none, and what is there.
+    An empty line has no fields and no error."""
+
+    line: int
+    fields: list[str]
+    error: Exception | None = None
+    raw: bytes = b""
+
+
+class Records:
+    """Records of a table, one after the other. One that does not parse is given up at its first
+    line; the others may be good records. `feed.held` has the lines of the last one."""
+
+    def __init__(self, feed: Feed, delimiter: str) -> None:
+        self._feed = feed
+        self._reader = csv.reader(feed, delimiter=delimiter, strict=True)
+
+    def __iter__(self) -> "Records":
+        return self
+
+    def __next__(self) -> Record:
+        self._feed.begin()
+        try:
+            fields = next(self._reader)
+        except (csv.Error, ValueError) as error:
+            several = len(self._feed.held) > 1
+            raw = self._feed.give_back()
+            reason = ValueError(f"quotes do not match: {error}") if several else error
+            return Record(self._feed.number, [], reason, raw)
+        return Record(self._feed.number - len(self._feed.held) + 1, fields)
+
+
 class Csv:
     """Reads one post a record of a table whose first record names the columns.
 
@@ -90,7 +122,7 @@ class Csv:
         self._delimiter = delimiter
         self._feed = Feed(reader)
         self._header: tuple[str, ...] = ()
-        self._records: Iterator[list[str]] = iter(())
+        self._records: Records | None = None
 
     @property
     def offset(self) -> int:
@@ -119,7 +151,7 @@ class Csv:
         self._feed = Feed(reader)
         self._feed.offset, self._feed.number = offset, line
         self.number = line
-        self._records = self._table()
+        self._records = Records(self._feed, self._delimiter)
 
     def begin(self) -> bool:
         """Read the header, if there is one."""
@@ -139,11 +171,8 @@ class Csv:
             ) from None
         self._header = tuple(name.strip() for name in header)
         self._check()
-        self._records = self._table()
+        self._records = Records(self._feed, self._delimiter)
         return True
-
-    def _table(self) -> Iterator[list[str]]:
-        return csv.reader(self._feed, delimiter=self._delimiter, strict=True)
 
     def _check(self) -> None:
         found = ", ".join(f"{name:.40}" for name in self._header[:50])
@@ -160,30 +189,18 @@ class Csv:
             )
 
     def _next(self) -> Step | None:
-        feed = self._feed
-        feed.begin()
-        try:
-            fields = next(self._records)
-        except (csv.Error, ValueError) as error:
-            return self._unreadable(error)
-        self.number = feed.number
-        first = feed.number - len(feed.held) + 1
-        if not fields or first <= self._skip:
-            return None
-        try:
-            return Step(post=self._mapper.post(self._row(fields)))
-        except (ValueError, msgspec.MsgspecError) as error:
-            return dead(self.name, first, b"\n".join(feed.held), error)
-
-    def _unreadable(self, error: Exception) -> Step | None:
-        """Give up the first line of what was read; the others may be good records."""
-        several = len(self._feed.held) > 1
-        raw = self._feed.give_back()
+        assert self._records is not None  # noqa: S101 # `begin` comes first
+        record = next(self._records)
         self.number = self._feed.number
-        if self.number <= self._skip:
+        if record.error:
+            skipped = self.number <= self._skip
+            return None if skipped else dead(self.name, record.line, record.raw, record.error)
+        if not record.fields or record.line <= self._skip:
             return None
-        reason = ValueError(f"quotes do not match: {error}") if several else error
-        return dead(self.name, self.number, raw, reason)
+        try:
+            return Step(post=self._mapper.post(self._row(record.fields)))
+        except (ValueError, msgspec.MsgspecError) as error:
+            return dead(self.name, record.line, b"\n".join(self._feed.held), error)
 
     def _row(self, fields: list[str]) -> dict[str, str]:
         if len(fields) != len(self._header):

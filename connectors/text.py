@@ -58,6 +58,8 @@ def line(value: object, *, html: bool = False, limit: int = LONGEST_LINE) -> str
     """
     if not isinstance(value, str):
         return ""
+    if len(value) <= limit and value.isascii() and value.isprintable() and not html:
+        return " ".join(value.split()) if "  " in value else value.strip()
     text, _ = plain(value, html=html)
     text = _ANY_SPACE.sub(" ", text)
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
