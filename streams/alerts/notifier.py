@@ -17,6 +17,7 @@ from streams.alerts.channel import Channel
 from streams.alerts.delivering import Delivering
 from streams.alerts.incidents import is_part
 from streams.alerts.notices import EXPIRES, RINGING, Notice, Outbox, first_rings, key_of
+from streams.alerts.past import is_past
 from streams.alerts.records import Incident
 from streams.alerts.schedule import escalates, last_slot, quiet_until, receivers, rest
 from streams.alerts.writing import Writer
@@ -84,6 +85,8 @@ class Notifier:
         if event not in TOLD or incident.status == "snoozed":
             return
         if event == "grown" and incident.status == "acknowledged":
+            return
+        if event in RINGING and await is_past(self._store, incident, self._now()):
             return
         for channel in self._receivers(incident, event):
             if event != "opened" or not self._knows_of(incident, channel):

@@ -24,6 +24,7 @@ from streams.alerts.deaths import standing
 from streams.alerts.messages.language import Language
 from streams.alerts.notices import KEPT, NOTICE, Notice
 from streams.alerts.notifier import Notifier
+from streams.alerts.past import note_past
 from streams.alerts.records import Incident
 from streams.alerts.state import AlertState
 from streams.channels.webhook import Webhook
@@ -116,6 +117,22 @@ async def test_an_opened_incident_is_sent_once_to_each_channel_and_recorded(case
         ("delivered", 1, "kept")
     }
     assert all(each.delivered_at for each in kept)
+
+
+async def test_nobody_is_called_for_what_history_brings_up(case: Case) -> None:
+    """Before history came in a replay's incident rings; after, only one of the last day does."""
+    channel = MemoryChannel("a")
+    async with running(notifier(case.store, settings("a"), channel)) as made:
+        await made.on_change(incident(1), "opened")
+        await note_past(case.store, "file", utc_now())
+        await made.on_change(incident(2), "opened")
+        await made.on_change(incident(2), "grown")
+        await made.on_change(incident(3, opened_at=utc_now() - timedelta(hours=20)), "opened")
+        await until(lambda: len(channel.sent) == 2)
+        await note_past(case.store, "file", utc_now() - timedelta(days=8))
+        await made.on_change(incident(4), "opened")
+        await until(lambda: len(channel.sent) == 3)
+    assert [one.payload["incident"]["id"] for one in channel.sent] == ["i1", "i3", "i4"]
 
 
 async def test_a_failed_try_is_recorded_and_repeated_with_the_same_key(case: Case) -> None:
@@ -406,6 +423,7 @@ import asyncio, msgspec
 from pathlib import Path
 from connectors.post import utc_now
 from streams.alerts.notifier import Notifier
+from streams.alerts.past import note_past
 from streams.channels.webhook import Webhook
 from streams.store.sqlite import SqliteStore
 from tests.support.alerts import incident, settings
