@@ -28,7 +28,7 @@ MOST_INCIDENTS: Final = 12
 MOST_ROWS: Final = 12
 SAMPLE: Final = 1_000
 """So many posts of each time are read for what is new in words."""
-_TOPS: Final[tuple[Dimension, ...]] = ("author", "source", "lang")
+_TOPS: Final[tuple[Dimension, ...]] = ("topic", "author", "source", "lang")
 _ONE_BUCKET: Final = timedelta(days=36_400)
 _NOTHING: Final = Counts()
 
@@ -85,11 +85,22 @@ async def brief(
 ) -> Report:
     """What stands at its head: a preview's worth. `before` keeps counts of times that are over.
     Raises `StoreError`."""
-    past = asked.before
-    kept = before or Recent[Count](0.0)
-    (buckets, gaps, incidents), old = await asyncio.gather(
-        _own(store, asked), kept.get(past, lambda: store.count(past.where))
+    step = step_for(asked.since, asked.until, asked.tz)
+    buckets, old = await asyncio.gather(
+        store.over_time(asked.where, step=step), _before(store, asked, before)
     )
+    return await _head(store, asked, buckets, old, now)
+
+
+async def _before(store: Store, asked: Asked, before: Recent[Count] | None) -> Count:
+    past, kept = asked.before, before or Recent[Count](0.0)
+    return await kept.get(past, lambda: store.count(past.where))
+
+
+async def _head(
+    store: Store, asked: Asked, buckets: Sequence[Bucket], old: Count, now: datetime
+) -> Report:
+    gaps, incidents = await shades(store, asked.since, asked.until), await _incidents(store, asked)
     shown = incidents[:MOST_INCIDENTS]
     days = by_days(buckets, asked.since, asked.until, asked.tz, shown)
     counted = summed(days)
@@ -106,15 +117,6 @@ async def brief(
     )
 
 
-async def _own(store: Store, asked: Asked) -> tuple[list[Bucket], list[Shade], list[Incident]]:
-    step = step_for(asked.since, asked.until, asked.tz)
-    return (
-        await store.over_time(asked.where, step=step),
-        await shades(store, asked.since, asked.until),
-        await _incidents(store, asked),
-    )
-
-
 async def report(
     store: Store,
     asked: Asked,
@@ -126,11 +128,15 @@ async def report(
 ) -> Report:
     """All of it. Raises `StoreError`. `own` are words by which the topics find their posts;
     `before` and `past` keep what was asked of times that are over."""
-    head = await brief(store, asked, now=now, before=before)
-    found = await store.top(asked.where, "topic", limit=MOST_TOPICS)
-    topics = tuple(dict.fromkeys([*(one.value for one in found), *asked.topics]))
+    step = step_for(asked.since, asked.until, asked.tz)
+    found, whole = await asyncio.gather(
+        store.facets(asked.where, step=step, by=_TOPS, limit=MOST_TOPICS),
+        _before(store, asked, before),
+    )
+    head = await _head(store, asked, found.buckets, whole, now)
+    topics = tuple(dict.fromkeys([*(one.value for one in found.tops["topic"]), *asked.topics]))
     kept = past or Recent[Past](0.0)
-    old, (people, told, posts, tops, words) = await asyncio.gather(
+    old, (people, told, posts, words) = await asyncio.gather(
         kept.get(
             (asked.before, topics, frozenset(own)),
             lambda: _past(store, asked.before, topics, own),
@@ -148,9 +154,9 @@ async def report(
         voices=voices,
         stories=told,
         posts=posts,
-        authors=tops["author"],
-        sources=tops["source"],
-        langs=tops["lang"],
+        authors=found.tops["author"][:MOST_ROWS],
+        sources=found.tops["source"][:MOST_ROWS],
+        langs=found.tops["lang"][:MOST_ROWS],
         terms=await asyncio.to_thread(_new, words, old.words),
     )
 
@@ -167,7 +173,6 @@ async def _rest(
     dict[str, Counts],
     dict[SentimentLabel, list[Told]],
     list[KeyPost],
-    dict[Dimension, list[Count]],
     Counted,
 ]:
     """What is asked of this time, one question after the other."""
@@ -176,7 +181,6 @@ async def _rest(
         people,
         await stories(store, asked, topics),
         await loudest(store, asked, topics, people.values()),
-        {by: await store.top(asked.where, by, limit=MOST_ROWS) for by in _TOPS},
         await _words(store, asked.where, own),
     )
 
