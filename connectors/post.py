@@ -26,6 +26,16 @@ breaks with it says `"schema": 2` in each record."""
 MAX_TEXT_BYTES: Final = 64 * 1024
 """Longest text a post carries, in UTF-8 bytes; what is longer is cut and marked `truncated`."""
 
+MAX_EXTRAS: Final = 50
+MAX_EXTRA_NAME: Final = 64
+MAX_EXTRA_CHARS: Final = 1_000
+
+ExtraName = Annotated[str, msgspec.Meta(max_length=MAX_EXTRA_NAME, pattern=r"^[^\x00-\x1f]+$")]
+ExtraValue = Annotated[str, msgspec.Meta(max_length=MAX_EXTRA_CHARS)]
+Extra = Annotated[dict[ExtraName, ExtraValue], msgspec.Meta(max_length=MAX_EXTRAS)]
+"""What a platform or another tool tells beside our fields, by its own names. More than this is cut
+by `connectors.text.extra` and refused in reading."""
+
 
 class Author(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Who wrote a post. `id` is the source's own stable identifier; `followers` is a count."""
@@ -97,6 +107,7 @@ class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     hashtags: list[str] = []
     media: list[str] = []
     place: Place | None = None
+    extra: Extra = {}
 
     def __post_init__(self) -> None:
         if self.created_at.tzinfo is not UTC:

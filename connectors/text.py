@@ -5,11 +5,12 @@ Everything a source sends passes here once. Linear in the input's length.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from connectors.markup import to_text
-from connectors.post import MAX_TEXT_BYTES
+from connectors.post import MAX_EXTRA_CHARS, MAX_EXTRA_NAME, MAX_EXTRAS, MAX_TEXT_BYTES
 
 _KEPT_CHARACTERS: Final = 4 * MAX_TEXT_BYTES
 """More than this is never looked at: normalising a long run of marks takes quadratic time."""
@@ -106,6 +107,28 @@ def _limit_marks(text: str) -> str:
         if run <= _MARKS_IN_A_ROW:
             kept.append(character)
     return "".join(kept)
+
+
+def extra(told: Mapping[str, object]) -> dict[str, str]:
+    """`Post.extra` of what a source tells: the first 50 that have a name and a value, each on one
+    line, names cut at 64 characters, values at 1,000. Numbers and truths are written as in JSON;
+    what is neither they nor text is left out."""
+    found: dict[str, str] = {}
+    for key, value in told.items():
+        name, text = line(key, limit=MAX_EXTRA_NAME), line(_written(value), limit=MAX_EXTRA_CHARS)
+        if name and text:
+            found.setdefault(name, text)
+        if len(found) == MAX_EXTRAS:
+            break
+    return found
+
+
+def _written(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) if abs(value) < 2**63 else ""
+    return repr(value) if isinstance(value, float) else value
 
 
 def _cut(text: str, limit: int) -> tuple[str, bool]:

@@ -5,7 +5,6 @@ prior of a word is its share of all that was read, so that rare words need more 
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
@@ -13,21 +12,14 @@ from typing import Final
 import msgspec
 
 from streams.alerts.records import Term
-from streams.alerts.stop_words import STOP_WORDS
+from streams.alerts.words import folded, prose, says_something
 from streams.criteria.topics import Topic
 
-READ_CHARS: Final = 2_000
-"""What a post is about is said by then."""
 PRIOR: Final = 500.0
 """Weight of the prior, in words."""
 LEAST_SCORE: Final = 1.96
 MOST_COPIES: Final = 3
 """A story told again and again counts as so many posts, lest its every word be news."""
-
-_LEFT_OUT: Final = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.-]+", re.IGNORECASE)
-_WORD: Final = re.compile(r"#?\w+(?:['-]\w+)*")
-_SHORTEST: Final = 3
-_LONGEST: Final = 40
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -42,7 +34,7 @@ def own_words(topic: Topic) -> frozenset[str]:
     """The words by which a topic finds its posts: of its query, its name and its targets."""
     written = [topic.query, topic.name, topic.id, *topic.target]
     written += [part.query for part in topic.queries.values()]
-    return frozenset(word for text in written for word in _folded(text[:20_000]))
+    return frozenset(word for text in written for word in folded(text[:20_000]))
 
 
 def terms_of(text: str, own: Collection[str] = ()) -> frozenset[str]:
@@ -50,8 +42,8 @@ def terms_of(text: str, own: Collection[str] = ()) -> frozenset[str]:
     Addresses and names of accounts are left out. Linear in the text's first 2,000 characters."""
     found: set[str] = set()
     before = ""
-    for word in _folded(_LEFT_OUT.sub(" . ", text[:READ_CHARS])):
-        if not _says_something(word, own):
+    for word in prose(text):
+        if not says_something(word, own):
             before = ""
             continue
         found.add(word)
@@ -59,18 +51,6 @@ def terms_of(text: str, own: Collection[str] = ()) -> frozenset[str]:
             found.add(f"{before} {word}")
         before = "" if word.startswith("#") else word
     return frozenset(found)
-
-
-def _folded(text: str) -> list[str]:
-    plain = text.casefold().replace("ё", "е").replace("\u2019", "'")
-    return _WORD.findall(plain)
-
-
-def _says_something(word: str, own: Collection[str]) -> bool:
-    bare = word.lstrip("#")
-    if not _SHORTEST <= len(bare) <= _LONGEST or bare.isdigit():
-        return False
-    return bare not in STOP_WORDS and bare not in own and bare.removesuffix("'s") not in own
 
 
 def count(posts: Iterable[tuple[str, Collection[str]]]) -> Counted:

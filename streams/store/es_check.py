@@ -3,7 +3,8 @@
 from typing import Any
 
 from streams.settings import Store as StoreSettings
-from streams.store.es_setup import CLIENT_ERRORS, SMALL, connect, explain
+from streams.store.es_setup import CLIENT_ERRORS, connect, explain
+from streams.store.es_shapes import SMALL
 
 
 async def problems(settings: StoreSettings) -> list[str]:

@@ -1,6 +1,6 @@
 """Connecting to Elasticsearch and keeping its indices as Veille needs them."""
 
-import json
+import logging
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,13 +10,14 @@ from elasticsearch import ApiError, AsyncElasticsearch, UnsupportedProductError
 
 from streams.errors import StoreError, StoreUnavailable
 from streams.settings import Store as StoreSettings
-from streams.settings import shipped_config
+from streams.store import es_server, es_shapes
+from streams.store.es_shapes import MONTHLY, SMALL
+
+_log = logging.getLogger(__name__)
 
 _MAJORS: Final = (8, 9)
 _UNAVAILABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_YEAR, _LAST_YEAR = 2005, 2039
-_MONTHLY: Final = "mentions"
-SMALL: Final = ("retractions", "state", "dead-letters", "labels", "journal")
 
 
 def connect(settings: StoreSettings) -> AsyncElasticsearch:
@@ -70,10 +71,10 @@ def month_of(prefix: str, created: datetime) -> str:
     Years that only a broken clock writes share one index, so that nobody can make thousands.
     """
     if created.year < _FIRST_YEAR:
-        return f"{prefix}-{_MONTHLY}-early"
+        return f"{prefix}-{MONTHLY}-early"
     if created.year > _LAST_YEAR:
-        return f"{prefix}-{_MONTHLY}-late"
-    return f"{prefix}-{_MONTHLY}-{created.year:04d}.{created.month:02d}"
+        return f"{prefix}-{MONTHLY}-late"
+    return f"{prefix}-{MONTHLY}-{created.year:04d}.{created.month:02d}"
 
 
 class Indices:
@@ -83,6 +84,7 @@ class Indices:
         self._client = client
         self._settings = settings
         self._known: set[str] = set()
+        self._analyzers = False
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", settings.prefix):
             raise StoreError(
                 f"store.prefix {settings.prefix!r}: not the name of an index. "
@@ -96,6 +98,9 @@ class Indices:
     async def prepare(self) -> None:
         """Check the server, write template and mappings, create this month and the next."""
         await self._check()
+        self._analyzers = await es_server.has_analyzers(self._client)
+        if not self._analyzers:
+            _log.info("%s has no analyzers of languages: `words` is as written", self._settings.url)
         await self._refuse_alias_that_is_an_index()
         await self._put_template()
         for what in SMALL:
@@ -140,7 +145,7 @@ class Indices:
                 )
 
     async def _refuse_alias_that_is_an_index(self) -> None:
-        alias = self.name(_MONTHLY)
+        alias = self.name(MONTHLY)
         if await self._client.indices.exists(index=alias) and not (
             await self._client.indices.exists_alias(name=alias)
         ):
@@ -151,23 +156,26 @@ class Indices:
 
     async def _put_template(self) -> None:
         live = {"filter": {"bool": {"must_not": [{"term": {"deleted": True}}]}}}
-        template = self._body(_MONTHLY) | {"aliases": {self.name(_MONTHLY): live}}
+        template = self._body(MONTHLY) | {"aliases": {self.name(MONTHLY): live}}
         await self._client.indices.put_index_template(
-            name=self.name(_MONTHLY),
-            index_patterns=[f"{self.name(_MONTHLY)}-*"],
+            name=self.name(MONTHLY),
+            index_patterns=[f"{self.name(MONTHLY)}-*"],
             template=template,
             priority=500,
         )
 
     async def _update_mappings(self) -> None:
-        """Fields are only ever added, so indices of older versions of Veille take the new ones."""
-        for what, target in [(_MONTHLY, f"{self.name(_MONTHLY)}-*")] + [
+        """Fields are only ever added, so indices of older versions of Veille take the new ones;
+        fields that they have otherwise stay as they are."""
+        for what, target in [(MONTHLY, f"{self.name(MONTHLY)}-*")] + [
             (what, self.name(what)) for what in SMALL
         ]:
-            mappings = self._body(what)["mappings"]
-            await self._client.indices.put_mapping(
-                index=target, allow_no_indices=True, properties=mappings["properties"]
-            )
+            wanted = self._body(what)["mappings"]["properties"]
+            found = await self._client.indices.get_mapping(index=target, allow_no_indices=True)
+            for index, told in found.body.items():
+                lacking = es_shapes.lacking(wanted, told["mappings"].get("properties", {}))
+                if lacking:
+                    await self._client.indices.put_mapping(index=index, properties=lacking)
 
     async def _create(self, index: str, body: dict[str, Any]) -> None:
         try:
@@ -177,16 +185,7 @@ class Indices:
                 raise
 
     def _body(self, what: str) -> dict[str, Any]:
-        path = shipped_config() / "elasticsearch" / f"{what}.json"
-        try:
-            body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: {error}. Remedy: install Veille again") from None
-        index = body["settings"]["index"]
-        index["number_of_replicas"] = self._settings.replicas
-        if what == _MONTHLY:
-            index["refresh_interval"] = f"{round(self._settings.refresh_seconds * 1000)}ms"
-        return body
+        return es_shapes.body(what, self._settings, analyzers=self._analyzers)
 
 
 CLIENT_ERRORS: Final = (ApiError, TransportError, UnsupportedProductError)

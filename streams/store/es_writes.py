@@ -8,37 +8,17 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from streams.records import Mention, Record, Retraction
-from streams.store import es_queries, rules
+from streams.store import es_helpers, es_queries, rules
 from streams.store.es_bulk import DOCS, Bulk, Item, Refused
 from streams.store.es_ledger import Ask, EsLedger
 from streams.store.es_setup import Indices, month_of
 from streams.store.hiding import disowned
 from streams.store.port import Rejected, WriteReport
-from streams.store.text import fold
-from streams.store.worth import worth
 
 Body = dict[str, Any]
 _T = TypeVar("_T")
 _POSTS_AT_ONCE: Final = 500
 _PAGE: Final = 1_000
-
-
-class _Helpers(msgspec.Struct, omit_defaults=True):
-    """Fields beside the record's own, for queries and for Kibana."""
-
-    event_at: datetime
-    stored_at: datetime
-    tone: str
-    kind: str
-    content_version: int
-    worth: int
-    hidden: bool = False
-    tags: tuple[str, ...] = ()
-    url_key: str = ""
-    author: str = ""
-    handle: str = ""
-    hashtags: tuple[str, ...] = ()
-    fold: tuple[str, str] = ("", "")
 
 
 class Made(NamedTuple):
@@ -52,22 +32,7 @@ class Made(NamedTuple):
 def document(made: Made, stored_at: datetime) -> bytes:
     """The record's JSON with the helper fields spliced in."""
     mention, body, hidden = made
-    facts, post = rules.facts(mention), mention.post
-    helpers = _Helpers(
-        event_at=post.created_at,
-        stored_at=stored_at,
-        tone=facts.tone,
-        kind=post.kind,
-        content_version=facts.content,
-        worth=worth(mention),
-        hidden=hidden or disowned(mention.label),
-        tags=facts.tags,
-        url_key=facts.url,
-        author=facts.author,
-        handle=facts.handle,
-        hashtags=facts.hashtags,
-        fold=(fold(post.title), fold(post.text)),
-    )
+    helpers = es_helpers.of(mention, stored_at, hidden=hidden or disowned(mention.label))
     return body[:-1] + b"," + msgspec.json.encode(helpers)[1:]
 
 
@@ -121,7 +86,9 @@ class Writer:
         if not ids:
             return {}
         await self.refresh()
-        found = [m for some in in_slices(ids, _POSTS_AT_ONCE) async for m in self._with("id", some)]
+        found = [
+            m for some in in_slices(ids, _POSTS_AT_ONCE) async for m in self._with("_id", some)
+        ]
         generation = await self._ledger.generation()
         mentions = await self._compose([Made(m, b"") for m in found], generation, anew=True)
         _, _, refused = await self._index(mentions)
