@@ -1,5 +1,6 @@
 """Connecting to Elasticsearch and keeping its indices as Veille needs them."""
 
+import asyncio
 import logging
 import re
 from datetime import UTC, datetime, timedelta
@@ -103,12 +104,13 @@ class Indices:
             _log.info("%s has no analyzers of languages: `words` is as written", self._settings.url)
         await self._refuse_alias_that_is_an_index()
         await self._put_template()
-        for what in SMALL:
-            await self._create(self.name(what), self._body(what))
-        await self._update_mappings()
         now = datetime.now(UTC)
-        for moment in (now, now.replace(day=1) + timedelta(days=32)):
-            await self.ensure(month_of(self._settings.prefix, moment))
+        months = (now, now.replace(day=1) + timedelta(days=32))
+        await asyncio.gather(
+            *(self._create(self.name(what), self._body(what)) for what in SMALL),
+            *(self.ensure(month_of(self._settings.prefix, moment)) for moment in months),
+        )
+        await self._update_mappings()
 
     async def ensure(self, index: str) -> None:
         """Create an index unless it is known to be there; the template says how it looks."""
