@@ -20,6 +20,7 @@ from streams.commands import (
     erase,
     export,
     find,
+    kibana,
     label,
     parts,
     replay,
@@ -62,6 +63,7 @@ app.command()(counts.counts)
 app.command()(report.report)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(store.store, name="store")
+app.add_typer(kibana.kibana, name="kibana")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.command()(label.label)
 app.command(name="add")(add.add_post)

@@ -113,6 +113,20 @@ class Store(_Section):
     )
 
 
+class Kibana(_Section):
+    """Where `veille kibana` brings dashboards to (`docs/kibana.md`)."""
+
+    url: str = Field("", description="http://host:5601 of Kibana, with its base path.")
+    space: str = Field("", description="Which space; empty: the default one.")
+    username: str = Field("", description="User name for Kibana.")
+    password: SecretStr = Field(SecretStr(""), description="Password for Kibana.")
+    api_key: SecretStr = Field(SecretStr(""), description="API key, instead of name and password.")
+    ca_file: Path | None = Field(None, description="Certificate authority of Kibana.")
+    timeout_seconds: float = Field(
+        60.0, gt=0, le=600, description="How long one request to Kibana may take."
+    )
+
+
 class Oidc(_Section):
     """Logging in by OpenID Connect (`docs/users.md`)."""
 
@@ -306,6 +320,7 @@ class Settings(BaseSettings):
 
     kafka: Kafka = Kafka()
     store: Store = Store()
+    kibana: Kibana = Kibana()
     web: Web = Web()
     pipeline: Pipeline = Pipeline()
     sentiment: Sentiment = Sentiment()

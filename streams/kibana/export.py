@@ -44,16 +44,23 @@ def ndjson(found: list[SavedObject]) -> bytes:
     )
 
 
+def file_name(language: Language) -> str:
+    """What the file of a language is called."""
+    return f"veille.{language}.ndjson"
+
+
 def shipped(language: Language) -> Path:
     """The file of a language that comes with Veille."""
-    return shipped_config() / "kibana" / f"veille.{language}.ndjson"
+    return shipped_config() / "kibana" / file_name(language)
 
 
-def stale(definitions: Definitions, languages: tuple[Language, ...] = LANGUAGES) -> list[Path]:
-    """Shipped files that the definitions don't give."""
+def stale(
+    definitions: Definitions, folder: Path, languages: tuple[Language, ...] = LANGUAGES
+) -> list[Path]:
+    """Files of a folder that are not what the definitions give."""
     return [
-        shipped(language)
+        path
         for language in languages
-        if not shipped(language).is_file()
-        or shipped(language).read_bytes() != ndjson(objects(definitions, language))
+        if not (path := folder / file_name(language)).is_file()
+        or path.read_bytes() != ndjson(objects(definitions, language))
     ]

@@ -121,8 +121,9 @@ def _table(_: Panel, __: View, layer: Layer) -> State:
         "layerType": "data",
         "columns": [{"columnId": name, "isTransposed": False} for name in shown],
         "paging": {"enabled": True, "size": 10},
-        "rowHeight": "auto",
-        "headerRowHeight": "auto",
+        "rowHeight": "custom",
+        "rowHeightLines": 3,
+        "headerRowHeight": "single",
     }
 
 

@@ -1,0 +1,148 @@
+"""`veille kibana`: dashboards from readable definitions, to a file or into Kibana."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from streams.commands.common import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    err,
+    load_settings,
+    out,
+    print_json,
+)
+from streams.errors import ConfigError
+from streams.kibana import export as exporting
+from streams.kibana import reading
+from streams.kibana.client import Imported, Kibana, Presence, opened
+from streams.kibana.definitions import LANGUAGES, Language
+from streams.kibana.objects import SavedObject
+
+kibana = typer.Typer(no_args_is_help=True, help="Dashboards, saved searches and views for Kibana.")
+
+LanguageOption = Annotated[Language, typer.Option(help="Of titles and explanations.")]
+DefinitionsOption = Annotated[
+    Path | None, typer.Option(help="Folder of definitions of your own [default: the shipped].")
+]
+
+
+@kibana.command()
+def export(
+    *,
+    language: Annotated[
+        Language | None, typer.Option(help="One alone [default: each, a file a language].")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder [default: the shipped config/kibana].")
+    ] = None,
+    definitions: DefinitionsOption = None,
+    check: Annotated[
+        bool, typer.Option(help="Write nothing; end with 1 where a shipped file is not current.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the files that Kibana imports, from the definitions.
+
+    [bold]Example[/bold]: veille kibana export --language fr --out /tmp
+    """
+    found = reading.load(definitions)
+    languages = (language,) if language else LANGUAGES
+    folder = to or exporting.shipped("en").parent
+    if check:
+        stale = exporting.stale(found, folder, languages)
+        for path in stale:
+            _say(err, f"{path}: not current. Remedy: veille kibana export")
+        raise typer.Exit(FAILED if stale else 0)
+    for each in languages:
+        objects = exporting.objects(found, each)
+        path = folder / exporting.file_name(each)
+        try:
+            path.write_bytes(exporting.ndjson(objects))
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: can't be written ({error.strerror}). Remedy: --out FOLDER"
+            ) from None
+        if as_json:
+            print_json({"file": str(path), "language": each, "objects": len(objects)})
+        else:
+            _say(out, f"{path}: {len(objects)} objects.")
+
+
+@kibana.command("import")
+def import_(
+    *,
+    url: Annotated[str, typer.Option(help="Kibana's address [default: kibana.url].")] = "",
+    space: Annotated[str, typer.Option(help="Which space [default: kibana.space].")] = "",
+    language: LanguageOption = "en",
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace what is there; else it is left and told.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only tell what would come and be there.")] = False,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="Certificate authority [default: kibana.ca_file].")
+    ] = None,
+    definitions: DefinitionsOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring views, dashboards and searches into a Kibana, 8.19 up to 9.x.
+
+    The indices are those of store.prefix, links lead to web.public_url. Credentials are settings
+    alone: VEILLE_KIBANA__API_KEY, or VEILLE_KIBANA__USERNAME and VEILLE_KIBANA__PASSWORD.
+
+    [bold]Example[/bold]: veille kibana import --url http://127.0.0.1:5601 --language fr --overwrite
+    """
+    settings = load_settings(config)
+    given = {"url": url, "space": space, "ca_file": ca_file}
+    target = settings.kibana.model_copy(
+        update={key: value for key, value in given.items() if value}
+    )
+    objects = exporting.objects(
+        reading.load(definitions),
+        language,
+        prefix=settings.store.prefix,
+        pages=settings.web.base_url,
+    )
+    with opened(target) as server:
+        version = server.check()
+        if dry_run:
+            _tell_presence(server.look(objects), server, version, as_json, overwrite)
+            return
+        _tell_import(server.take(objects, overwrite=overwrite), server, version, as_json)
+
+
+def _tell_presence(
+    found: list[Presence], server: Kibana, version: str, as_json: bool, overwrite: bool
+) -> None:
+    for one, there in found:
+        does = ("replace" if overwrite else "leave") if there else "create"
+        if as_json:
+            print_json({"type": one["type"], "id": one["id"], "does": does})
+        else:
+            _say(out, f"{does:8} {_named(one)}")
+    if not as_json:
+        _say(err, f"{server.url}: Kibana {version}. Nothing was changed.")
+
+
+def _tell_import(done: Imported, server: Kibana, version: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"kibana": version, "imported": done.count, "failures": done.failures})
+    else:
+        for failure in done.failures:
+            _say(err, f"{failure.type} {failure.id} ({failure.title}): {failure.reason}", "red")
+        _say(out, f"{server.url}: Kibana {version}: {done.count} imported.")
+    if done.failures:
+        raise typer.Exit(FAILED)
+
+
+def _named(one: SavedObject) -> str:
+    attributes: dict[str, Any] = one["attributes"]
+    return f"{one['type']} {one['id']}: {attributes.get('name') or attributes.get('title')}"
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,147 @@
+"""An HTTP server for tests that speaks as much of Kibana's API as the import needs, errors too."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class FakeKibana:
+    """What it holds, by space, type and id; and how it answers.
+
+    `refuse` is a status and a message for every request but the status; `unsupported` are types
+    that it does not have; `key` is the API key that it wants, if any.
+    """
+
+    version: str = "8.19.21"
+    key: str = ""
+    refuse: tuple[int, str] | None = None
+    unsupported: frozenset[str] = frozenset()
+    spaces: frozenset[str] = frozenset({"default"})
+    held: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
+        """Status and JSON."""
+        self.requests.append(f"{method} {target}")
+        parts = urlsplit(target)
+        space, path = re.match(r"(?:/s/([^/]+))?(/.*)", parts.path).groups()  # type: ignore[union-attr]
+        space = space or "default"
+        if self.key and headers.get("Authorization") != f"ApiKey {self.key}":
+            return _wrong(401, "security_exception: unable to authenticate")
+        if path == "/api/status":
+            return 200, {"version": {"number": self.version}} if self.version else {"status": {}}
+        if method != "GET" and "kbn-xsrf" not in headers:
+            return _wrong(400, "Request must contain a kbn-xsrf header.")
+        overwrite = parse_qs(parts.query).get("overwrite") == ["true"]
+        return self._act(space, path, headers, body, overwrite)
+
+    def _act(
+        self, space: str, path: str, headers: Any, body: bytes, overwrite: bool
+    ) -> tuple[int, Any]:
+        if self.refuse:
+            return _wrong(*self.refuse)
+        if space in self.spaces and path == "/api/saved_objects/_import":
+            return self._import(space, _file_of(headers, body), overwrite)
+        if space in self.spaces and path == "/api/saved_objects/_export":
+            return self._export(space, json.loads(body)["objects"])
+        return _wrong(404, "Not Found")
+
+    def _import(self, space: str, text: bytes, overwrite: bool) -> tuple[int, Any]:
+        objects = [json.loads(line) for line in text.splitlines()]
+        come = {(one["type"], one["id"]) for one in objects}
+        errors = []
+        for one in objects:
+            wrong = self._wrong(space, one, come, overwrite)
+            if wrong:
+                meta = {"title": one["attributes"].get("title", one["attributes"].get("name"))}
+                errors.append({"type": one["type"], "id": one["id"], "meta": meta, "error": wrong})
+            else:
+                self.held[space, one["type"], one["id"]] = one
+        answer = {"success": not errors, "successCount": len(objects) - len(errors)}
+        return 200, answer | ({"errors": errors} if errors else {})
+
+    def _wrong(
+        self, space: str, one: dict[str, Any], come: set[tuple[str, str]], overwrite: bool
+    ) -> dict[str, Any] | None:
+        if one["type"] in self.unsupported:
+            return {"type": "unsupported_type"}
+        if (space, one["type"], one["id"]) in self.held and not overwrite:
+            return {"type": "conflict"}
+        views = [ref for ref in one["references"] if ref["type"] in ("index-pattern", "search")]
+        lacking = [
+            {"type": ref["type"], "id": ref["id"]}
+            for ref in views
+            if (ref["type"], ref["id"]) not in come
+            and (space, ref["type"], ref["id"]) not in self.held
+        ]
+        return {"type": "missing_references", "references": lacking} if lacking else None
+
+    def _export(self, space: str, wanted: list[dict[str, str]]) -> tuple[int, Any]:
+        missing = [
+            one | {"error": {"statusCode": 404}}
+            for one in wanted
+            if (space, one["type"], one["id"]) not in self.held
+        ]
+        if missing:
+            return 400, {
+                "statusCode": 400,
+                "error": "Bad Request",
+                "message": "Error fetching objects to export",
+                "attributes": {"objects": missing},
+            }
+        return 200, [self.held[space, one["type"], one["id"]] for one in wanted]
+
+
+def _wrong(status: int, message: str) -> tuple[int, Any]:
+    return status, {"statusCode": status, "error": "wrong", "message": message}
+
+
+def _file_of(headers: Any, body: bytes) -> bytes:
+    boundary = headers["Content-Type"].partition("boundary=")[2].encode()
+    part = body.split(b"--" + boundary)[1]
+    head, _, content = part.partition(b"\r\n\r\n")
+    assert b'name="file"' in head
+    assert b".ndjson" in head
+    return content.removesuffix(b"\r\n")
+
+
+@contextmanager
+def fake_kibana(**settings: Any) -> Iterator[FakeKibana]:
+    """A running one."""
+    fake = FakeKibana(**settings)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            status, value = fake.answer(self.command, self.path, self.headers, body)
+            sent = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # names that http.server asks
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield fake
+        finally:
+            server.shutdown()
+            thread.join()
