@@ -142,7 +142,7 @@ MUTATIONS: Final = (
         "what can't be processed is kept as a dead letter",
         "drop it",
         "streams/judging.py",
-        "    out.letters.append((letter.id.encode(), letters.encode(letter)))\n",
+        "        self.letters.append((letter.id.encode(), letters.encode(letter)))\n",
         "",
         ("tests/unit/test_agents.py", f"{BROKER}::test_dead_letters_can_not_be_written"),
     ),
