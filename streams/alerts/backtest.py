@@ -15,6 +15,7 @@ from streams.alerts.hours import KNOWS_AFTER, LOUD
 from streams.alerts.incidents import HOUR, Window, moment
 from streams.alerts.records import BUCKET_SECONDS, Counts, Incident, Sensitivity
 from streams.alerts.watching import Budget, Watching
+from streams.store.paging import MAX_PAGE
 from streams.store.port import Filter, Store, TopicCounts
 
 SENSITIVITIES: Final[tuple[Sensitivity, ...]] = get_args(Sensitivity)
@@ -81,21 +82,26 @@ async def _counts(store: Store, topic: str, first: float, until: int) -> dict[in
 async def _without_known_authors(
     store: Store, topic: str, found: Sequence[TopicCounts]
 ) -> dict[int, Counts]:
-    """An author who wrote about the topic before is no news; each is looked up once."""
-    began: dict[str, float] = {}
+    """An author who wrote about the topic before is no news."""
+    loud = {one.loudest for one in (row.counts for row in found) if one.followers >= LOUD}
+    began = await _began(store, topic, sorted(loud - {""}))
     counts = {}
     for row in found:
         start, one = row.start // 1000, row.counts
-        if one.loudest and one.followers >= LOUD:
-            if one.loudest not in began:
-                where = Filter(topics=(topic,), author=one.loudest)
-                page = await store.search(where, limit=1, order="oldest")
-                times = [each.post.created_at.timestamp() for each in page.mentions]
-                began[one.loudest] = min(times, default=start)
-            if began[one.loudest] < start:
-                one = msgspec.structs.replace(one, loudest="")
+        if began.get(one.loudest, start) < start:
+            one = msgspec.structs.replace(one, loudest="")
         counts[start] = one
     return counts
+
+
+async def _began(store: Store, topic: str, authors: Sequence[str]) -> dict[str, float]:
+    """When each of them wrote about the topic first."""
+    found: dict[str, float] = {}
+    where = Filter(topics=(topic,))
+    for at in range(0, len(authors), MAX_PAGE):
+        firsts = await store.of_authors(where, authors[at : at + MAX_PAGE], order="oldest")
+        found |= {author: one.post.created_at.timestamp() for author, one in firsts.items()}
+    return found
 
 
 def replayed(

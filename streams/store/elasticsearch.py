@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from elasticsearch import AsyncElasticsearch
@@ -181,6 +181,18 @@ class ElasticsearchStore:
         tops = [self._sure(where, each, size, answer.get(each, {})) for each in by]
         found = dict(zip(by, await asyncio.gather(*tops), strict=True))
         return Facets(queries.timeline(answer, starts), found)
+
+    async def topics(self) -> list[str]:
+        answer = (await self._search(queries.topics())).get("aggregations", {})
+        return [bucket["key"] for bucket in answer.get("topics", {}).get("buckets", [])]
+
+    async def of_authors(
+        self, where: Filter, authors: Sequence[str], *, order: Literal["newest", "oldest"]
+    ) -> dict[str, Mention]:
+        if not authors:
+            return {}
+        hits = (await self._search(queries.of_authors(where, authors, order)))["hits"]["hits"]
+        return {hit["fields"]["author"][0]: queries.mention(hit) for hit in hits}
 
     async def counts(
         self,

@@ -184,6 +184,25 @@ def search(where: Filter, *, limit: int, cursor: str, order: Order) -> Body:
     return body
 
 
+def topics() -> Body:
+    """All that is kept, hidden or not."""
+    ids = {"field": "topic", "size": paging.MAX_PAGE, "order": {"_key": "asc"}}
+    live = {"bool": {"must_not": _DELETED}}
+    return {"size": 0, "track_total_hits": False, "query": live, "aggs": {"topics": {"terms": ids}}}
+
+
+def of_authors(where: Filter, authors: Sequence[str], order: Order) -> Body:
+    """One mention of each, the first in that order."""
+    wanted = [clean(one) for one in authors[: paging.MAX_PAGE]]
+    return {
+        "query": query(where, {"terms": {"author": wanted}}),
+        "size": len(wanted),
+        "sort": _ORDERS[order],
+        "collapse": {"field": "author"},
+        "track_total_hits": False,
+    }
+
+
 def nearest(where: Filter, body: Body, now: datetime) -> Body | None:
     """The same page looked for in the last two days alone, which spares an order of all others
     where it is full. `None` where the filter is about as short, or leaves too little."""

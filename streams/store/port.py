@@ -233,6 +233,17 @@ class Store(Protocol):
         one of them."""
         ...
 
+    async def topics(self) -> list[str]:
+        """Topics that any mention is kept of, sorted; at most 1,000, hidden ones among them."""
+        ...
+
+    async def of_authors(
+        self, where: Filter, authors: Sequence[str], *, order: Literal["newest", "oldest"]
+    ) -> dict[str, Mention]:
+        """The first mention in that order that fits, of each of these authors (values of `top`)
+        that has one. At most 1,000 of them are asked for."""
+        ...
+
     async def counts(
         self,
         topics: Sequence[str],

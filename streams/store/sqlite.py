@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -129,6 +129,14 @@ class SqliteStore:
             asyncio.gather(*(self.top(where, each, limit=limit) for each in by)),
         )
         return Facets(buckets, dict(zip(by, tops, strict=True)))
+
+    async def topics(self) -> list[str]:
+        return await self._read(queries.topics)
+
+    async def of_authors(
+        self, where: Filter, authors: Sequence[str], *, order: Literal["newest", "oldest"]
+    ) -> dict[str, Mention]:
+        return await self._read(lambda db: searching.of_authors(db, where, authors, order))
 
     async def counts(
         self,

@@ -99,3 +99,16 @@ def _count(row: Sequence[Any]) -> Count:
     value, total, *split = row
     numbers = {label: number or 0 for label, number in zip(LABELS, split, strict=True)}
     return Count(value=value, total=total, **numbers)
+
+
+_TOPICS: Final = f"""WITH RECURSIVE found(topic) AS (
+  SELECT min(topic) FROM mentions
+  UNION ALL
+  SELECT (SELECT min(topic) FROM mentions WHERE topic > found.topic) FROM found
+  WHERE topic IS NOT NULL
+) SELECT topic FROM found WHERE topic IS NOT NULL LIMIT {paging.MAX_PAGE}"""  # noqa: S608 # ours
+
+
+def topics(db: sqlite3.Connection) -> list[str]:
+    """From one to the next in the index, passing over their mentions."""
+    return [topic for (topic,) in db.execute(_TOPICS) if topic]

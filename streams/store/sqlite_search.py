@@ -1,7 +1,7 @@
 """Searching the SQLite store: one page in one of its orders."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from streams.records import Mention
 from streams.store import paging
 from streams.store.port import Filter, Order, Page
-from streams.store.sqlite_where import FEW, Where
+from streams.store.sqlite_where import FEW, Where, clean
 
 _ORDERS: Final[dict[Order, tuple[str, str]]] = {
     "newest": ("created", "DESC"),
@@ -39,6 +39,34 @@ def search(db: sqlite3.Connection, where: Filter, limit: int, cursor: str, order
         return Page(found)
     at, last, _ = keys[size - 1]
     return Page(found, paging.encode_cursor(paging.Place(owner, at, last)))
+
+
+def of_authors(
+    db: sqlite3.Connection,
+    where: Filter,
+    authors: Sequence[str],
+    order: Literal["newest", "oldest"],
+) -> dict[str, Mention]:
+    """Walks the mentions of all in that order until each of these was met."""
+    wanted = [clean(one) for one in authors[: paging.MAX_PAGE]]
+    asked, way = Where(where), _ORDERS[order][1]
+    asked.add("author IN (SELECT value FROM json_each(?))", msgspec.json.encode(wanted).decode())
+    index = "mentions_topic" if len(where.topics) == 1 else "mentions_created"
+    table = "mentions NOT INDEXED" if asked.by_words else _by(index)
+    sql = f"SELECT author, seq FROM {table} {asked.sql} ORDER BY created {way}, id {way}"  # noqa: S608 # bound
+    if not asked.by_words:
+        sql = sql.removesuffix(f", id {way}")  # the index tells no ids, and ends without sorting
+    found: dict[str, int] = {}
+    db.execute("BEGIN")
+    try:
+        for author, seq in db.execute(sql, asked.values):
+            if author not in found:
+                found[author] = seq
+                if len(found) == len(wanted):
+                    break
+        return {author: _mention(db, seq) for author, seq in found.items()}
+    finally:
+        db.execute("COMMIT")
 
 
 def _mention(db: sqlite3.Connection, seq: int) -> Mention:

@@ -17,7 +17,7 @@ from streams.alerts.records import Sensitivity
 from streams.alerts.watching import Watching, watching
 from streams.criteria.topics import Topic
 from streams.settings import Alerts
-from streams.store.port import Filter, Store
+from streams.store.port import Store
 from streams.web import charts, incident_charts
 from streams.web.filters import MAX_VALUE, BadFilter, Problem, one_of
 from streams.web.i18n import N_, Words, _
@@ -99,8 +99,7 @@ class Backtests:
         return list(dict.fromkeys([*self._topics.by_id, *stored, *([also] if also else [])]))
 
     async def _stored(self) -> list[str]:
-        found = await self._store.top(Filter(), "topic", limit=_MOST_TOPICS)
-        return [count.value for count in found if count.value]
+        return (await self._store.topics())[:_MOST_TOPICS]
 
 
 class BacktestPages:

@@ -19,6 +19,7 @@ from streams.criteria.topics import Topic
 from streams.store.port import Store
 from streams.web import charts, incident_words, journal
 from streams.web.cards import clip
+from streams.web.filters import link
 from streams.web.i18n import N_, Words, _, reader
 from streams.web.incident_list import Which, ordered, read, tally
 from streams.web.incident_notes import add, cleaned
@@ -28,7 +29,7 @@ from streams.web.recent import Recent
 from streams.web.visitor import require, signed, visitor_of
 
 PATH: Final = "/incidents"
-SHOWN: Final = 200
+SHOWN: Final = 50
 STORY_SECONDS: Final = 2.0
 SNOOZES: Final = Words(
     {"1h": N_("1 hour"), "8h": N_("8 hours"), "tomorrow": N_("until tomorrow 8:00")}
@@ -73,15 +74,20 @@ class IncidentPages:
     async def list(self, request: Request) -> Response:
         """Those not over first, by topic, kind, severity, state and time."""
         now, given = utc_now(), request.query_params.multi_items()
-        which = read(given, also=("told",), zone=reader().tz)
+        which = read(given, also=("told", "page"), zone=reader().tz)
         known = await book.incidents(self._store)
         fitting = ordered(one for one in known if which.matches(one, now))
+        pairs = [pair for pair in given if pair[0] not in ("told", "page")]
+        number = _page_number(request.query_params.get("page", ""), len(fitting))
+        more = number * SHOWN < len(fitting)
         return self._page(
             request,
             "incidents.html",
             which=which,
-            pairs=[pair for pair in request.query_params.multi_items() if pair[0] != "told"],
-            shown=fitting[:SHOWN],
+            pairs=pairs,
+            shown=fitting[(number - 1) * SHOWN : number * SHOWN],
+            first=(number - 1) * SHOWN + 1,
+            more=link([*pairs, ("page", str(number + 1))], PATH) if more else "",
             total=len(fitting),
             tally=tally(fitting),
             known=len(known),
@@ -186,6 +192,12 @@ class IncidentPages:
         )
         headers = {"Cache-Control": "no-store"}
         return Response(page.encode("utf-8", "replace"), media_type="text/html", headers=headers)
+
+
+def _page_number(given: str, total: int) -> int:
+    """From 1, and no more than there are; the first where it is no number."""
+    asked = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 1
+    return max(1, min(asked, -(-total // SHOWN)))
 
 
 Act = Callable[[Incident], Change]

@@ -499,3 +499,42 @@ async def test_a_state_of_a_lower_version_replaces_none_of_a_higher(case: Case) 
 async def test_what_is_kept_takes_room(case: Case) -> None:
     await case.store.write([mention(n) for n in range(20)])
     assert await case.store.size() > 1_000
+
+
+async def test_topics_that_mentions_are_kept_of(case: Case) -> None:
+    assert await case.store.topics() == []
+    await case.store.write(
+        [mention(1, topic="rival"), mention(2), mention(3), mention(4, topic="a")]
+    )
+    store = await case.seen()
+    assert await store.topics() == ["a", "brand", "rival"]
+
+
+async def test_the_first_mention_of_each_author(case: Case) -> None:
+    ada, bob, eve = (Author(handle=name) for name in ("ada", "bob", "eve"))
+    await case.store.write(
+        [
+            mention(1, author=ada, post={"text": "blue kettle"}),
+            mention(2, author=bob),
+            mention(3, author=ada),
+            mention(4, author=bob, topic="rival"),
+            mention(5, author=eve),
+            mention(6, author=ada, label=Label(mention_id="", labeled_at=at(9), relevant=False)),
+        ]
+    )
+    store = await case.seen()
+    names = ["test:ada", "test:bob", "test:none"]
+
+    async def posts(where: Filter, order: Literal["newest", "oldest"]) -> dict[str, str]:
+        found = await store.of_authors(where, names, order=order)
+        return {name: one.post.id for name, one in found.items()}
+
+    assert await posts(Filter(), "newest") == {"test:ada": "test:3", "test:bob": "test:4"}
+    assert await posts(Filter(), "oldest") == {"test:ada": "test:1", "test:bob": "test:2"}
+    assert await posts(Filter(topics=("brand",)), "newest") == {
+        "test:ada": "test:3",
+        "test:bob": "test:2",
+    }
+    assert await posts(Filter(text="kettle"), "newest") == {"test:ada": "test:1"}
+    assert await posts(Filter(since=at(5)), "oldest") == {}
+    assert await store.of_authors(Filter(), [], order="newest") == {}

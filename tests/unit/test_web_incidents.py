@@ -68,6 +68,24 @@ async def token(client: httpx.AsyncClient) -> str:
     return found[1]
 
 
+async def test_a_long_list_goes_on_on_further_pages(
+    store: SqliteStore, client: httpx.AsyncClient
+) -> None:
+    many = [
+        outcry.incident(NOW - timedelta(hours=n), id=f"n{n:03}", topic="kit") for n in range(120)
+    ]
+    await outcry.tell(store, *many)
+    pages = [await shown(client, f"?topic=kit&page={n}") for n in (1, 2, 3)]
+    assert [len(one) for one in pages] == [50, 50, 20]
+    assert [id_ for one in pages for id_ in one] == [f"n{n:03}" for n in range(120)]
+    first = (await client.get("/incidents?topic=kit")).text
+    assert 'href="/incidents?topic=kit&amp;page=2" rel="next"' in first
+    assert "these are 1 to 50" in first
+    assert await shown(client, "?topic=kit&page=99") == pages[2]
+    assert await shown(client, "?topic=kit&page=x") == pages[0]
+    assert 'rel="next"' not in (await client.get("/incidents?topic=kit&page=3")).text
+
+
 async def test_those_not_over_come_first(store: SqliteStore, client: httpx.AsyncClient) -> None:
     await fill(store)
     assert await shown(client) == [KIT.id, "b2", "c3"]

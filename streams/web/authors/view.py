@@ -11,14 +11,12 @@ from connectors.post import Author
 from streams.records import Mention
 from streams.store.hiding import Hidden
 from streams.store.port import Bucket, Count, Filter, Page, Store
-from streams.store.rules import author_key, handle_key
+from streams.store.rules import handle_key
 from streams.web.authors import sums
 
 Sort = Literal["mentions", "negative", "reach"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 SHOWN: Final = 40
-NEWEST: Final = 1_000
-"""Mentions of the period in which most of those shown are met."""
 CANDIDATES: Final = 1_000
 """The most frequent authors of the period, of whom the list is made."""
 REACHES: Final = (1_000_000, 100_000, 10_000, 1_000, 0)
@@ -28,10 +26,10 @@ DAYS: Final = 90
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 MENTIONS: Final = 20
-READ: Final = 2_000
+READ: Final = 1_000
 """Mentions that are read: those who write more are shown by their newest."""
 READ_AT_ONCE: Final = 1_000
-COUNTED: Final = 20_000
+COUNTED: Final = 10_000
 """Mentions that the chart counts, give or take: it looks back less for who writes more."""
 POINTS: Final = 100
 
@@ -67,12 +65,8 @@ async def authors(store: Store, where: Filter, sort: Sort) -> Authors:
     if sort == "negative":
         counts.sort(key=lambda one: (-one.neg, -one.total, one.value))
     shown = counts[: SHOWN if sort != "reach" else 2 * SHOWN]
-    page = await store.search(where, limit=NEWEST)
-    met = {}
-    for mention in reversed(page.mentions):
-        met[author_key(mention.post)] = mention
-    rows = await asyncio.gather(*(_row(store, where, one, met.get(one.value)) for one in shown))
-    ordered = list(rows)
+    met = await store.of_authors(where, [one.value for one in shown], order="newest")
+    ordered = [_row(one, met.get(one.value)) for one in shown]
     if sort == "reach":
         ordered.sort(key=lambda row: (-(row.author.followers or 0), -row.count.total, row.handle))
     return Authors(sort=sort, rows=ordered[:SHOWN], of=len(counts), most=len(counts) >= CANDIDATES)
@@ -91,13 +85,9 @@ async def _candidates(store: Store, where: Filter, sort: Sort) -> list[Count]:
     return list(found.values())
 
 
-async def _row(store: Store, where: Filter, count: Count, last: Mention | None) -> Listed:
-    """`last` is their newest mention where it was met already."""
+def _row(count: Count, last: Mention | None) -> Listed:
+    """`last` is their newest mention, if it is still there."""
     source, _, handle = count.value.partition(":")
-    if last is None:
-        theirs = msgspec.structs.replace(where, author=handle, sources=(source,))
-        page = await store.search(theirs, limit=1)
-        last = page.mentions[0] if page.mentions else None
     return Listed(
         source=source,
         handle=handle,

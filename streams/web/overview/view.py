@@ -160,8 +160,7 @@ class Overviews:
         return await self._names.get("", self._stored, wait=2.0) or []
 
     async def _stored(self) -> list[str]:
-        found = await self._store.top(Filter(), "topic", limit=MOST_TOPICS)
-        return [one.value for one in found if one.value]
+        return (await self._store.topics())[:MOST_TOPICS]
 
     async def _days(self, topics: Sequence[str], asked: Asked, now: datetime) -> dict[str, int]:
         """Mentions of the last 24 hours."""
