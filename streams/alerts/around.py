@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from streams.alerts.engine import MEMORY
 from streams.alerts.history import History
 from streams.alerts.hours import WINDOWS, Usual
 from streams.alerts.incidents import HOUR, moment
@@ -26,6 +25,8 @@ _STEPS: Final = (1, 3, 6, 12, 24, 72, 144, 288, 2016)
 """Widths of a bar, in buckets."""
 _DAY: Final = 24 * HOUR
 _LONGEST: Final = 14 * _DAY
+_LEARNED: Final = 30 * _DAY
+"""Half of what the engine reads: hours remember a fortnight, and a band is drawn a pixel wide."""
 _QUARTER: Final = timedelta(minutes=15)
 """Whole hours and their last quarters are all that is learned from."""
 
@@ -60,7 +61,7 @@ async def around(store: Store, incident: Incident, *, now: datetime) -> Around:
     since = int(began - _BEFORE) // width * width
     until = -(-int(latest) // width) * width
     split = since // HOUR * HOUR
-    first = moment(max(0, split - MEMORY))
+    first = moment(max(0, split - _LEARNED))
     learned, seen = await asyncio.gather(
         store.counts([incident.topic], first, moment(split), step=_QUARTER, people=False),
         store.counts([incident.topic], moment(split), moment(until), people=False),
