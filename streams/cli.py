@@ -31,6 +31,7 @@ from streams.commands import (
     sources,
     status,
     store,
+    tail,
     tokens,
     topics,
     up,
@@ -59,6 +60,7 @@ app.command()(score.score)
 app.add_typer(sentiment.sentiment, name="sentiment")
 app.command()(find.search)
 app.command()(export.export)
+app.command()(tail.tail)
 app.command()(counts.counts)
 app.command()(report.report)
 app.add_typer(alerts.app, name="alerts")

@@ -1,6 +1,10 @@
 """The commands as a person or a script calls them, embedded: Python and nothing else."""
 
+import asyncio
+import gzip
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,10 @@ from typer.testing import CliRunner
 from connectors.closed import CLOSED
 from connectors.registry import CONNECTORS
 from streams.cli import app
+from tests.browser.site import opened
+from tests.support.mentions import mention
 from tests.support.tiny_model import require_transformers, write_model
-from tests.support.veille import veille, veille_json
+from tests.support.veille import Process, veille, veille_here, veille_json
 
 TOPICS = """
 topics:
@@ -218,7 +224,18 @@ def test_a_store_that_is_no_database_is_told_and_left_alone(env: dict[str, str])
 
 def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
     shown = veille("--help", env=env).stdout.decode()
-    names = ["up", "init", "status", "replay", "collect", "score", "search", "export", "counts"]
+    names = [
+        "up",
+        "init",
+        "status",
+        "replay",
+        "collect",
+        "score",
+        "search",
+        "export",
+        "tail",
+        "counts",
+    ]
     for name in [*names, "worker", "connect", "web", "dead-letters"]:
         assert name in shown
         assert "Example" in CliRunner().invoke(app, [name, "--help"]).stdout
@@ -281,3 +298,55 @@ def test_the_pipeline_asks_the_engine_of_the_settings(env: dict[str, str], tmp_p
     done = veille("replay", str(tmp_path / "posts.jsonl"), env=env, seconds=60)
     assert done.returncode != 0
     assert b"model.onnx: no such file. Remedy: optimum-cli" in done.stderr
+
+
+def test_an_export_is_gone_on_with_and_a_topic_is_followed(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    stored(env, 1, 2)
+    out = tmp_path / "out.csv.gz"
+    told = veille_json("export", "--topic", "acme", "--out", str(out), "--json", env=env)
+    assert told == {"path": str(out), "mentions": 2, "bytes": out.stat().st_size}
+    for wrong, word in (
+        (("--out", str(out)), b"there already"),
+        (("--out", str(out), "--format", "xlsx"), b"'xlsx': not a format"),
+        (("--format", "parquet"), b"--out mentions.parquet"),
+        (("--resume",), b"--out FILE"),
+        (("--out", str(tmp_path / "no" / "where.csv")), b"no such folder"),
+    ):
+        done = veille_here("export", *wrong, env=env)
+        assert (done.returncode, word in done.stderr) == (2, True), done.stderr.decode()
+    again = veille_here("export", "--out", str(out), "--overwrite", env=env)
+    assert again.returncode == 0
+    assert gzip.decompress(out.read_bytes()).count(b"\n") == 1 + 4
+
+    last = parsed(veille_here("tail", "acme", "--json", env=env).stdout)
+    assert [one["post"]["id"] for one in last] == ["test:1", "test:2"]
+    assert "post 2" in veille_here("tail", "-n", "1", env=env).stdout.decode()
+    assert veille_here("tail", "--from", "kafka", env=env).returncode == 2
+    log = tmp_path / "tail.log"
+    with Process("tail", "acme", "-f", "--json", env=env, log=log):
+        until(lambda: log.read_bytes().count(b"\n") == 2)
+        stored(env, 11, 12)
+        until(lambda: log.read_bytes().count(b"\n") == 4)
+    ids = [one["post"]["id"] for one in parsed(log.read_bytes())]
+    assert ids == ["test:1", "test:2", "test:11", "test:12"]
+
+
+def stored(env: dict[str, str], *numbers: int) -> None:
+    """Mentions of two topics, as a worker elsewhere writes them."""
+
+    async def write() -> None:
+        async with opened(Path(env["VEILLE_DATA_DIR"]) / "veille.sqlite3") as store:
+            for topic in ("acme", "late"):
+                await store.write([mention(number, topic=topic) for number in numbers])
+
+    Path(env["VEILLE_DATA_DIR"]).mkdir(exist_ok=True)
+    asyncio.run(write())
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
