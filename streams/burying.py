@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from aiokafka import ConsumerRecord
 
-from connectors import letters
+from connectors import letters, post
 from connectors.kafka import Item
 from connectors.letters import DeadLetter, Stage, letter_id
-from connectors.post import MAX_TEXT_BYTES
+from connectors.post import MAX_TEXT_BYTES, Post
 from connectors.tracing import Trace, trace_of
 from streams import records
 from streams.records import Label, Mention, Record
@@ -43,6 +43,12 @@ def letter_of_record(record: Record, reason: str, now: datetime) -> DeadLetter:
         place, key = f"post {record.post_id}", record.post_id.encode()
     value = records.encode(record)
     return _letter("index", place, value, reason, now, key=key, source=source_of(key))
+
+
+def letter_of_post(one: Post, reason: str, now: datetime) -> DeadLetter:
+    """The dead letter of a post that can't be judged."""
+    value, key = post.encode(one), one.id.encode()[:MAX_TEXT_BYTES]
+    return _letter("filter", f"post {one.id}", value, reason, now, key=key, source=one.source)
 
 
 def letter_of_label(label: Label, reason: str, now: datetime) -> DeadLetter:

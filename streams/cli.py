@@ -20,6 +20,7 @@ from streams.commands import (
     erase,
     export,
     find,
+    importing,
     kibana,
     label,
     parts,
@@ -53,6 +54,7 @@ app.command()(up.up)
 app.command()(settings.init)
 app.command()(status.status)
 app.command()(replay.replay)
+app.command("import")(importing.import_)
 app.command()(sources.collect)
 app.add_typer(sources.sources, name="sources")
 app.add_typer(topics.topics, name="topics")
