@@ -18,6 +18,7 @@ from connectors.kafka import PIECE_BYTES, BatchSender, Oversized, acknowledged, 
 from connectors.post import utc_now
 from streams.alerts.touched import Touched
 from streams.archive.keeper import Keeper
+from streams.avro_copy import AvroCopy
 from streams.books import Books
 from streams.burying import (
     as_again,
@@ -214,12 +215,14 @@ class IndexAgent(_Agent):
         crash: Crash,
         books: Books | None = None,
         touched: Touched | None = None,
+        copy: AvroCopy | None = None,
     ) -> None:
         super().__init__(ledger, crash, books)
         self._store = store
         self._sender = sender
         self._dead = dead
         self._touched = touched or Touched()
+        self._copy = copy
         self._waiting: list[Any] = []
         self._writing = False
 
@@ -249,9 +252,12 @@ class IndexAgent(_Agent):
         rows = [row for event in events for row in event.value.records]
         good, bad = read_records(rows, utc_now())
         unread = {letter.place for letter in bad}
+        rows_of = origins(rows, good, bad)
+        copied: Sequence[asyncio.Future[Any]] = ()
+        if self._copy:
+            copied = await self._copy.send([rows_of[id(one)] for one in good], good)
         report = await self._store.write(good)
         self._touched.note(good)
-        rows_of = origins(rows, good, bad)
         refused: dict[str, ConsumerRecord] = {}
         for one in report.rejected:
             row = rows_of[id(one.record)]
@@ -262,6 +268,7 @@ class IndexAgent(_Agent):
         if items:
             traces = letter_traces(items, rows, bad, refused)
             await acknowledged(await self._sender.send(self._dead, items, (), traces))
+        await acknowledged(copied)
         told = index_entries(rows, good, unread, report)
         for event in events:
             self._done(event, [next(told) for _ in event.value.records])

@@ -20,6 +20,7 @@ from streams.alerts.touched import Touched
 from streams.alerts.watch import AGAIN_SECONDS, AlertWatch
 from streams.archive.keeper import Keeper
 from streams.archive.port import Archive
+from streams.avro_copy import AvroCopy, Writers
 from streams.books import Books
 from streams.broker import Topics, librdkafka_config
 from streams.criteria.matcher import compile as compile_topics
@@ -57,6 +58,7 @@ def create_app(
     keep_place: bool = True,
     channels: Sequence[Channel] = (),
     archive: Archive | None = None,
+    avro: Writers | None = None,
 ) -> faust.App:
     """An application with the agents named in `roles`; `pipeline` stands in for the usual one.
 
@@ -66,13 +68,13 @@ def create_app(
     gives a restarted worker its partitions back at once: those it had, and so none of a topic made
     anew meanwhile, unless `keep_place` is false. `lives` tells by topic which of its lives it is in
     (`streams.checks`): offsets of another one mean nothing. `archive` is given every post, and
-    closed at the end.
+    closed at the end. `avro`, where it is given, writes a copy of mentions.
     """
     app = _bare_app(settings, instance if keep_place else "")
     refuse_weak_acks(app.conf.producer_acks)
     judges = "filter" in roles and pipeline is None  # else its engine need not even be there
     usual = new_pipeline(topics, settings.sentiment) if judges else new_pipeline([])
-    parts = _Parts(app, settings, pipeline or usual, store, lives or {}, archive=archive)
+    parts = _Parts(app, settings, pipeline or usual, store, lives or {}, archive=archive, avro=avro)
     bodies = {
         parts.names.posts: ("filter", parts.filter),
         parts.names.mentions: ("index", parts.index),
@@ -140,7 +142,9 @@ class _Parts:
         lives: Mapping[str, str],
         *,
         archive: Archive | None = None,
+        avro: Writers | None = None,
     ) -> None:
+        self._avro = avro
         self._keeper = Keeper(archive, store) if archive else None
         self.names = Topics.of(settings.kafka.prefix)
         self.ledger = Ledger()
@@ -184,14 +188,16 @@ class _Parts:
         await self._run(agent, stream)
 
     async def index(self, stream: Any) -> None:
+        sender = self._sender()
         agent = IndexAgent(
             store=self._store,
-            sender=self._sender(),
+            sender=sender,
             dead=self.names.dead,
             ledger=self.ledger,
             crash=self._app.crash,
             books=self._books("index", self.names.mentions),
             touched=self._touched,
+            copy=AvroCopy(sender, self.names.avro, self._avro) if self._avro else None,
         )
         await self._run(agent, stream)
 

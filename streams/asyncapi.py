@@ -15,8 +15,9 @@ from connectors.letters import DeadLetter
 from connectors.post import Post
 from connectors.tracing import PARENT, STATE
 from streams.alerts.records import Incident
+from streams.avro_copy import RECORDS as COPIED
 from streams.broker import Topics
-from streams.headers import headers_of
+from streams.headers import AVRO, CONTENT_TYPE, headers_of
 from streams.records import Label, Mention, Retraction
 from streams.settings import Kafka
 
@@ -98,6 +99,14 @@ def channels() -> dict[str, Any]:
             ["Incident"],
             shared,
         ),
+        "mentionsAvro": channel(
+            topics.avro,
+            "What `veille.mentions` holds and could be read, once more as Avro, in the same order "
+            "for each key. There where `kafka.schema_registry_url` is set. At least once.",
+            "the post's id; partition: CRC-32 of the key modulo the number of partitions",
+            ["MentionAvro", "RetractionAvro"],
+            shared,
+        ),
         "cursors": channel(
             topics.cursors,
             "Where each source was left. Written after Kafka acknowledged the posts before it, so "
@@ -120,7 +129,36 @@ def messages() -> dict[str, Any]:
         for record in RECORDS
     }
     said = "A source's cursor: a JSON value whose meaning is the connector's own."
-    return found | {"Cursor": message("cursor", said, {})}
+    copies = {f"{record.__name__}Avro": avro_message(record) for record in COPIED}
+    return found | {"Cursor": message("cursor", said, {})} | copies
+
+
+def avro_message(record: type[msgspec.Struct]) -> dict[str, Any]:
+    """A record as Avro, with the head that schema registries ask for."""
+    return {
+        "contentType": AVRO,
+        "summary": f"{record.__name__} as Avro, after a zero and its schema's number in 4 bytes.",
+        "headers": {
+            "type": "object",
+            "properties": {
+                CONTENT_TYPE: {"const": AVRO},
+                PARENT: OTHER_HEADERS[PARENT],
+                STATE: OTHER_HEADERS[STATE],
+            },
+        },
+        "payload": {
+            "schemaFormat": "application/vnd.apache.avro;version=1.9.0",
+            "schema": {"$ref": f"./{avro_name(record)}"},
+        },
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string"},
+                "schemaIdLocation": "payload",
+                "schemaIdPayloadEncoding": "confluent",
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
 
 
 def message(name: str, summary: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +204,10 @@ def examples(name: str) -> list[Path]:
     return sorted(path for path in EXAMPLES.glob("*.json") if path.name.split(".")[0] == name)
 
 
+def avro_name(record: type[msgspec.Struct]) -> str:
+    return f"avro/{record.__name__}.avsc"
+
+
 def file_name(record: type[msgspec.Struct]) -> str:
     return f"{record.__name__}.schema.json"
 
@@ -196,6 +238,7 @@ def asyncapi() -> dict[str, Any]:
             "collect": operation("send", "posts", "Connectors, and any program with posts."),
             "receivePosts": operation("receive", "posts", "The filter agent, and any reader."),
             "receiveMentions": operation("receive", "mentions", "The index agent, any reader."),
+            "receiveAvro": operation("receive", "mentionsAvro", "Readers by a schema registry."),
             "receiveDeadLetters": operation("receive", "deadLetters", "The store, any reader."),
             "label": operation("send", "labels", "`veille label`, and any program of the staff's."),
             "receiveLabels": operation("receive", "labels", "The store's ledger, any reader."),

@@ -24,6 +24,7 @@ class Topics:
     cursors: str
     labels: str
     alerts: str
+    avro: str
 
     @classmethod
     def of(cls, prefix: str) -> "Topics":
@@ -34,6 +35,7 @@ class Topics:
             cursors=f"{prefix}.cursors",
             labels=f"{prefix}.labels",
             alerts=f"{prefix}.alerts",
+            avro=f"{prefix}.mentions-avro",
         )
 
 
@@ -112,7 +114,8 @@ async def ensure_topics(kafka: Kafka) -> None:
     try:
         await admin.start()
         existing = set(await admin.list_topics())
-        for name in (topics.posts, topics.mentions, topics.dead, topics.alerts):
+        copies = [topics.avro] if kafka.schema_registry_url else []
+        for name in (topics.posts, topics.mentions, topics.dead, topics.alerts, *copies):
             if name not in existing:
                 kept = {"retention.ms": str(hours * 3_600_000)}
                 await _create(admin, kafka, name, {**kept, **TIMED})

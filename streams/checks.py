@@ -152,7 +152,7 @@ def _read(kafka: Kafka) -> list[Topic]:
     deadline = time.monotonic() + ASK_SECONDS
     while True:
         try:
-            return _ask(admin, Topics.of(kafka.prefix))
+            return _ask(admin, kafka)
         except (KafkaException, TimeoutError) as error:
             if _just_made(error) and time.monotonic() < deadline:
                 time.sleep(0.1)
@@ -172,9 +172,11 @@ def _just_made(error: Exception) -> bool:
     return isinstance(cause, KafkaError) and cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
-def _ask(admin: AdminClient, names: Topics) -> list[Topic]:
+def _ask(admin: AdminClient, kafka: Kafka) -> list[Topic]:
+    names = Topics.of(kafka.prefix)
     wanted = [
         names.posts, names.mentions, names.dead, names.cursors, names.labels, names.alerts,
+        *([names.avro] if kafka.schema_registry_url else []),
     ]  # fmt: skip
     told = {
         name: future.result(ASK_SECONDS)

@@ -19,7 +19,9 @@ from typing import Any, Final
 import msgspec
 
 from streams import compatibility
-from streams.asyncapi import RECORDS, asyncapi, file_name
+from streams.asyncapi import RECORDS, asyncapi, avro_name, file_name
+from streams.avro import avro_schema
+from streams.avro_copy import RECORDS as COPIED
 from streams.settings_docs import settings_page
 from streams.sources_docs import in_readme, sources_page
 
@@ -40,6 +42,8 @@ def schema(record: type[msgspec.Struct]) -> dict[str, Any]:
 def generated() -> dict[Path, str]:
     """Every generated file, by its path under `docs/`."""
     files = {Path("contracts") / file_name(record): as_json(schema(record)) for record in RECORDS}
+    for record in COPIED:
+        files[Path("contracts") / avro_name(record)] = as_json(avro_schema(record))
     files[Path("contracts/asyncapi.json")] = as_json(asyncapi())
     files[Path("settings.md")] = settings_page()
     files[Path("sources.md")] = sources_page()

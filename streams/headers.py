@@ -18,6 +18,7 @@ from streams.settings import Kafka
 
 CONTENT_TYPE: Final = "content-type"
 SCHEMA_VERSION: Final = "schema-version"
+AVRO: Final = "application/avro"
 
 Headers = list[tuple[str, bytes]]
 
@@ -38,6 +39,7 @@ def descriptions(topics: Topics) -> dict[str, Describe]:
         topics.cursors: _always("cursor"),
         topics.labels: _always("label"),
         topics.alerts: _always("incident"),
+        topics.avro: lambda _value: _OF_AVRO,
     }
 
 
@@ -64,6 +66,8 @@ def _always(name: str) -> Describe:
 _OF_MENTION: Final = headers_of("mention")
 _OF_RETRACTION: Final = headers_of("retraction")
 _OF_LETTER: Final = headers_of("dead-letter")
+_OF_AVRO: Final = [(CONTENT_TYPE, AVRO.encode())]
+"""The schema's number stands in the value."""
 
 
 def _mention(value: bytes) -> Headers:

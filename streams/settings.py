@@ -58,13 +58,25 @@ class Kafka(_Section):
     )
     username: str = Field("", description="User name, with a SASL protocol.")
     password: SecretStr = Field(SecretStr(""), description="Password, with a SASL protocol.")
-    ca_file: Path | None = Field(None, description="Certificate authority of the broker.")
+    ca_file: Path | None = Field(
+        None, description="Certificate authority of the broker, and of the schema registry."
+    )
     partitions: int = Field(4, ge=1, le=1000, description="Partitions of topics Veille creates.")
     replication: int = Field(1, ge=1, le=10, description="Copies of topics Veille creates.")
     trace: bool = Field(
         False,
         description="Whether a record without a W3C `traceparent` gets a new one; one that comes "
         "with a record is always passed on.",
+    )
+    schema_registry_url: str = Field(
+        "",
+        description="https://host:8081 of a schema registry: mentions are also written as Avro, to "
+        "<prefix>.mentions-avro. Empty: they are not.",
+        pattern=r"^(https?://[^\s?#]+)?$",
+    )
+    schema_registry_username: str = Field("", description="User name for the schema registry.")
+    schema_registry_password: SecretStr = Field(
+        SecretStr(""), description="Password for the schema registry."
     )
     retention_hours: int = Field(168, ge=1, description="How long raw posts are kept in Kafka.")
     least_retention_hours: int = Field(
@@ -81,6 +93,12 @@ class Kafka(_Section):
     life: str = Field(
         "", description="Which of its lives the in-memory broker is in (set by `veille up`)."
     )
+
+    @model_validator(mode="after")
+    def _registry_of_a_broker(self) -> "Kafka":
+        if self.schema_registry_url and (self.in_memory or not self.bootstrap_servers):
+            raise ValueError("schema_registry_url needs a Kafka of yours: bootstrap_servers")
+        return self
 
 
 class Store(_Section):

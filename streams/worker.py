@@ -18,6 +18,7 @@ import faust
 from streams.alerts.watching import check as check_rules
 from streams.app import ROLES, create_app
 from streams.archive import open_archive
+from streams.avro_copy import open_writers
 from streams.broker import ensure_topics
 from streams.channels.opening import open_channels
 from streams.checks import check_topics
@@ -64,6 +65,7 @@ def run_worker(
             log.warning(
                 "made anew: %s; the place in the group is not kept", ", ".join(sorted(anew))
             )
+        avro = loop.run_until_complete(open_writers(settings.kafka)) if "index" in roles else {}
         app = create_app(
             settings,
             topics,
@@ -75,6 +77,7 @@ def run_worker(
             keep_place=not anew,
             channels=channels,
             archive=open_archive(settings) if settings.embedded_broker else None,
+            avro=avro,
         )
     except BaseException:
         loop.run_until_complete(store.close())

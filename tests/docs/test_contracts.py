@@ -64,6 +64,9 @@ def test_what_the_code_writes_is_valid() -> None:
 def test_the_asyncapi_document_shows_headers_and_examples_of_every_record() -> None:
     for name, one in asyncapi()["components"]["messages"].items():
         told = one["headers"]["properties"]
+        if name.endswith("Avro"):
+            assert told["content-type"]["const"] == one["contentType"]
+            continue
         assert re.fullmatch(r"[a-z-]+/\d+", told["schema-version"]["const"]), name
         assert told["content-type"]["const"] == one["contentType"]
         assert one["examples"], name
