@@ -115,6 +115,22 @@ class Store(_Section):
     timeout_seconds: float = Field(
         30.0, gt=0, le=600, description="How long one request to Elasticsearch may take."
     )
+    snapshot_repository: str = Field(
+        "",
+        description="Repository of Elasticsearch that `veille store init` has snapshots written to "
+        "each night, kept for 30 days; empty: none.",
+        pattern=r"^[^\s/,*?\"<>|#]*$",
+    )
+    keep_mentions_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="How long mentions are kept, by their posts' dates; Elasticsearch drops whole "
+        "months. 0: for ever.",
+    )
+    keep_health_days: int = Field(
+        14, ge=1, le=3650, description="How long samples of health are kept in Elasticsearch."
+    )
     keep_posts_days: int = Field(
         90,
         ge=0,

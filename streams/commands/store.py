@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from streams.commands import store_init
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -26,10 +27,11 @@ from streams.store import opened_store, salvage, sqlite_path
 
 store = typer.Typer(
     name="store",
-    help="Check the store, and rebuild it.",
+    help="Prepare the store, check it, rebuild it.",
     no_args_is_help=True,
     add_completion=False,
 )
+store.command()(store_init.init)
 
 
 class Checked(msgspec.Struct, kw_only=True):

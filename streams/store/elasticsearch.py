@@ -17,7 +17,7 @@ from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record, SentimentLabel
 from streams.settings import Store as StoreSettings
-from streams.store import es_counts, es_setup, hiding, paging
+from streams.store import es_counts, es_setup, es_watched, hiding, paging
 from streams.store import es_queries as queries
 from streams.store.erasures import Erased, Erasure
 from streams.store.es_bulk import Bulk, Item
@@ -67,6 +67,7 @@ class ElasticsearchStore:
         self._settings = settings
         self._connected: AsyncElasticsearch | None = None
         self._parts: _Parts | None = None
+        self._health = es_watched.Health(f"{settings.prefix}-health")
         self._refreshing: dict[str, asyncio.Future[None]] = {}
 
     async def open(self) -> None:
@@ -313,8 +314,19 @@ class ElasticsearchStore:
             body = state_body(kind, key, value)
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             raise StoreError(f"can't be kept as JSON: {error}") from error
-        item = Item(self._indices.name("state"), state_id(kind, key), body, version)
-        await self._bulk.write([item])
+        items = [Item(self._indices.name("state"), state_id(kind, key), body, version)]
+        if watched := self._watched(kind, key, value, version):
+            items.append(watched)
+        await self._bulk.write(items)
+
+    def _watched(
+        self, kind: str, key: str, value: dict[str, Any], version: int | None
+    ) -> Item | None:
+        if kind == es_watched.INCIDENT:
+            return es_watched.alert(self._indices.name("alerts"), key, value, version)
+        if kind in es_watched.SAMPLED:
+            return self._health.sample(kind, key, value)
+        return None
 
     async def size(self) -> int:
         path = f"/{self._settings.prefix}-*/_stats/store"
@@ -339,7 +351,10 @@ class ElasticsearchStore:
     async def drop_states(self, kind: str, keys: Sequence[str]) -> None:
         index = self._indices.name("state")
         ids = {state_id(queries.clean(kind), queries.clean(key)) for key in keys}
-        await self._bulk.write([Item(index, id_) for id_ in ids])
+        items = [Item(index, id_) for id_ in ids]
+        if kind == es_watched.INCIDENT:
+            items += [Item(self._indices.name("alerts"), id_) for id_ in ids]
+        await self._bulk.write(items)
 
     @property
     def _client(self) -> AsyncElasticsearch:

@@ -80,7 +80,7 @@ def of(mention: Mention, stored_at: datetime, *, hidden: bool) -> Helpers:
 def domain(url: str) -> str:
     """The host in lower case, without `www.`, user and port; empty where there is none."""
     host = rules.url_key(url).partition("/")[0].rpartition("@")[2]
-    found = _HOST.match(host)
+    found = _HOST.match(host.removeprefix("www."))
     return found.group() if found and "." in found.group() else ""
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from elastic_transport import TransportError
-from elasticsearch import ApiError, AsyncElasticsearch, UnsupportedProductError
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, UnsupportedProductError
 
 from streams.errors import StoreError, StoreUnavailable
 from streams.settings import Store as StoreSettings
@@ -16,7 +16,7 @@ from streams.store.es_shapes import MONTHLY, SMALL
 
 _log = logging.getLogger(__name__)
 
-_MAJORS: Final = (8, 9)
+_OLDEST, _TOO_NEW = (8, 19), (10, 0)
 _UNAVAILABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_YEAR, _LAST_YEAR = 2005, 2039
 
@@ -85,7 +85,7 @@ class Indices:
         self._client = client
         self._settings = settings
         self._known: set[str] = set()
-        self._analyzers = False
+        self.analyzers = False
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", settings.prefix):
             raise StoreError(
                 f"store.prefix {settings.prefix!r}: not the name of an index. "
@@ -98,19 +98,23 @@ class Indices:
 
     async def prepare(self) -> None:
         """Check the server, write template and mappings, create this month and the next."""
-        await self._check()
-        self._analyzers = await es_server.has_analyzers(self._client)
-        if not self._analyzers:
-            _log.info("%s has no analyzers of languages: `words` is as written", self._settings.url)
-        await self._refuse_alias_that_is_an_index()
+        await self.learn()
         await self._put_template()
         now = datetime.now(UTC)
         months = (now, now.replace(day=1) + timedelta(days=32))
         await asyncio.gather(
-            *(self._create(self.name(what), self._body(what)) for what in SMALL),
+            *(self._create(self.name(what), self.body(what)) for what in SMALL),
             *(self.ensure(month_of(self._settings.prefix, moment)) for moment in months),
         )
         await self._update_mappings()
+
+    async def learn(self) -> None:
+        """Ask the server what it is and can do. Raises `StoreError` for one that won't do."""
+        await self._check()
+        await self._refuse_alias_that_is_an_index()
+        self.analyzers = await es_server.has_analyzers(self._client)
+        if not self.analyzers:
+            _log.info("%s has no analyzers of languages: `words` is as written", self._settings.url)
 
     async def ensure(self, index: str) -> None:
         """Create an index unless it is known to be there; the template says how it looks."""
@@ -122,7 +126,7 @@ class Indices:
         """Someone removed an index while we wrote to it."""
         self._known.discard(index)
         what = index.removeprefix(f"{self._settings.prefix}-")
-        await self._create(index, self._body(what) if what in SMALL else {})
+        await self._create(index, self.body(what) if what in SMALL else {})
 
     async def _check(self) -> None:
         await self._client.perform_request(
@@ -140,7 +144,8 @@ class Indices:
                 return  # no right to see nodes: writing will show whether it fits
             raise
         for node in answer.body["nodes"].values():
-            if int(node["version"].split(".")[0]) not in _MAJORS:
+            major, minor = (int(part) for part in node["version"].split(".")[:2])
+            if not _OLDEST <= (major, minor) < _TOO_NEW:
                 raise StoreError(
                     f"{self._settings.url}: Elasticsearch {node['version']}; "
                     "Veille needs 8.19 or 9. Remedy: upgrade the server"
@@ -156,14 +161,28 @@ class Indices:
                 "Remedy: remove or rename it, or set another store.prefix"
             )
 
-    async def _put_template(self) -> None:
+    async def template(self) -> dict[str, Any]:
+        """The index template of months, with what a policy or a person set of their lifecycle."""
         live = {"filter": {"bool": {"must_not": [{"term": {"deleted": True}}]}}}
-        template = self._body(MONTHLY) | {"aliases": {self.name(MONTHLY): live}}
+        body = self.body(MONTHLY) | {"aliases": {self.name(MONTHLY): live}}
+        if kept := (await self.known_template()).get("settings", {}).get("index", {}):
+            body["settings"]["index"] |= (
+                {"lifecycle": kept["lifecycle"]} if "lifecycle" in kept else {}
+            )
+        return {"index_patterns": [f"{self.name(MONTHLY)}-*"], "template": body, "priority": 500}
+
+    async def known_template(self) -> dict[str, Any]:
+        """The template that the server has under our name; empty without one."""
+        try:
+            told = await self._client.indices.get_index_template(name=self.name(MONTHLY))
+        except NotFoundError:
+            return {}
+        found: dict[str, Any] = told.body["index_templates"][0]["index_template"]["template"]
+        return found
+
+    async def _put_template(self) -> None:
         await self._client.indices.put_index_template(
-            name=self.name(MONTHLY),
-            index_patterns=[f"{self.name(MONTHLY)}-*"],
-            template=template,
-            priority=500,
+            name=self.name(MONTHLY), **await self.template()
         )
 
     async def _update_mappings(self) -> None:
@@ -172,7 +191,7 @@ class Indices:
         for what, target in [(MONTHLY, f"{self.name(MONTHLY)}-*")] + [
             (what, self.name(what)) for what in SMALL
         ]:
-            wanted = self._body(what)["mappings"]["properties"]
+            wanted = self.body(what)["mappings"]["properties"]
             found = await self._client.indices.get_mapping(index=target, allow_no_indices=True)
             for index, told in found.body.items():
                 lacking = es_shapes.lacking(wanted, told["mappings"].get("properties", {}))
@@ -186,8 +205,9 @@ class Indices:
             if "resource_already_exists" not in str(error):
                 raise
 
-    def _body(self, what: str) -> dict[str, Any]:
-        return es_shapes.body(what, self._settings, analyzers=self._analyzers)
+    def body(self, what: str) -> dict[str, Any]:
+        """Settings and mappings of `<prefix>-what`, for this server once it was asked."""
+        return es_shapes.body(what, self._settings, analyzers=self.analyzers)
 
 
 CLIENT_ERRORS: Final = (ApiError, TransportError, UnsupportedProductError)

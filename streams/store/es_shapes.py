@@ -56,6 +56,28 @@ def lacking(wanted: Body, have: Body) -> Body:
     return found
 
 
+def differing(wanted: Body, have: Body) -> list[str]:
+    """Fields that `have` has in another way than `wanted`: only a new index can mend them."""
+    known = dict(fields(have))
+    return [
+        name
+        for name, field in fields(wanted)
+        if name in known and _plain(known[name]) != _plain(field)
+    ]
+
+
+def foreign(wanted: Body, have: Body) -> list[str]:
+    """Fields of `have` that are none of ours."""
+    ours = dict(fields(wanted))
+    return [name for name, _ in fields(have) if name not in ours]
+
+
+def _plain(field: Body) -> Body:
+    """Without what is so anyway."""
+    usual = {"index": True, "doc_values": True, "analyzer": STANDARD, "position_increment_gap": 100}
+    return {key: value for key, value in field.items() if usual.get(key) != value}
+
+
 def fields(properties: Body, path: str = "") -> Iterator[tuple[str, Body]]:
     """Every field that holds something, by its full name, without the objects around it."""
     for name, field in properties.items():
