@@ -5,6 +5,8 @@ and travel as RFC 3339 text. What a source does not tell is missing (`None`, emp
 Fields are only ever added.
 """
 
+import contextlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -21,7 +23,8 @@ State = Literal["live", "edited", "deleted"]
 
 SCHEMA: Final = 1
 """The version of records that this code reads. Added fields leave it as it is; a producer that
-breaks with it says `"schema": 2` in each record."""
+breaks with it says `"schema": 2` in each record, or `post/2` in the header `SCHEMA_HEADER`."""
+SCHEMA_HEADER: Final = "schema-version"
 
 MAX_TEXT_BYTES: Final = 64 * 1024
 """Longest text a post carries, in UTF-8 bytes; what is longer is cut and marked `truncated`."""
@@ -189,15 +192,24 @@ class _Versioned(msgspec.Struct):
 _versioned_decoder = msgspec.json.Decoder(_Versioned)
 
 
-def newer(raw: bytes) -> str:
-    """What to add to the reason where a record that can't be read says it is of a newer schema."""
-    try:
-        told = read(_versioned_decoder, raw).schema
-    except msgspec.DecodeError:
-        return ""
+def newer(raw: bytes, headers: Iterable[tuple[str, bytes | None]] = ()) -> str:
+    """What to add to the reason where a record that can't be read says it is of a newer schema,
+    by itself or in its headers."""
+    told = _told(headers)
+    with contextlib.suppress(msgspec.DecodeError):
+        told = max(told, read(_versioned_decoder, raw).schema)
     if told <= SCHEMA:
         return ""
     return f"; it is of schema {told} and this Veille reads {SCHEMA}: update it, then replay"
+
+
+def _told(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """The number in `SCHEMA_HEADER`; 0 without one."""
+    for name, value in headers:
+        if name == SCHEMA_HEADER:
+            number = (value or b"").rpartition(b"/")[2]
+            return int(number) if number.isdigit() and len(number) < 10 else 0
+    return 0
 
 
 def encode(post: Post) -> bytes:

@@ -11,13 +11,12 @@ from aiokafka import AIOKafkaProducer
 
 from connectors import letters
 from connectors.kafka import BatchSender, Describe, Gate
-from connectors.post import SCHEMA
+from connectors.post import SCHEMA, SCHEMA_HEADER
 from connectors.tracing import new_trace
 from streams.broker import Topics
 from streams.settings import Kafka
 
 CONTENT_TYPE: Final = "content-type"
-SCHEMA_VERSION: Final = "schema-version"
 AVRO: Final = "application/avro"
 
 Headers = list[tuple[str, bytes]]
@@ -27,7 +26,7 @@ _RETRACTION_BEGINS: Final = b'{"type":"retraction"'
 
 def headers_of(name: str) -> Headers:
     """Of a record by its name in lower case, such as `mention` or `dead-letter`."""
-    return [(CONTENT_TYPE, b"application/json"), (SCHEMA_VERSION, f"{name}/{SCHEMA}".encode())]
+    return [(CONTENT_TYPE, b"application/json"), (SCHEMA_HEADER, f"{name}/{SCHEMA}".encode())]
 
 
 def descriptions(topics: Topics) -> dict[str, Describe]:

@@ -79,7 +79,7 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: 
             items = [(row.key or b"", records.encode(record)) for record in made]
             _refuse_oversized(items)
         except msgspec.DecodeError as error:
-            said = f"not a post: {error}{post.newer(row.value or b'')}"
+            said = f"not a post: {error}{post.newer(row.value or b'', row.headers)}"
             _bury(out, row, said, now)
         except Exception as error:  # noqa: BLE001  # one bad post must not stop a million good ones
             _bury(out, row, f"{type(error).__name__}: {error}", now, one)

@@ -25,7 +25,7 @@ def read_records(
         try:
             good.append(held_record(records.decode_record(row.value or b""), row.timestamp))
         except msgspec.DecodeError as error:
-            said = f"not a mention: {error}{post.newer(row.value or b'')}"
+            said = f"not a mention: {error}{post.newer(row.value or b'', row.headers)}"
             bad.append(letter_of(row, "index", said, now))
     return good, bad
 

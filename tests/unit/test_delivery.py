@@ -1,8 +1,8 @@
-"""When the filter agent acknowledges: over a producer whose answers the test gives."""
+"""When agents acknowledge: over a producer whose answers the test gives."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -12,11 +12,16 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from connectors import post as posts
 from connectors.errors import Retriable
 from connectors.kafka import BATCH_BYTES, BatchSender
-from streams.agents import FilterAgent
+from streams import records
+from streams.agents import FilterAgent, IndexAgent
 from streams.app import new_pipeline
+from streams.avro_copy import AvroCopy
 from streams.criteria.topics import Topic
 from streams.ledger import Ledger
+from streams.records import Mention, Record
 from streams.slab import Slab
+from streams.store.port import Store, WriteReport
+from tests.support.mentions import mention
 from tests.support.posts import post
 
 
@@ -38,10 +43,9 @@ class HeldProducer:
 
 
 class Event:
-    """One slab with one post, and whether it was acknowledged."""
+    """One slab with one record, and whether it was acknowledged."""
 
-    def __init__(self) -> None:
-        value = posts.encode(post("acmeron"))
+    def __init__(self, value: bytes) -> None:
         self.value = Slab([ConsumerRecord("p", 0, 0, 0, 0, b"k", value, None, 1, 1, ())], 0)
         self.acked = False
 
@@ -63,8 +67,8 @@ class Stream:
 class Case:
     """An agent that has sent what it made of one slab, and waits."""
 
-    def __init__(self) -> None:
-        self.producer, self.event = HeldProducer(), Event()
+    def __init__(self, value: bytes) -> None:
+        self.producer, self.event = HeldProducer(), Event(value)
         self.crashes: list[BaseException] = []
         self.ledger = Ledger()
 
@@ -92,7 +96,7 @@ async def _turns() -> None:
 
 @pytest.fixture
 async def case() -> Case:
-    case = Case()
+    case = Case(posts.encode(post("acmeron")))
     await case.run()
     assert len(case.producer.sent) == 1
     return case
@@ -110,3 +114,29 @@ async def test_a_slab_that_failed_is_not_acknowledged_and_ends_the_worker(case: 
     await _turns()
     assert not case.event.acked
     assert [type(error) for error in case.crashes] == [Retriable]
+
+
+class TakesAll:
+    """In the store's place: it has everything at once."""
+
+    async def write(self, batch: Sequence[Record]) -> WriteReport:
+        return WriteReport(stored=len(batch))
+
+
+async def test_a_mention_is_acknowledged_after_its_copy() -> None:
+    case = Case(records.encode(mention()))
+    sender = BatchSender(case.producer)
+    agent = IndexAgent(
+        store=cast("Store", TakesAll()),
+        sender=sender,
+        dead="d",
+        ledger=case.ledger,
+        crash=case.crash,
+        copy=AvroCopy(sender, "a", {Mention: lambda _one: b"avro"}),
+    )
+    await agent.run(Stream(case.event))
+    await _turns()
+    assert (len(case.producer.sent), case.event.acked) == (1, False)
+    case.producer.sent[0].set_result(None)
+    await _turns()
+    assert (case.event.acked, case.ledger.stored) == (True, 1)

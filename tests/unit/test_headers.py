@@ -7,7 +7,7 @@ import pytest
 from connectors import letters
 from connectors.kafka import BatchSender, mark_of
 from connectors.letters import DeadLetter
-from connectors.post import utc_now
+from connectors.post import newer, utc_now
 from connectors.tracing import MAX_STATE_BYTES, Trace, new_trace, trace_of
 from streams import records
 from streams.broker import Topics
@@ -15,6 +15,7 @@ from streams.headers import descriptions
 from streams.records import Retraction
 from tests.support.mentions import mention
 
+NEWER = "; it is of schema 2 and this Veille reads 1: update it, then replay"
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 NAMES = Topics.of("v")
 
@@ -80,6 +81,13 @@ def test_a_new_trace_is_of_the_specified_form() -> None:
     assert name == "traceparent"
     assert re.fullmatch(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-01", parent)
     assert new_trace() != new_trace()
+
+
+def test_a_record_that_can_not_be_read_may_tell_that_it_is_newer() -> None:
+    assert newer(b"no post", [("other", b"x"), ("schema-version", b"post/2")]) == NEWER
+    assert newer(b'{"schema":2}', [("schema-version", b"post/1")]) == NEWER
+    for told in (b"post/1", b"post/", b"", b"post/" + b"9" * 99, b"post/\xb2", None):
+        assert newer(b"no post", [("schema-version", told)]) == ""
 
 
 class Kept:
