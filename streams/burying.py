@@ -133,7 +133,12 @@ def letter_again(row: ConsumerRecord) -> str:
 
 def cleared(rows: Iterable[ConsumerRecord]) -> list[Item]:
     """What tells that dead letters sent again went well: an empty value takes a letter back."""
-    return [(id_.encode(), b"") for row in rows if (id_ := letter_again(row))]
+    return [taken_back(id_) for row in rows if (id_ := letter_again(row))]
+
+
+def taken_back(id_: str) -> Item:
+    """What takes a dead letter away."""
+    return id_.encode(), b""
 
 
 def source_of(key: bytes) -> str:

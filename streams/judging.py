@@ -17,7 +17,7 @@ from connectors.kafka import MAX_RECORD_BYTES, Item, Oversized, mark_of
 from connectors.letters import DeadLetter
 from connectors.tracing import Trace, trace_of
 from streams import records
-from streams.burying import cleared, letter_of
+from streams.burying import letter_again, letter_of, taken_back
 from streams.clocks import held_post
 from streams.entries import post_entry, refusal
 from streams.ledger import Ledger
@@ -86,8 +86,8 @@ def judge(rows: Sequence[ConsumerRecord], pipeline: Judge, now: datetime, life: 
         else:
             out.mentions += items
             out.size += sum(len(value) for _, value in items)
-            if row.headers:
-                out.cleared += cleared([row])
+            if again := letter_again(row):
+                out.cleared.append(taken_back(again))
             _tally(out.count, made)
             _note(out, row, one, made, life)
     return out
