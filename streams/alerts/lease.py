@@ -1,7 +1,7 @@
 """One worker at a time: a lease in the store's states, renewed while its holder lives."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,12 +15,22 @@ _SETTLES: Final = 1.5
 
 class Lease:
     """The right to do `name`. Two may believe for a moment that they have it: what they do must
-    bear that."""
+    bear that. `gone` knows holders that are dead for sure."""
 
-    def __init__(self, store: Store, name: str, holder: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        holder: str,
+        *,
+        holds: timedelta = HOLDS,
+        gone: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._store = store
         self._name = name
         self._holder = holder
+        self._holds = holds
+        self._gone = gone
         self.term = 0
         self.held = False
         self.value: dict[str, Any] = {}
@@ -30,7 +40,7 @@ class Lease:
         """Take or renew it. Raises `StoreError`."""
         told = (await self._store.states(LEASE)).get(self._name) or {}
         mine = told.get("holder") == self._holder
-        if not mine and not _over(told, now):
+        if not mine and not (_over(told, now, self._holds) or self._gone(str(told.get("holder")))):
             self.held = False
             return False
         if self.held and mine:
@@ -65,10 +75,10 @@ def through(told: Mapping[str, Any]) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _over(told: dict[str, Any], now: datetime) -> bool:
+def _over(told: dict[str, Any], now: datetime, holds: timedelta) -> bool:
     try:
         at = datetime.fromisoformat(str(told.get("at")))
-        return not now - 2 * HOLDS < at < now + HOLDS or now - at > HOLDS
+        return not now - 2 * holds < at < now + holds or now - at > holds
     except (ValueError, TypeError):
         return True
 

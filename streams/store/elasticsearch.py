@@ -24,6 +24,7 @@ from streams.store.es_bulk import Bulk, Item
 from streams.store.es_journal import EsJournal
 from streams.store.es_ledger import EsLedger, state_body, state_id
 from streams.store.es_letters import EsLetters
+from streams.store.es_remake import MAPPING, Note, Remake
 from streams.store.es_writes import Body, Writer
 from streams.store.folding import Part, folded
 from streams.store.hiding import KIND as HIDDEN
@@ -275,6 +276,11 @@ class ElasticsearchStore:
         await self._writer.refresh()
         await write_again(self, key)
         await self._writer.refresh()
+
+    def remake(self, purpose: str = MAPPING, note: Note = lambda *_: None) -> Remake:
+        """What makes months anew for this purpose (see `es_remake`)."""
+        indices, bulk, writer, *_ = self._opened
+        return Remake(self, bulk, indices, writer, self._ask, purpose=purpose, note=note)
 
     async def add_entries(self, entries: Sequence[Entry]) -> None:
         await self._journal.add(entries)

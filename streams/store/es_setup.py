@@ -202,12 +202,18 @@ class Indices:
         try:
             await self._client.indices.create(index=index, **body)
         except ApiError as error:
-            if "resource_already_exists" not in str(error):
+            if not _is_there(error):
                 raise
 
     def body(self, what: str) -> dict[str, Any]:
         """Settings and mappings of `<prefix>-what`, for this server once it was asked."""
         return es_shapes.body(what, self._settings, analyzers=self.analyzers)
+
+
+def _is_there(error: ApiError) -> bool:
+    """Whether an index or, once its month was made anew, an alias has the name already."""
+    told = str(error)
+    return "resource_already_exists" in told or "already exists as alias" in told
 
 
 CLIENT_ERRORS: Final = (ApiError, TransportError, UnsupportedProductError)

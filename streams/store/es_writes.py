@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from streams.errors import StoreError
 from streams.records import Mention, Record, Retraction
 from streams.store import es_helpers, es_queries, rules
 from streams.store.es_bulk import DOCS, Bulk, Item, Refused
@@ -98,6 +99,21 @@ class Writer:
         every = [made.mention for made in mentions]
         unchanged = {m.id: unburied[m.post.id] for m in every if m.post.id in unburied}
         return unchanged | {every[place].id: reason for place, reason in refused.items()}
+
+    async def write_unseen(self, index: str, mentions: Sequence[Mention]) -> int:
+        """Write mentions into an index that nobody reads yet, but for those that were retracted;
+        how many. Once it is read they must be written by `recompose`: labels, erasures and
+        retractions of the meantime don't find them. Raises `StoreError` for one refused."""
+        _, _, made, _ = _sort(mentions)
+        composed = await self._compose(made, await self._ledger.generation())
+        marks = await self._load_marks(composed, [])
+        now = datetime.now(UTC)
+        items = [self._item(one, now) for one in composed if not _killed(marks, one.mention)]
+        moved = [msgspec.structs.replace(item, index=index) for item in items]
+        for outcome in await self._bulk.write(moved):
+            if isinstance(outcome, Refused):
+                raise StoreError(f"{index}: a mention does not fit into it: {outcome.reason}")
+        return len(moved)
 
     async def refresh(self) -> None:
         """Make visible to searches what was written by anyone."""
