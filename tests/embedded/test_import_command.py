@@ -26,7 +26,7 @@ from streams.sentiment.scorer import build_scorer
 from streams.store.port import Filter
 from streams.store.sqlite import SqliteStore
 from tests.embedded.test_up import Up
-from tests.support.exports import BRANDWATCH
+from tests.support.exports import BRANDWATCH, brandwatch
 from tests.support.veille import veille_here
 
 TOPICS = "topics:\n  - {id: acme, query: acme}\n  - {id: other, query: zebra}\n"
@@ -90,6 +90,29 @@ def test_an_export_is_tried_then_kept_once_however_often(
     assert letter.place == f"{path}:10"
     assert "'not a date' is not a time" in letter.reason
     assert b"not a date" in letter.raw
+
+
+@pytest.mark.parametrize("rows", [2_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_a_large_export_comes_in_whole(tmp_path: Path, env: dict[str, str], rows: int) -> None:
+    """All posts and mentions, none twice, whichever the cells' traps."""
+    path = tmp_path / "mentions.csv"
+    path.write_text("".join(brandwatch(rows)))
+    summary = told(env, str(path))
+    assert (summary["read"], summary["posts"], summary["unreadable"]) == (rows, rows, 0)
+    assert (summary["stored"], summary["stale"]) == (rows // 10, 0)
+    assert summary["sources"] == {"x": rows - -(-rows // 3), "brandwatch": -(-rows // 3)}
+
+    async def counted() -> tuple[int, int]:
+        store = SqliteStore(tmp_path / "data" / "veille.sqlite3")
+        await store.open()
+        total = (await store.count(Filter(topics=("acme",)))).total
+        await store.close()
+        archive = SqliteArchive(tmp_path / "data" / "posts.db")
+        size = await archive.size()
+        await archive.close()
+        return total, size.posts
+
+    assert asyncio.run(counted()) == (rows // 10, rows)
 
 
 def test_rows_go_to_a_report_and_posts_to_a_topic_they_do_not_meet(

@@ -1,5 +1,10 @@
 """Exports as other tools write them, invented rows under their real names of columns."""
 
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from random import Random
 from typing import Final
 
 BRANDWATCH: Final = """\
@@ -56,3 +61,45 @@ id,thread_id,author,body,timestamp,unix_timestamp,views
 acme/1,acme/1,ann,Acme again,2026-03-01 09:30:00,1772357400,12
 acme/2,acme/1,bob,Not again,2026-03-01 09:31:00,1772357460,3
 """
+
+
+def brandwatch(rows: int, *, seed: int = 1) -> Iterator[str]:
+    """The lines of an export of three years: one row of ten names Acme, two of three stand at X,
+    some have quotes, line ends and entities in their cells."""
+    random, begin = Random(seed), datetime(2023, 1, 1)  # noqa: DTZ001 # as the tool writes it
+    words, out = _SAID.split(), io.StringIO()
+    writer = csv.writer(out)
+    head, names = BRANDWATCH.split("\n\n", 1)
+    yield f"{head}\n\n{names.partition(chr(10))[0]}\n"
+    for number in range(rows):
+        text = " ".join(random.choices(words, k=random.randint(10, 40)))
+        if number % 10 == 0:
+            text = f"Acme {text}"
+        if number % 50 == 7:
+            text += '\nagain: "never" &amp; so on'
+        at_x = number % 3 > 0
+        url = (
+            f"https://twitter.com/u{number % 997}/statuses/{16 * 10**17 + number}"
+            if at_x
+            else f"https://news{number % 50}.example.org/{number}"
+        )
+        when = (begin + timedelta(seconds=number * 900.5)).isoformat(" ", "seconds")
+        kind = "twitter" if at_x else "news"
+        followers = f"{number % 5000:,}"
+        writer.writerow(
+            [1, "Acme", f"{when}.0", "" if at_x else f"On {text[:30]}", text[:60], url,
+             url.split("/")[2], "negative", kind, "en", "GB", f"u{number % 997}", "A Name", text,
+             followers, number]
+        )  # fmt: skip
+        if number % 1_000 == 999:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+_SAID: Final = (
+    "the service was late again and nobody answered at the counter we waited for hours while staff "
+    "smiled great food lovely room awful noise price flight ticket refund support chat call email "
+    "bag seat train airport hotel"
+)
