@@ -11,7 +11,8 @@ from connectors import times
 from connectors.local_dates import read_date
 
 _SLASHED: Final = re.compile(r"\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?!\d)")
-_SERIAL: Final = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
+_SERIAL: Final = re.compile(r"([2-7]\d{4}(?:[.,]\d+)?)(?:\s+(0[.,]\d+))?")
+"""Days, and a time of day in a cell of its own."""
 _SPREADSHEET_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 # a wall clock's
 _AHEAD: Final = timedelta(days=2)
 """The zones' clocks are ahead of UTC's by so much at the most."""
@@ -50,8 +51,9 @@ class Moments:
                 return datetime.strptime(text, each)  # noqa: DTZ007 # `_in_zone` follows
             except ValueError:
                 continue
-        if _SERIAL.fullmatch(text):
-            return _SPREADSHEET_EPOCH + timedelta(days=float(text.replace(",", ".")))
+        if days := _SERIAL.fullmatch(text):
+            told = sum(float(one.replace(",", ".")) for one in days.groups() if one)
+            return _SPREADSHEET_EPOCH + timedelta(seconds=round(told * 86_400))
         if found := _SLASHED.match(text):
             return self._numbers(text, found)
         return self._other(text)

@@ -14,6 +14,7 @@ import httpx
 from connectors.charsets import real_charset
 from connectors.errors import BadSettings, Fatal
 from connectors.lines import CHUNK_BYTES, STDIN, Readable, opened
+from streams.importing.workbook import is_workbook, to_csv
 
 _SAMPLE: Final = 256 * 1024
 _LARGEST: Final = 16 * 1024**3
@@ -23,8 +24,23 @@ _TIMEOUT: Final = 60.0
 
 @contextlib.contextmanager
 def local(place: str) -> Iterator[Path]:
-    """The file at `place`: a path, an http(s) address, or `-`, standard input. What is no file is
-    put into a temporary one, for it is read twice. Raises `Fatal`."""
+    """The table at `place`: a path, an http(s) address, or `-`, standard input; of a workbook the
+    largest sheet, as CSV. What is no such file is put into a temporary one, for it is read twice.
+    Raises `Fatal`."""
+    with _file(place) as path:
+        if not is_workbook(path):
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="veille-import-", suffix=".csv", encoding="utf-8", newline=""
+        ) as file:
+            to_csv(path, file)
+            file.flush()
+            yield Path(file.name)
+
+
+@contextlib.contextmanager
+def _file(place: str) -> Iterator[Path]:
     fetched = place.startswith(("http://", "https://"))
     if place != STDIN and not fetched:
         if Path(place).is_dir() or not Path(place).exists():

@@ -4,12 +4,14 @@ import asyncio
 import codecs
 import csv
 import io
+import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import xlsxwriter
 
 from connectors.errors import BadSettings, Fatal
 from connectors.post import Post
@@ -316,6 +318,52 @@ def test_a_wrong_profile_is_told_by_file_and_place(tmp_path: Path, text: str, sa
         load_profile(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_a_workbook_is_read_as_its_largest_sheet(tmp_path: Path) -> None:
+    path = tmp_path / "mentions.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("About").write("A1", "an export")
+        sheet = book.add_worksheet("Mentions")
+        days = book.add_format({"num_format": "dd.mm.yyyy"})
+        hours = book.add_format({"num_format": "hh:mm"})
+        names = ("Date", "Time", "Text", "Post type", "URL", "Saved at", "Resource type", "Author")
+        sheet.write_row("A3", names)
+        for row in (3, 4):
+            sheet.write_datetime(row, 0, datetime(2026, 3, 1), days)  # noqa: DTZ001
+            sheet.write_datetime(row, 1, datetime(1900, 1, 1, 9, 30), hours)  # noqa: DTZ001
+            sheet.write_string(row, 2, "Acme опоздала\nснова <b>" if row == 3 else "=SUM(1)")
+            sheet.write_string(row, 3, "Comment")
+            sheet.write_formula(row, 4, f'=HYPERLINK("https://x.com/a/status/{row}", "link")')
+            sheet.write_string(row, 7, "ann_x0021_")
+    with local(str(path)) as csv_path:
+        found = plan(csv_path, "mentions.xlsx", Wanted(zone="Europe/Moscow"), PROFILES)
+
+        async def items() -> list[Item]:
+            return [one async for some in items_of(found) for one in some]
+
+        first, second = posts(asyncio.run(items()))
+    assert found.profile.id == "youscan"
+    assert (first.id, first.kind, first.author.handle) == ("x:3", "comment", "ann_x0021_")
+    assert first.text == "Acme опоздала\nснова <b>"
+    assert first.created_at == datetime(2026, 3, 1, 6, 30, tzinfo=UTC)
+    assert second.text == "=SUM(1)"
+
+
+def test_a_workbook_that_means_harm_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.xlsx"
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet><sheetData/></worksheet>'
+    for sheet, said in ((bomb, "entities"), ("<worksheet><row>", "can't be read")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/worksheets/sheet1.xml", sheet)
+        with pytest.raises(Fatal, match=said), local(str(path)):
+            pass
+    path.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(Fatal, match="damaged or cut"), local(str(path)):
+        pass
+    path.write_bytes(b"\xd0\xcf\x11\xe0")
+    with pytest.raises(Fatal, match="old Excel"), local(str(path)):
+        pass
 
 
 def test_what_is_no_table_is_told_so(tmp_path: Path) -> None:
