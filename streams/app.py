@@ -32,6 +32,7 @@ from streams.heartbeat import Heartbeat
 from streams.ledger import Ledger
 from streams.offsets import LagGate, Progress
 from streams.pipeline import Judge, Pipeline
+from streams.retention import Retention
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Sentiment, Settings
 from streams.store.port import Store
@@ -95,6 +96,9 @@ def create_app(
         watch, notifier = parts.alerts(watched, holder_of(instance), channels)
         app.task(watch.run)
         app.task(notifier.run)
+
+    if "index" in roles:
+        app.task(Retention(store, settings.store).run)
 
     if topics_file and "filter" in roles:
         app.task(TopicsWatch(topics_file, usual.matcher).run)

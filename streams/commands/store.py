@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from streams.commands import store_init
+from streams.commands import store_init, store_prune
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -27,11 +27,12 @@ from streams.store import opened_store, salvage, sqlite_path
 
 store = typer.Typer(
     name="store",
-    help="Prepare the store, check it, rebuild it.",
+    help="Prepare the store, check it, rebuild it, remove what is old.",
     no_args_is_help=True,
     add_completion=False,
 )
 store.command()(store_init.init)
+store.command()(store_prune.prune)
 
 
 class Checked(msgspec.Struct, kw_only=True):

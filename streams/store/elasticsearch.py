@@ -17,7 +17,7 @@ from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record, SentimentLabel
 from streams.settings import Store as StoreSettings
-from streams.store import es_counts, es_setup, es_watched, hiding, paging
+from streams.store import es_counts, es_retention, es_setup, es_watched, hiding, paging
 from streams.store import es_queries as queries
 from streams.store.erasures import Erased, Erasure
 from streams.store.es_bulk import Bulk, Item
@@ -81,7 +81,7 @@ class ElasticsearchStore:
         self._parts = (indices, bulk, writer, ledger, letters, EsJournal(bulk, indices))
         try:
             await self._once(indices.prepare)
-            await self._writer.prune()
+            await self.tidy()
         except BaseException:
             await self.close()
             raise
@@ -333,6 +333,19 @@ class ElasticsearchStore:
         if kind in es_watched.SAMPLED:
             return self._health.sample(kind, key, value)
         return None
+
+    async def drop_before(self, before: datetime, *, dry_run: bool = False) -> dict[str, int]:
+        prefix, found = self._settings.prefix, dict[str, int]()
+        path = f"/{prefix}-mentions-*,{prefix}-month-*/_stats/docs"
+        told = (await self._once(lambda: self._request("GET", path))).get("indices", {})
+        for index, month in es_retention.over(prefix, told, before).items():
+            found[month] = found.get(month, 0) + told[index]["primaries"]["docs"]["count"]
+            if not dry_run:
+                await self._once(lambda index=index: self._indices.drop(index))  # type: ignore[misc]
+        return found
+
+    async def tidy(self) -> None:
+        await self._writer.prune(self._settings.keep_health_days)
 
     async def size(self) -> int:
         path = f"/{self._settings.prefix}-*/_stats/store"

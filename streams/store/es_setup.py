@@ -122,6 +122,11 @@ class Indices:
             await self._create(index, {})
             self._known.add(index)
 
+    async def drop(self, index: str) -> None:
+        """Remove an index and all that is in it; one that is gone already is no error."""
+        self._known.discard(index)
+        await self._client.indices.delete(index=index, ignore_unavailable=True)
+
     async def recreate(self, index: str) -> None:
         """Someone removed an index while we wrote to it."""
         self._known.discard(index)

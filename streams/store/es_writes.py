@@ -223,21 +223,23 @@ class Writer:
                 return
             body["search_after"] = hits[-1]["sort"]
 
-    async def prune(self) -> None:
-        """Forget retractions that no late version can meet any more.
+    async def prune(self, health_days: int) -> None:
+        """Forget retractions that no late version can meet any more, and old samples of health."""
+        await self._forget(self._marks_index, "written", rules.WATERMARK_DAYS)
+        await self._forget(self._indices.name("health"), "@timestamp", health_days)
 
-        By search and bulk deletes: `_delete_by_query` is a module that a server may lack.
-        """
-        oldest = datetime.now(UTC) - timedelta(days=rules.WATERMARK_DAYS)
-        query = {"range": {"written": {"lt": es_queries.iso(oldest)}}}
-        path = f"/{self._marks_index}/_search?filter_path=hits.hits._id"
+    async def _forget(self, index: str, field: str, days: int) -> None:
+        """By search and bulk deletes: `_delete_by_query` is a module that a server may lack."""
+        oldest = datetime.now(UTC) - timedelta(days=days)
+        query = {"range": {field: {"lt": es_queries.iso(oldest)}}}
+        path = f"/{index}/_search?filter_path=hits.hits._id"
         while True:
             answer = await self._ask("POST", path, {"query": query, "size": _PAGE})
             hits = answer.get("hits", {}).get("hits", [])
-            await self._bulk.write([Item(self._marks_index, hit["_id"]) for hit in hits])
+            await self._bulk.write([Item(index, hit["_id"]) for hit in hits])
             if not hits:
                 return
-            await self._ask("POST", f"/{self._marks_index}/_refresh")
+            await self._ask("POST", f"/{index}/_refresh")
 
 
 def mark_id(post_id: str) -> str:

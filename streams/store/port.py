@@ -354,6 +354,17 @@ class Store(Protocol):
         """All documents of a kind by key."""
         ...
 
+    async def drop_before(self, before: datetime, *, dry_run: bool = False) -> dict[str, int]:
+        """Remove mentions of posts created before then for good: how many, by month (`2026-03`);
+        with `dry_run` how many there are. Elasticsearch removes the months that are wholly before
+        then, SQLite every row; its file stays as large and is filled again. Labels, erasures and
+        the journal stay."""
+        ...
+
+    async def tidy(self) -> None:
+        """Once a day: forget what no late version can meet, and old samples of health."""
+        ...
+
     async def size(self) -> int:
         """Bytes on the disk of all that is kept."""
         ...

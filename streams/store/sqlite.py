@@ -28,6 +28,7 @@ from streams.store import sqlite_facets as faceted
 from streams.store import sqlite_journal as journal
 from streams.store import sqlite_letters as dead
 from streams.store import sqlite_queries as queries
+from streams.store import sqlite_retention as retention
 from streams.store import sqlite_schema as schema
 from streams.store import sqlite_search as searching
 from streams.store.erasures import KIND as ERASURE
@@ -241,6 +242,18 @@ class SqliteStore:
         rows = [(clean(kind), clean(key)) for key in keys]
         sql = "DELETE FROM states WHERE kind = ? AND key = ?"
         await self._persist(lambda: self._many(sql, rows))
+
+    async def drop_before(self, before: datetime, *, dry_run: bool = False) -> dict[str, int]:
+        limit = millis(before)
+        found = await self._read(lambda db: retention.count(db, limit))
+        while not dry_run and found:
+            dropped = await self._persist(lambda: retention.drop(self._writing(), limit))
+            if dropped < retention.AT_ONCE:
+                break
+        return found
+
+    async def tidy(self) -> None:
+        await self._persist(lambda: prune(self._writing()))
 
     async def size(self) -> int:
         return await asyncio.to_thread(self._bytes_on_disk)

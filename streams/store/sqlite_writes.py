@@ -147,7 +147,7 @@ class _Write:
             if not rules.killed(marks, topic, content):
                 continue
             mention = _decoder.decode(body)
-            self._remove([(seq, mention)])
+            remove_rows(self._db, [(seq, mention)])
             last = rules.killing_version(marks, topic, content, version)
             self._keep_tombstones([rules.tombstone(mention, last)])
             self._retracted += 1
@@ -196,13 +196,7 @@ class _Write:
         replaced = [self._live[id_] for id_ in self._pending if id_ in self._live]
         sql = "SELECT seq, body FROM mentions WHERE seq IN (SELECT value FROM json_each(?))"
         rows = self._db.execute(sql, [_listed(replaced)]).fetchall() if replaced else []
-        self._remove([(seq, _decoder.decode(body)) for seq, body in rows])
-
-    def _remove(self, rows: Sequence[tuple[int, Mention]]) -> None:
-        """Rows and their words: what a deleted post said can't be found any more."""
-        self._db.executemany("DELETE FROM mentions WHERE seq = ?", [(seq,) for seq, _ in rows])
-        self._db.executemany(_UNINDEX, [(seq, *words(mention)) for seq, mention in rows])
-        self._db.executemany(_UNNAME, [(seq, names(mention)) for seq, mention in rows])
+        remove_rows(self._db, [(seq, _decoder.decode(body)) for seq, body in rows])
 
     def _keep_tombstones(self, dead: Sequence[Mention]) -> None:
         rows = [(mention.id, mention.version, rules.body(mention)[0]) for mention in dead]
@@ -249,6 +243,13 @@ def _stored(db: sqlite3.Connection, ids: Collection[str]) -> list[Mention]:
     rows += db.execute(sql, [_listed(map(short_hash, ids))]).fetchall()
     found = [_decoder.decode(body) for (body,) in rows]
     return [mention for mention in found if mention.id in ids]
+
+
+def remove_rows(db: sqlite3.Connection, rows: Sequence[tuple[int, Mention]]) -> None:
+    """Rows and their words: what a deleted post said can't be found any more."""
+    db.executemany("DELETE FROM mentions WHERE seq = ?", [(seq,) for seq, _ in rows])
+    db.executemany(_UNINDEX, [(seq, *words(mention)) for seq, mention in rows])
+    db.executemany(_UNNAME, [(seq, names(mention)) for seq, mention in rows])
 
 
 def read_labels(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, Label]:
