@@ -99,13 +99,23 @@ class Kibana:
             "/api/saved_objects/_export",
             json={"objects": wanted, "excludeExportDetails": True},
         )
-        missing: set[tuple[str, str]] = set()
-        if response.status_code == 400:
-            listed = _json(response).get("attributes", {}).get("objects", [])
-            missing = {(one["type"], one["id"]) for one in listed}
+        missing = self._missing(response) if response.status_code == 400 else set()
         if not missing:
             self._refuse(response)
         return [Presence(one, (one["type"], one["id"]) not in missing) for one in objects]
+
+    def _missing(self, response: httpx.Response) -> set[tuple[str, str]]:
+        """What an export did not find. Raises `KibanaError` for what it may not read."""
+        missing = set()
+        for one in _json(response).get("attributes", {}).get("objects", []):
+            error = one.get("error", {})
+            if error.get("statusCode") != 404:
+                raise KibanaError(
+                    f"{self.url}: {one['type']} {one['id']}: {error.get('message', 'refused')}. "
+                    f"Remedy: {_remedy(403, self._space)}"
+                )
+            missing.add((one["type"], one["id"]))
+        return missing
 
     def ask(self, method: str, path: str, **content: Any) -> Any:
         """The JSON that Kibana answers. Raises `KibanaError` for every other answer."""

@@ -16,13 +16,15 @@ class FakeKibana:
     """What it holds, by space, type and id; and how it answers.
 
     `refuse` is a status and a message for every request but the status; `unsupported` are types
-    that it does not have; `key` is the API key that it wants, if any.
+    that it does not have, `closed` those that nobody may read; `key` is the API key that it
+    wants, if any.
     """
 
     version: str = "8.19.21"
     key: str = ""
     refuse: tuple[int, str] | None = None
     unsupported: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
     spaces: frozenset[str] = frozenset({"default"})
     held: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -86,6 +88,10 @@ class FakeKibana:
 
     def _export(self, space: str, wanted: list[dict[str, str]]) -> tuple[int, Any]:
         missing = [
+            one | {"error": {"statusCode": 403, "message": f"Unable to bulk_get {one['type']}"}}
+            for one in wanted
+            if one["type"] in self.closed
+        ] or [
             one | {"error": {"statusCode": 404}}
             for one in wanted
             if (space, one["type"], one["id"]) not in self.held

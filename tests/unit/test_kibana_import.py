@@ -72,6 +72,15 @@ def test_a_dry_run_tells_and_changes_nothing(capsys: pytest.CaptureFixture[str])
         assert fake.held == before
 
 
+def test_a_dry_run_takes_what_it_may_not_read_for_no_absence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with fake_kibana(closed=frozenset({"map"})) as fake:
+        assert brought(fake, "--dry-run") == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "map veille-reputation-map: Unable to bulk_get map. Remedy: give the user" in told
+
+
 def test_a_space_and_a_key_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VEILLE_KIBANA__API_KEY", "s3cret")
     with fake_kibana(key="s3cret", spaces=frozenset({"press"})) as fake:
