@@ -21,7 +21,8 @@ _ARITHMETIC: Final = {"add": operator.add, "subtract": operator.sub, "multiply":
 def rows(question: Question, answer: Mapping[str, Any]) -> list[Row]:
     """A row a bucket of the innermost column, or one for all; of a list, a row a document."""
     if "fields" in question.body:
-        return [_fields(hit) for hit in answer["hits"]["hits"]]
+        columns = dict.fromkeys(question.body["fields"])
+        return [columns | _fields(hit) for hit in answer["hits"]["hits"]]
     found = answer.get("aggregations", {})
     if not question.columns:
         ((name, told),) = found.items()

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.kibana import intervals, kql
-from streams.kibana.fields import RECORDS, fields_of
+from streams.kibana.fields import fields_of
 from streams.kibana.objects import SavedObject
 
 Body = dict[str, Any]
@@ -142,7 +142,8 @@ class _Asker:
         }
         for name in reversed(columns):
             if columns[name]["isBucketed"]:
-                aggs = {name: self._bucket(columns[name], columns) | {"aggs": aggs}}
+                bucket = self._bucket(columns[name], columns)
+                aggs = {name: bucket | {"aggs": aggs | self._ranking(columns[name], columns)}}
         whole = self.question(wheres, **({"aggs": aggs} if aggs else {}))
         return msgspec.structs.replace(whole, columns=columns)
 
@@ -188,6 +189,12 @@ class _Asker:
                 order = {_ranked_by(params, columns): params["orderDirection"]}
                 return {"terms": terms | {"order": order, "shard_size": max(25, params["size"])}}
 
+    def _ranking(self, column: Body, columns: dict[str, Any]) -> Body:
+        """The figure that values are ranked by, asked beside the inner buckets, too."""
+        name = column["params"].get("orderBy", {}).get("columnId")
+        asked = self._figure(columns[name]) if name else None
+        return {name: asked} if asked else {}
+
     def _steps(self, params: Body) -> Body:
         """The width of a bar; every bar is there, those without documents, too."""
         width = params["interval"]
@@ -205,18 +212,22 @@ class _Asker:
     def _query(self, where: str) -> Body:
         tree = kql.parse(where)
         self._fields |= set(kql.fields(tree))
-        return kql.query(tree, lambda field: self._types[field].mapped)
+        return kql.query(tree, self._mapped)
+
+    def _mapped(self, field: str) -> str:
+        """A field's type; Kibana asks for a field that the view lacks, too, and finds nothing."""
+        return self._types[field].mapped if field in self._types else ""
 
 
 def _ranked_by(params: Body, columns: dict[str, Any]) -> str:
-    """The way to the figure that values are ranked by."""
+    """The way to the figure that values are ranked by: a filter's own name is its count."""
     if params["orderBy"]["type"] == "alphabetical":
         return "_key"
     name = params["orderBy"].get("columnId", "")
-    column = columns.get(name, {"operationType": "count", "sourceField": RECORDS})
+    column = columns.get(name, {"operationType": "count"})
     plain = column["operationType"] == "count"
     if "filter" in column:
-        return f"{name}>_count" if plain else f"{name}>value"
+        return name if plain else f"{name}>value"
     return "_count" if plain else name
 
 

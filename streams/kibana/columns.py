@@ -35,7 +35,11 @@ _EMPTY_AS_ZERO: Final = ("count", "unique_count", "sum")
 
 
 class Layer:
-    """Columns of one panel: `x` and `split` where it has them, `y1`, `y2`, … for its figures."""
+    """Columns of one panel: `x` and `split` where it has them, `y1`, `y2`, … for its figures.
+
+    Over time `split` comes first, as Lens has it: its most frequent values are then those of the
+    whole time, not of each bar.
+    """
 
     def __init__(self, panel: Panel, view: View, language: Language) -> None:
         self._view = view
@@ -43,7 +47,10 @@ class Layer:
         self._panel = panel
         self.figures = [f"y{number}" for number in range(1, len(panel.y) + 1)]
         self.columns: dict[str, Column] = {}
-        for name, bucket in (("x", panel.x), ("split", panel.split)):
+        buckets = [("x", panel.x), ("split", panel.split)]
+        if panel.x and panel.x.date:
+            buckets.reverse()
+        for name, bucket in buckets:
             if bucket is not None:
                 self.columns[name] = self._bucket(bucket)
         for name, figure in zip(self.figures, panel.y, strict=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from streams import yaml_file
 from streams.errors import ConfigError
+from streams.kibana.checking import check
 from streams.kibana.definitions import Dashboard, Definitions, Shared
 from streams.settings import shipped_config
 
@@ -24,7 +25,8 @@ def shipped_definitions() -> Path:
 
 
 def load(folder: Path | None = None) -> Definitions:
-    """Read a folder of definitions. Raises `ConfigError` naming file, line, panel and remedy."""
+    """Read a folder of definitions. Raises `ConfigError` naming file, panel and remedy, and line
+    or field."""
     folder = folder or shipped_definitions()
     shared_path = folder / SHARED
     if not shared_path.is_file():
@@ -33,7 +35,9 @@ def load(folder: Path | None = None) -> Definitions:
     found = Definitions(
         shared=_read(shared_path, Shared), dashboards=[_read(path, Dashboard) for path in paths]
     )
-    _check_names(found, dict(zip((one.id for one in found.dashboards), paths, strict=True)))
+    by_id = dict(zip((one.id for one in found.dashboards), paths, strict=True))
+    _check_names(found, by_id)
+    check(found, shared_path, by_id)
     return found
 
 
