@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from streams.errors import ConfigError
 from streams.kibana import export, reading
-from streams.kibana.definitions import GRID, LANGUAGES, Definitions, Language
+from streams.kibana.definitions import GRID, LANGUAGES, Bucket, Definitions, Language
 from streams.kibana.fields import RECORDS, fields_of
 from streams.kibana.objects import STAMPS
 
@@ -271,37 +271,32 @@ def test_a_value_is_named_in_each_language() -> None:
     assert named == {"en": "negative", "fr": "négatif", "ru": "негатив"}
 
 
-def test_every_field_that_a_condition_names_is_mapped() -> None:
-    for board in DEFINITIONS.dashboards:
-        for panel in board.panels:
-            for where in [board.where, panel.where] if not panel.view else [panel.where]:
-                _check_condition(where, board.view_of(panel))
-            for bucket in (panel.x, panel.split):
-                for named in bucket.filters if bucket else []:
-                    _check_condition(named.where, board.view_of(panel))
-            for figure in panel.y:
-                _check_condition(figure.where, board.view_of(panel))
-    for search in DEFINITIONS.shared.searches:
-        _check_condition(search.where, search.view)
-
-
-def _check_condition(where: str, view: Any) -> None:
-    assert set(re.findall(r"([\w.@]+) ?[:<>]", where)) <= set(fields_of(view)), where
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ('tone : ("neg" or', "panel hashtags: KQL 'tone : (\"neg\" or', column 17"),
+        ("tonality : neg", "panel hashtags: 'tonality : neg': field 'tonality' is not in"),
+    ],
+)
+def test_a_condition_that_is_none_is_told_with_its_panel(where: str, told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        export.objects(_changed(where=where), "en")
+    assert told in str(raised.value)
+    assert "Remedy: " in str(raised.value)
 
 
 def test_a_field_that_is_not_mapped_is_told_with_its_panel() -> None:
-    board = DEFINITIONS.dashboard("veille-topic")
-    (panel,) = [one for one in board.panels if one.id == "hashtags"]
-    assert panel.x
-    gone = _with(panel, x=_with(panel.x, terms="hashtag"))
-    others = [one for one in board.panels if one.id != "hashtags"]
-    changed: Definitions = _with(DEFINITIONS, dashboards=[_with(board, panels=[*others, gone])])
     with pytest.raises(ConfigError) as raised:
-        export.objects(changed, "en")
+        export.objects(_changed(x=Bucket(terms="hashtag")), "en")
     told = str(raised.value)
     assert "dashboard veille-topic, panel hashtags: field 'hashtag' is not in" in told
     assert "mentions.json. Remedy: " in told
 
 
-def _with(struct: Any, **changes: Any) -> Any:
-    return msgspec.structs.replace(struct, **changes)
+def _changed(**changes: Any) -> Definitions:
+    """The definitions with one panel changed."""
+    board = DEFINITIONS.dashboard("veille-topic")
+    panels = [
+        replace(panel, **changes) if panel.id == "hashtags" else panel for panel in board.panels
+    ]
+    return replace(DEFINITIONS, dashboards=[replace(board, panels=panels)])
