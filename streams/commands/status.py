@@ -28,6 +28,7 @@ from streams.commands.common import (
 from streams.gaps import MISSED
 from streams.settings import Settings
 from streams.store import opened_store
+from streams.store.making import half_done
 from streams.store.port import Count, Filter, Store
 from streams.web.health import used
 
@@ -55,6 +56,8 @@ class Status(msgspec.Struct, kw_only=True):
     alerts: list[AlertState] = []
     archive: Kept | None = None
     """Every post that came in, where they are kept."""
+    half_done: list[str] = []
+    """Months of the store that are being made anew, or were until that was broken off."""
     missed: dict[str, dict[str, Any]] = {}
     """By `topic/partition`: `records` that the broker dropped unread, the `count` of gaps, and the
     latest `gaps`."""
@@ -114,6 +117,7 @@ async def read_status(settings: Settings) -> Status:
             dead_letters=dead,
             alerts=await standing(store),
             archive=await _kept(settings, store),
+            half_done=await half_done(store),
             missed=await store.states(MISSED),
         )
 
@@ -156,6 +160,8 @@ def _show(found: Status) -> None:
     )
     if found.archive:
         _show_archive(found.archive)
+    for sentence in found.half_done:
+        out.print(Text(f"Store   {sentence}", "yellow"))
     for alert in found.alerts:
         out.print(Text(f"Alert   since {alert.since:%Y-%m-%d %H:%M} UTC: {alert.text}", "bold red"))
     for place, told in sorted(found.missed.items()):

@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from streams.commands import store_init, store_prune
+from streams.commands import store_init, store_migrate, store_prune
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -32,6 +32,7 @@ store = typer.Typer(
     add_completion=False,
 )
 store.command()(store_init.init)
+store.command()(store_migrate.migrate)
 store.command()(store_prune.prune)
 
 

@@ -24,12 +24,13 @@ from streams.store.es_bulk import Bulk, Item
 from streams.store.es_journal import EsJournal
 from streams.store.es_ledger import EsLedger, state_body, state_id
 from streams.store.es_letters import EsLetters
-from streams.store.es_remake import MAPPING, Note, Remake
+from streams.store.es_remake import Note, Remake
 from streams.store.es_writes import Body, Writer
 from streams.store.folding import Part, folded
 from streams.store.hiding import KIND as HIDDEN
 from streams.store.hiding import Hidden
 from streams.store.journal import Entry, EntryFilter, EntryPage
+from streams.store.making import MAPPING
 from streams.store.port import (
     Bucket,
     Count,

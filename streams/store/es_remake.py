@@ -24,14 +24,11 @@ from streams.store.es_ledger import Ask
 from streams.store.es_months import LIVE, Month, Months
 from streams.store.es_setup import Indices
 from streams.store.es_writes import Writer
+from streams.store.making import KIND, MAPPING, Making, remedy
 
 if TYPE_CHECKING:
     from streams.store.port import Store
 
-KIND: Final = "migration"
-"""The kind of state that tells of months in the making, by the month's name."""
-MAPPING: Final = "mapping"
-"""The purpose of `veille store migrate`."""
 _SMALL: Final = 500
 """Documents of a pass that are few enough to block writing for the rest."""
 _MOST_PASSES: Final = 20
@@ -58,33 +55,6 @@ class Remade(msgspec.Struct, kw_only=True):
     resumed: bool = False
 
 
-class Making(msgspec.Struct, kw_only=True):
-    """A month in the making, as it is kept in the store's states."""
-
-    source: str
-    uuid: str
-    target: str
-    purpose: str
-    done: Marks = {}
-    started_at: datetime
-
-
-async def half_done(store: "Store") -> list[str]:
-    """A sentence for each month whose remaking was broken off or is under way. Raises
-    `StoreError`."""
-    found = await store.states(KIND)
-    return [
-        f"{month} is being made anew ({made.get('purpose')}) since {made.get('started_at')}. "
-        f"Remedy: {remedy(str(made.get('purpose')))}, if it was broken off: it goes on where it was"
-        for month, made in sorted(found.items())
-    ]
-
-
-def remedy(purpose: str) -> str:
-    """Which command goes on with it."""
-    return "`veille store migrate`" if purpose == MAPPING else f"`veille {purpose}`"
-
-
 class Remake:
     """Makes months of one store anew, for one purpose, such as `reprocess --topic brand`: that
     of the command which goes on after a break."""
@@ -100,9 +70,9 @@ class Remake:
         purpose: str = MAPPING,
         note: Note = lambda *_: None,
     ) -> None:
-        self._store = store
+        self.store = store
         self._bulk = bulk
-        self._indices = indices
+        self.indices = indices
         self._writer = writer
         self.ask = ask
         self._purpose = purpose
@@ -128,7 +98,7 @@ class Remake:
             if found.index != making.target:
                 await self._make(found, making, remade, replace, extra)
             await self._settle(extra)
-            await self._store.drop_states(KIND, [month])
+            await self.store.drop_states(KIND, [month])
         return remade
 
     async def abandon(self, month: str) -> None:
@@ -139,10 +109,10 @@ class Remake:
                 raise StoreError(f"{month}: readers use the new index already. Remedy: go on")
             await self._unblock(found.index)
             await self._remove(found.copies)
-            await self._store.drop_states(KIND, [month])
+            await self.store.drop_states(KIND, [month])
 
     async def _begin(self, found: Month) -> tuple[Making, bool]:
-        state = (await self._store.states(KIND)).get(found.name)
+        state = (await self.store.states(KIND)).get(found.name)
         if state is not None:
             making = msgspec.convert(state, Making)
             if making.purpose != self._purpose:
@@ -184,7 +154,7 @@ class Remake:
             step=keeper.step,
         )
         if found.shown:
-            keeper.total = await self._count(found.index)
+            keeper.total = await self.count(found.index)
             remade.added = await self._writer.write_unseen(making.target, extra)
             for remade.passes in range(1, _MOST_PASSES + 1):
                 if await copy.run() <= _SMALL:
@@ -218,12 +188,12 @@ class Remake:
 
     async def _ready(self, found: Month, target: str, *, exact: bool) -> None:
         """Before anyone reads it: all of it is to be seen, and as much as there was."""
-        refresh = self._indices.body("mentions")["settings"]["index"]["refresh_interval"]
+        refresh = self.indices.body("mentions")["settings"]["index"]["refresh_interval"]
         settings = {"index": {"refresh_interval": refresh}}
         await self.ask("PUT", f"/{target}/_settings", settings)
         await self.ask("POST", f"/{target}/_refresh")
         await self.ask("POST", f"/{found.index}/_refresh")
-        there, here = await self._count(found.index), await self._count(target)
+        there, here = await self.count(found.index), await self.count(target)
         if here < there or (exact and here != there):
             raise StoreError(
                 f"{found.name}: {there:,} documents, but {here:,} in the copy. Remedy: "
@@ -257,7 +227,7 @@ class Remake:
         await self.ask("PUT", f"/{index}/_settings", settings)
 
     async def _create(self, target: str) -> None:
-        body = (await self._indices.template())["template"]
+        body = (await self.indices.template())["template"]
         body["settings"]["index"]["refresh_interval"] = "-1"
         await self.ask("PUT", f"/{target}", {k: body[k] for k in ("settings", "mappings")})
 
@@ -265,11 +235,11 @@ class Remake:
         for copy in copies:
             await self.ask("DELETE", f"/{copy}?ignore_unavailable=true")
 
-    async def _count(self, index: str) -> int:
+    async def count(self, index: str) -> int:
         return int((await self.ask("GET", f"/{index}/_count"))["count"])
 
     async def _save(self, month: str, making: Making) -> None:
-        await self._store.put_state(KIND, month, msgspec.to_builtins(making))
+        await self.store.put_state(KIND, month, msgspec.to_builtins(making))
 
 
 class _Keeper:

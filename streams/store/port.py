@@ -342,8 +342,8 @@ class Store(Protocol):
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
         `missed`, `archive`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`,
         `erasure`, `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `seen`, `share`,
-        `hidden`, `job`, `topics`, `past`, `import`. With `version`, which is not told again,
-        a lower one never replaces a higher one."""
+        `hidden`, `job`, `topics`, `past`, `import`, `migration`. With `version`, which is not told
+        again, a lower one never replaces a higher one."""
         ...
 
     async def drop_states(self, kind: str, keys: Sequence[str]) -> None:

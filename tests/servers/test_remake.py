@@ -16,7 +16,8 @@ from streams.records import Label, Mention, Retraction
 from streams.store import erasures
 from streams.store.elasticsearch import ElasticsearchStore
 from streams.store.es_months import Month
-from streams.store.es_remake import KIND, Remake, half_done
+from streams.store.es_remake import Remake
+from streams.store.making import KIND, half_done
 from streams.store.port import Filter
 from tests.support.mentions import Case, at, elasticsearch_case, mention
 from tests.support.servers import Elasticsearch
