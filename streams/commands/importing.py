@@ -45,7 +45,10 @@ from streams.store import opened_store
 
 def import_(
     file: Annotated[
-        str, typer.Argument(metavar="FILE|URL", help="A CSV file; - is stdin.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="FILE|URL", help="A CSV file or .xlsx workbook; - is stdin.", show_default=False
+        ),
     ] = "",
     *,
     profile: Annotated[
@@ -60,8 +63,10 @@ def import_(
         list[str] | None,
         typer.Option(help="How times are written, such as '%d/%m/%Y %H:%M'; repeatable."),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Of the file [default: found out].")] = "",
-    delimiter: Annotated[str, typer.Option(help="Between cells; tab [default: found out].")] = "",
+    encoding: Annotated[str, typer.Option(help="Of the file; found out unless given.")] = "",
+    delimiter: Annotated[
+        str, typer.Option(help="Between cells, or tab; found out unless given.")
+    ] = "",
     source: Annotated[
         str, typer.Option(help="Source of all posts whose address does not tell it.")
     ] = "",
