@@ -33,7 +33,6 @@ class Helpers(msgspec.Struct, omit_defaults=True):
     stored_at: datetime
     tone: str
     kind: str
-    content_version: int
     worth: int
     hidden: bool = False
     tags: tuple[str, ...] = ()
@@ -61,7 +60,6 @@ def of(mention: Mention, stored_at: datetime, *, hidden: bool) -> Helpers:
         stored_at=stored_at,
         tone=facts.tone,
         kind=post.kind,
-        content_version=facts.content,
         worth=worth(mention),
         hidden=hidden,
         tags=facts.tags,

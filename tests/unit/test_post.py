@@ -8,6 +8,7 @@ import pytest
 from connectors import letters, post
 from connectors.letters import DeadLetter, letter_id
 from connectors.post import Author, Post
+from connectors.text import extra as extra_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -132,3 +133,29 @@ def test_the_same_failure_is_one_letter_and_another_place_another() -> None:
         letter_id("collect", "a:\ud800", b"x"),
     }
     assert len(ids) == 5
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {f"name {n}": "x" for n in range(51)},
+        {"n" * 65: "x"},
+        {"name": "x" * 1_001},
+        {"": "x"},
+        {"na\0me": "x"},
+        {"name": 7},
+    ],
+)
+def test_more_extras_than_are_kept_are_refused(extra: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="extra"):
+        post.decode(raw_post(extra=extra))
+
+
+def test_what_a_source_tells_beside_is_cut_to_what_is_kept() -> None:
+    told = {"  a\0 b ": 7, "on": True, "long": "x" * 2_000, "": "no", "none": None, "many": [1]}
+    found = extra_of(told | {f"{n}": "y" for n in range(60)} | {"huge": 10**5_000})
+    assert len(found) == 50
+    assert (found["a b"], found["on"], len(found["long"])) == ("7", "true", 1_000)
+    assert not {"", "none", "many"} & set(found)
+    whole = msgspec.structs.replace(a_post(), extra=found)
+    assert post.decode(post.encode(whole)) == whole
