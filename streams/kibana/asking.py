@@ -33,8 +33,9 @@ class Span(NamedTuple):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for a panel, a control or a saved search: a search over `index`.
 
-    `columns` are those of Lens, none of a map or a search; `fields` are all fields it leans on,
-    and `aggregated` those whose values are told apart or added up.
+    `columns` are those of Lens, none of a map or a search; `fields` are all fields it leans on by
+    itself, and `aggregated` those whose values are told apart or added up. A dashboard's own
+    condition holds for panels of other views, too, which may lack its fields.
     """
 
     index: str
@@ -106,9 +107,12 @@ class _Asker:
         self._aggregated: set[str] = set()
 
     def question(self, wheres: list[str], **body: Any) -> Question:
+        """A search for what answers all conditions, the dashboard's first."""
         since, until = (moment.isoformat() for moment in self._span)
         within = {"gte": since, "lte": until, "format": "strict_date_optional_time"}
-        filters = [self._query(where) for where in wheres if where]
+        above, *own = wheres
+        filters = [kql.query(kql.parse(above), self._mapped)] if above else []
+        filters += [self._query(where) for where in own if where]
         query = {"bool": {"filter": [*filters, {"range": {self._time: within}}]}}
         body = {"size": 0, "track_total_hits": True, "query": query} | body
         return Question(

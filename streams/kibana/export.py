@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from streams.errors import ConfigError
-from streams.kibana import conditions
 from streams.kibana.boards import dashboard
 from streams.kibana.definitions import LANGUAGES, Definitions, Language
 from streams.kibana.objects import SavedObject, data_view, panel_object, search, tag
@@ -20,8 +19,7 @@ def objects(
     definitions: Definitions, language: Language, *, prefix: str = PREFIX, pages: str = PAGES
 ) -> list[SavedObject]:
     """Every saved object, each after those it refers to. Raises `ConfigError` that names the
-    dashboard, the panel and the field that is not mapped, or the condition that is no KQL."""
-    conditions.check(definitions)
+    dashboard, the panel and the field that is not mapped."""
     shared = definitions.shared
     found = [tag(shared, language)]
     found += [data_view(view, language, prefix, pages) for view in shared.views]

@@ -123,6 +123,10 @@ FIGURES: dict[str, dict[str, list[tuple[Any, ...]]]] = {
         "people": [(4,)],
         "tone-over-time": [("9:00", 0, 1), ("9:30", 2, 0), ("11:00", 1, 0)],
         "voice": [("brand", 4), ("rival", 2)],
+        "incidents": [
+            ("i1", 2, "high", "brand", SPIKE, 40, 5, "/incidents/i1"),
+            ("i3", 1, "medium", None, SILENCE, 0, 8, "/incidents/i3"),
+        ],
         "topics": [("brand", 4, 2, 1, -0.25), ("rival", 2, 1, 0, -1.0)],
         "voice-over-time": [
             ("brand", "9:00", 1), ("brand", "9:30", 2), ("brand", "11:00", 1),

@@ -271,20 +271,6 @@ def test_a_value_is_named_in_each_language() -> None:
     assert named == {"en": "negative", "fr": "négatif", "ru": "негатив"}
 
 
-@pytest.mark.parametrize(
-    ("where", "told"),
-    [
-        ('tone : ("neg" or', "panel hashtags: KQL 'tone : (\"neg\" or', column 17"),
-        ("tonality : neg", "panel hashtags: 'tonality : neg': field 'tonality' is not in"),
-    ],
-)
-def test_a_condition_that_is_none_is_told_with_its_panel(where: str, told: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        export.objects(_changed(where=where), "en")
-    assert told in str(raised.value)
-    assert "Remedy: " in str(raised.value)
-
-
 def test_a_field_that_is_not_mapped_is_told_with_its_panel() -> None:
     with pytest.raises(ConfigError) as raised:
         export.objects(_changed(x=Bucket(terms="hashtag")), "en")
