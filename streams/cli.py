@@ -26,6 +26,7 @@ from streams.commands import (
     parts,
     replay,
     report,
+    reprocess,
     score,
     sentiment,
     settings,
@@ -55,6 +56,7 @@ app.command()(settings.init)
 app.command()(status.status)
 app.command()(replay.replay)
 app.command("import")(importing.import_)
+app.command()(reprocess.reprocess)
 app.command()(sources.collect)
 app.add_typer(sources.sources, name="sources")
 app.add_typer(topics.topics, name="topics")

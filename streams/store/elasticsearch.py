@@ -102,6 +102,13 @@ class ElasticsearchStore:
         hits = (await self._search(body))["hits"]["hits"]
         return queries.mention(hits[0]) if hits else None
 
+    async def many(self, mention_ids: Sequence[str]) -> dict[str, Mention]:
+        """As of the last refresh."""
+        wanted = [queries.clean(one) for one in mention_ids[: paging.MAX_PAGE]]
+        body = {"query": {"ids": {"values": wanted}}, "size": len(wanted)}
+        hits = (await self._search(body))["hits"]["hits"] if wanted else []
+        return {hit["_id"]: queries.mention(hit) for hit in hits}
+
     async def search(
         self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:

@@ -198,6 +198,10 @@ class Store(Protocol):
         """`None` also for a deleted one."""
         ...
 
+    async def many(self, mention_ids: Sequence[str]) -> dict[str, Mention]:
+        """Those of these that are stored, hidden ones too; at most 1,000 are asked for."""
+        ...
+
     async def search(
         self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
     ) -> Page:

@@ -22,7 +22,7 @@ import msgspec
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Record, SentimentLabel
-from streams.store import hiding
+from streams.store import hiding, paging
 from streams.store import sqlite_counts as grouped
 from streams.store import sqlite_facets as faceted
 from streams.store import sqlite_journal as journal
@@ -101,6 +101,9 @@ class SqliteStore:
 
     async def get(self, mention_id: str) -> Mention | None:
         return await self._read(partial(_get, mention_id=mention_id))
+
+    async def many(self, mention_ids: Sequence[str]) -> dict[str, Mention]:
+        return await self._read(partial(_many, mention_ids=mention_ids))
 
     async def search(
         self, where: Filter, *, limit: int = 50, cursor: str = "", order: Order = "newest"
@@ -388,6 +391,14 @@ def _get(db: sqlite3.Connection, mention_id: str) -> Mention | None:
         "SELECT body FROM mentions WHERE key = ? AND id = ?", [short_hash(clean), clean]
     ).fetchone()
     return _mentions.decode(row[0]) if row else None
+
+
+def _many(db: sqlite3.Connection, mention_ids: Sequence[str]) -> dict[str, Mention]:
+    wanted = [[short_hash(one), one] for one in map(clean, mention_ids)]
+    sql = """SELECT mentions.id, body FROM json_each(?) AS asked CROSS JOIN mentions
+        ON mentions.key = asked.value ->> 0 AND mentions.id = asked.value ->> 1"""
+    rows = db.execute(sql, [msgspec.json.encode(wanted[: paging.MAX_PAGE]).decode()])
+    return {id_: _mentions.decode(body) for id_, body in rows}
 
 
 def _states(db: sqlite3.Connection, kind: str) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ second time changes nothing. Alerts are not told of them.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -110,7 +110,7 @@ class Filler:
             raise QueryError(f"{topic.id} finds nothing: {reason}")
         pipeline = Pipeline(matcher, await asyncio.to_thread(self._scorer))
         job.state = "running"
-        async for posts in _rest(job, self._archive):
+        async for posts in rest(job, self._archive):
             for start in range(0, len(posts), _CHUNK):
                 some = posts[start : start + _CHUNK]
                 mentions = await asyncio.to_thread(_judged, pipeline, some)
@@ -121,7 +121,15 @@ class Filler:
         job.state, job.ended = "done", utc_now()
 
 
-async def _rest(job: Backfill, archive: Archive) -> AsyncIterator[Sequence[Post]]:
+class Place(Protocol):
+    """How far a reading has come: the post that was looked at last, and when it came in."""
+
+    since: datetime
+    last: str
+    through: datetime | None
+
+
+async def rest(job: Place, archive: Archive) -> AsyncIterator[Sequence[Post]]:
     """The posts that were not looked at yet."""
     waiting = job.last
     async for posts in archive.since(job.since):

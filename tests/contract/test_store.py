@@ -538,3 +538,13 @@ async def test_the_first_mention_of_each_author(case: Case) -> None:
     assert await posts(Filter(text="kettle"), "newest") == {"test:ada": "test:1"}
     assert await posts(Filter(since=at(5)), "oldest") == {}
     assert await store.of_authors(Filter(), [], order="newest") == {}
+
+
+async def test_many_at_once(case: Case) -> None:
+    hidden = Label(mention_id="", labeled_at=at(9), relevant=False)
+    written = [mention(1), mention(2, topic="rival"), mention(3, label=hidden), mention(4)]
+    await case.store.write([*written, Retraction(post_id="test:4", version=10**15)])
+    store = await case.seen()
+    found = await store.many([*(one.id for one in written), "no such id"])
+    assert found == {one.id: one for one in written[:3]}
+    assert await store.many([]) == {}
