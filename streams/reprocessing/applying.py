@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from connectors.post import utc_now
+from streams.alerts.past import note_past
 from streams.errors import StoreError
 from streams.records import Mention
 from streams.reprocessing.difference import Difference
@@ -36,6 +38,7 @@ async def apply(store: Store, difference: Difference, stage: Stage, note: Note) 
     """Raises `StoreError`; broken off, it is done again and ends the same."""
     if difference.state == "reading":
         raise StoreError("the run is not finished. Remedy: let it come to its end first")
+    await note_past(store, f"reprocess:{difference.topic}", utc_now())
     from streams.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415 # heavy import
 
     if isinstance(store, ElasticsearchStore):
