@@ -1,5 +1,6 @@
 """`veille kibana`: dashboards from readable definitions, to a file or into Kibana."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +18,11 @@ from streams.commands.common import (
 )
 from streams.errors import ConfigError
 from streams.kibana import export as exporting
-from streams.kibana import reading
+from streams.kibana import reading, rules
 from streams.kibana.client import Imported, Kibana, Presence, opened
 from streams.kibana.definitions import LANGUAGES, Language
 from streams.kibana.objects import SavedObject
+from streams.kibana.rule_import import Bringing, Brought, bring
 
 kibana = typer.Typer(no_args_is_help=True, help="Dashboards, saved searches and views for Kibana.")
 
@@ -81,6 +83,9 @@ def import_(
     overwrite: Annotated[
         bool, typer.Option(help="Replace what is there; else it is left and told.")
     ] = False,
+    with_rules: Annotated[
+        bool, typer.Option("--rules", help="Alerting rules and their connectors, too.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Only tell what would come and be there.")] = False,
     ca_file: Annotated[
         Path | None, typer.Option(help="Certificate authority [default: kibana.ca_file].")
@@ -91,8 +96,9 @@ def import_(
 ) -> None:
     """Bring views, dashboards and searches into a Kibana, 8.19 up to 9.x.
 
-    The indices are those of store.prefix, links lead to web.public_url. Credentials are settings
-    alone: VEILLE_KIBANA__API_KEY, or VEILLE_KIBANA__USERNAME and VEILLE_KIBANA__PASSWORD.
+    The indices are those of store.prefix, links lead to web.public_url. `--rules` brings alerting
+    rules, and of the connectors those whose variables are set (docs/kibana.md). Credentials are
+    settings alone: VEILLE_KIBANA__API_KEY, or VEILLE_KIBANA__USERNAME and VEILLE_KIBANA__PASSWORD.
 
     [bold]Example[/bold]: veille kibana import --url http://127.0.0.1:5601 --language fr --overwrite
     """
@@ -101,18 +107,32 @@ def import_(
     target = settings.kibana.model_copy(
         update={key: value for key, value in given.items() if value}
     )
-    objects = exporting.objects(
-        reading.load(definitions),
-        language,
-        prefix=settings.store.prefix,
-        pages=settings.web.base_url,
+    prefix, pages = settings.store.prefix, settings.web.base_url
+    found = reading.load(definitions)
+    objects = exporting.objects(found, language, prefix=prefix, pages=pages)
+    how = Bringing(
+        language=language,
+        prefix=prefix,
+        pages=pages,
+        environ=os.environ,
+        overwrite=overwrite,
+        dry_run=dry_run,
     )
     with opened(target) as server:
         version = server.check()
         if dry_run:
             _tell_presence(server.look(objects), server, version, as_json, overwrite)
-            return
-        _tell_import(server.take(objects, overwrite=overwrite), server, version, as_json)
+            failed = False
+        else:
+            done = server.take(objects, overwrite=overwrite)
+            _tell_import(done, server, version, as_json)
+            failed = bool(done.failures)
+        if with_rules:
+            for brought in bring(server, rules.load(), found, how):
+                _tell_rule(brought, as_json)
+                failed |= brought.does == "fail"
+    if failed:
+        raise typer.Exit(FAILED)
 
 
 def _tell_presence(
@@ -135,8 +155,15 @@ def _tell_import(done: Imported, server: Kibana, version: str, as_json: bool) ->
         for failure in done.failures:
             _say(err, f"{failure.type} {failure.id} ({failure.title}): {failure.reason}", "red")
         _say(out, f"{server.url}: Kibana {version}: {done.count} imported.")
-    if done.failures:
-        raise typer.Exit(FAILED)
+
+
+def _tell_rule(one: Brought, as_json: bool) -> None:
+    if as_json:
+        print_json(one)
+        return
+    told = f"{one.does:8} {one.kind} {one.id}: {one.name}"
+    console, style = (err, "red") if one.does == "fail" else (out, "")
+    _say(console, f"{told} ({one.reason})" if one.reason else told, style)
 
 
 def _named(one: SavedObject) -> str:

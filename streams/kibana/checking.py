@@ -4,7 +4,7 @@ A field that was renamed or removed in `config/elasticsearch/` is told here, bef
 empty panel.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -45,14 +45,14 @@ def check(definitions: Definitions, shared: Path, paths: dict[str, Path]) -> Non
     """
     for board in definitions.dashboards:
         spot = str(paths[board.id])
-        _look(spot, board.view, _board_uses(board))
+        look(spot, board.view, _board_uses(board))
         for panel in board.panels:
-            _look(f"{spot}: panel {panel.id}", board.view_of(panel), _panel_uses(panel))
+            look(f"{spot}: panel {panel.id}", board.view_of(panel), _panel_uses(panel))
     for search in definitions.shared.searches:
-        _look(f"{shared}: search {search.id}", search.view, _search_uses(search))
+        look(f"{shared}: search {search.id}", search.view, _search_uses(search))
 
 
-def _look(spot: str, view: ViewName, uses: Iterator[Use]) -> None:
+def look(spot: str, view: ViewName, uses: Iterable[Use]) -> None:
     try:
         problems = [wrong for use in uses if (wrong := _wrong(use, field_of(view, use.field)))]
     except ConfigError as error:
@@ -74,18 +74,18 @@ def _wrong(use: Use, found: Field) -> str:
 
 
 def _board_uses(board: Dashboard) -> Iterator[Use]:
-    yield from _queried(board.where)
+    yield from queried(board.where)
     yield from (Use(field, "control") for field in board.controls)
 
 
 def _search_uses(search: Search) -> Iterator[Use]:
-    yield from _queried(search.where)
+    yield from queried(search.where)
     yield from (Use(field, "column") for field in search.columns)
     yield from (Use(field, "sort") for field, _ in search.sort)
 
 
 def _panel_uses(panel: Panel) -> Iterator[Use]:
-    yield from _queried(panel.where)
+    yield from queried(panel.where)
     for bucket in (panel.x, panel.split):
         yield from _bucket_uses(bucket) if bucket else ()
     for figure in panel.y:
@@ -96,21 +96,21 @@ def _panel_uses(panel: Panel) -> Iterator[Use]:
 
 def _bucket_uses(bucket: Bucket) -> Iterator[Use]:
     for named in bucket.filters:
-        yield from _queried(named.where)
+        yield from queried(named.where)
     if bucket.field:
         yield Use(bucket.field, "date" if bucket.date else "terms")
 
 
 def _figure_uses(figure: Figure) -> Iterator[Use]:
-    yield from _queried(figure.where)
+    yield from queried(figure.where)
     if figure.field:
         yield Use(figure.field, figure.asks)
     if figure.formula:
         for measure in formula.measures(formula.parse(figure.formula)):
-            yield from _queried(measure.kql)
+            yield from queried(measure.kql)
             if measure.field:
                 yield Use(measure.field, measure.metric)
 
 
-def _queried(where: str) -> Iterator[Use]:
+def queried(where: str) -> Iterator[Use]:
     return (Use(field, "where") for field in kql.fields(kql.parse(where)))

@@ -16,6 +16,10 @@ from streams.kibana.definitions import Dashboard, Definitions, Shared
 from streams.settings import shipped_config
 
 SHARED: Final = "shared.yaml"
+_NAMED: Final = {
+    "panels": "panel", "searches": "search", "views": "view",
+    "rules": "rule", "connectors": "connector",
+}  # fmt: skip
 _T = TypeVar("_T")
 
 
@@ -33,7 +37,7 @@ def load(folder: Path | None = None) -> Definitions:
         raise ConfigError(f"{shared_path}: no such file. Remedy: copy the one of {SHARED} shipped")
     paths = sorted(path for path in folder.glob("*.yaml") if path != shared_path)
     found = Definitions(
-        shared=_read(shared_path, Shared), dashboards=[_read(path, Dashboard) for path in paths]
+        shared=read(shared_path, Shared), dashboards=[read(path, Dashboard) for path in paths]
     )
     by_id = dict(zip((one.id for one in found.dashboards), paths, strict=True))
     _check_names(found, by_id)
@@ -41,7 +45,8 @@ def load(folder: Path | None = None) -> Definitions:
     return found
 
 
-def _read(path: Path, kind: type[_T]) -> _T:
+def read(path: Path, kind: type[_T]) -> _T:
+    """A file as what it should be. Raises `ConfigError` naming file, line, item and remedy."""
     raw, lines = yaml_file.read(path)
     try:
         return msgspec.convert(raw, kind)
@@ -64,12 +69,12 @@ def _place(path: str) -> yaml_file.Place:
 
 
 def _panel_name(raw: dict[str, Any], at: yaml_file.Place) -> str:
-    if len(at) < 2 or at[0] not in ("panels", "searches", "views") or isinstance(at[1], str):
+    if len(at) < 2 or at[0] not in _NAMED or isinstance(at[1], str):
         return ""
     item = raw[str(at[0])][at[1]]
     named = item.get("id", item.get("name")) if isinstance(item, dict) else None
     inside = ".".join(map(str, at[2:]))
-    return f"{str(at[0])[:-1].removesuffix('e')} {named or at[1] + 1}: {inside and inside + ': '}"
+    return f"{_NAMED[str(at[0])]} {named or at[1] + 1}: {inside and inside + ': '}"
 
 
 def _check_names(found: Definitions, paths: dict[str, Path]) -> None:

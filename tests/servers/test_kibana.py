@@ -12,13 +12,24 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch as Client
 
-from streams.kibana import answers
+from streams.kibana import answers, rules, watching
 from streams.kibana.answers import OTHER, Row
 from streams.kibana.asking import Question, Questions, Span
 from streams.kibana.definitions import LANGUAGES, Bucket, Definitions, Language
 from streams.kibana.export import objects
 from streams.kibana.reading import load
-from tests.support.kibana_known import DAY, FIGURES, HEALTH, INCIDENTS, LETTERS, LISTS, MENTIONS, at
+from tests.support.kibana_known import (
+    DAY,
+    FIGURES,
+    HEALTH,
+    INCIDENTS,
+    LETTERS,
+    LISTS,
+    MENTIONS,
+    RINGING,
+    THRESHOLDS,
+    at,
+)
 from tests.support.mentions import elasticsearch_case
 from tests.support.servers import Elasticsearch
 
@@ -137,6 +148,23 @@ def test_what_is_left_is_added_up_where_a_panel_says_so(known: Known) -> None:
     every = asked(known, "en", _with(x=Bucket(terms="post.source", size=1, other=True)))
     voice = {"voice": every["veille-reputation", "voice"]}
     assert shown(voice["voice"], known.rows(voice)["voice"]) == [("mastodon", 4), (OTHER, 2)]
+
+
+def test_every_rule_rings_for_what_it_should(known: Known) -> None:
+    assert {clock: _ringing(known, at(clock)) for clock in RINGING} == RINGING
+
+
+def _ringing(known: Known, now: datetime) -> dict[str, Any]:
+    """What rings at a time, which stands for the server's own `now`, too."""
+    found, definitions = {}, load()
+    for rule in rules.load().rules:
+        params = rules.params(rule, definitions.view(rule.view), known.prefix)
+        params["threshold"] = [THRESHOLDS.get(rule.id, params["threshold"][0])]
+        params["esQuery"] = params["esQuery"].replace("now-", f"{now.isoformat()}||-")
+        answer = known.client.search(index=params["index"], **watching.body(params, now))
+        if rings := watching.ringing(params, answer.body):
+            found[rule.id] = rings
+    return found
 
 
 def _with(**changes: Any) -> Definitions:

@@ -3,11 +3,12 @@
 import json
 import re
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -16,7 +17,8 @@ class FakeKibana:
     """What it holds, by space, type and id; and how it answers.
 
     `refuse` is a status and a message for every request but the status; `unsupported` are types
-    that it does not have, `closed` those that nobody may read; `key` is the API key that it
+    that it does not have, `closed` those that nobody may read, `unlicensed` the types of connectors
+    that its licence leaves out; `key` is the API key that it
     wants, if any.
     """
 
@@ -26,6 +28,7 @@ class FakeKibana:
     unsupported: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     spaces: frozenset[str] = frozenset({"default"})
+    unlicensed: frozenset[str] = frozenset()
     held: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     url: str = ""
@@ -42,6 +45,8 @@ class FakeKibana:
             return 200, {"version": {"number": self.version}} if self.version else {"status": {}}
         if method != "GET" and "kbn-xsrf" not in headers:
             return _wrong(400, "Request must contain a kbn-xsrf header.")
+        if path.startswith(("/api/alerting/", "/api/actions/")) and space in self.spaces:
+            return self._alerting(method, space, path, body)
         overwrite = parse_qs(parts.query).get("overwrite") == ["true"]
         return self._act(space, path, headers, body, overwrite)
 
@@ -55,6 +60,27 @@ class FakeKibana:
         if space in self.spaces and path == "/api/saved_objects/_export":
             return self._export(space, json.loads(body)["objects"])
         return _wrong(404, "Not Found")
+
+    def _alerting(self, method: str, space: str, path: str, body: bytes) -> tuple[int, Any]:
+        if self.refuse:
+            return _wrong(*self.refuse)
+        kind = "rule" if path.startswith("/api/alerting/") else "connector"
+        if method == "GET":
+            listed = [
+                one for (where, what, _), one in self.held.items() if (where, what) == (space, kind)
+            ]
+            return 200, listed if kind == "connector" else {"total": len(listed), "data": listed}
+        name, sent = path.rpartition("/")[2], json.loads(body)
+        there = self.held.get((space, kind, name))
+        if (method == "POST") == (there is not None):
+            return _wrong(409 if there else 404, f"Saved object [{kind}/{name}]")
+        wrong = _refused(kind, name, sent, there) or (
+            sent.get("connector_type_id") in self.unlicensed and "license"
+        )
+        if wrong:
+            return _wrong(403 if wrong == "license" else 400, wrong)
+        self.held[space, kind, name] = (there or {}) | sent | {"id": name}
+        return 200, self.held[space, kind, name]
 
     def _import(self, space: str, text: bytes, overwrite: bool) -> tuple[int, Any]:
         objects = [json.loads(line) for line in text.splitlines()]
@@ -104,6 +130,28 @@ class FakeKibana:
                 "attributes": {"objects": missing},
             }
         return 200, [self.held[space, one["type"], one["id"]] for one in wanted]
+
+
+_NEW: Final = {
+    "rule": {"rule_type_id", "consumer", "name", "schedule", "params"},
+    "connector": {"connector_type_id", "name"},
+}
+_CHANGED: Final = {
+    "rule": {"name", "schedule", "params", "tags", "actions"},
+    "connector": {"name", "config", "secrets"},
+}
+
+
+def _refused(kind: str, name: str, sent: dict[str, Any], there: dict[str, Any] | None) -> str:
+    """What Kibana says of a body that its schemas don't take."""
+    given = uuid.UUID(name)
+    if str(given) != name or given.version not in (1, 4):
+        return "Predefined IDs are not allowed for saved objects with encrypted attributes"
+    if there is None and (lacking := _NEW[kind] - set(sent)):
+        return f"[request body.{min(lacking)}]: expected value, got [undefined]"
+    if there is not None and (surplus := set(sent) - _CHANGED[kind]):
+        return f"[request body.{min(surplus)}]: definition for this key is missing"
+    return ""
 
 
 def _wrong(status: int, message: str) -> tuple[int, Any]:

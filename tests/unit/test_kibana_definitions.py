@@ -76,6 +76,22 @@ def test_a_board_is_read_as_written(tmp_path: Path) -> None:
         ("view: mentions", "view: mention", "board.yaml:4: "),
         ("{dashboard: board,", "{dashboard: bord,", "panel topics: there is no dashboard 'bord'"),
         ("panels:", "panels:\n  -", "board.yaml:6: panel 1: "),
+        (
+            "terms: topic,",
+            "terms: topics,",
+            "board.yaml: panel topics: field 'topics' is not in config/elasticsearch/mentions.json",
+        ),
+        ("terms: topic,", "terms: post.text,", "panel topics: terms: field 'post.text' is a text"),
+        ("unique: author", "sum: author", "panel topics: sum: field 'author' is a keyword"),
+        ("terms: topic,", "date: topic,", "panel topics: date: field 'topic' is a keyword"),
+        ("view: mentions", "view: mentions\nwhere: topic and", "board.yaml: KQL 'topic and'"),
+        ("view: mentions", "view: mentions\nwhere: 'topics : a'", "field 'topics' is not in"),
+        ("view: mentions", "view: mentions\ncontrols: [tones]", "field 'tones' is not in"),
+        (
+            "count: true}]\n  - id",
+            "count: true, where: 'tones : a'}]\n  - id",
+            "panel total: field",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
