@@ -7,28 +7,27 @@ for: a store that was emptied again begins again.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from connectors import letters
 from connectors.letters import DeadLetter
 from streams import records
-from streams.broker import Topics, aiokafka_config, librdkafka_config
+from streams.broker import Topics
 from streams.clocks import held_label, held_record
 from streams.errors import BrokerUnavailable
-from streams.offsets import Offsets, Progress
+from streams.offsets import Offsets
 from streams.records import Label, Record
 from streams.settings import Kafka
 from streams.store.letters import every_letter
 from streams.store.port import Store
+from streams.topic_reader import reading
 
 STATE: Final = "rebuild"
-_AT_ONCE: Final = 2_000
 Note = Callable[[str, int, int], None]
 """Told of each topic how many of how many records are done."""
 
@@ -80,28 +79,13 @@ class Rebuild:
         return self.filled
 
     async def _topic(self, topic: str, take: Callable[[list[ConsumerRecord]], Any]) -> None:
-        async with AsyncExitStack() as stack:
-            ends = await self._ends(topic)
-            consumer = AIOKafkaConsumer(
-                **aiokafka_config(self._kafka), enable_auto_commit=False, auto_offset_reset="none"
-            )
-            stack.push_async_callback(consumer.stop)
-            await consumer.start()
-            reader = _Reader(consumer, topic, ends)
-            await reader.begin(await self._saved(topic))
+        async with reading(self._kafka, topic, await self._saved(topic)) as reader:
             while rows := await reader.next():
                 await take(rows)
                 await self._store.put_state(STATE, topic, {"offsets": reader.offsets})
                 self.filled.read += len(rows)
                 self._remember_oldest(rows)
                 self._note(topic, reader.done, reader.total)
-
-    async def _ends(self, topic: str) -> Offsets:
-        progress = Progress(librdkafka_config(self._kafka), f"{self._kafka.group}-rebuild")
-        try:
-            return await progress.ends(topic)
-        finally:
-            await progress.close()
 
     async def _saved(self, topic: str) -> Offsets:
         if self._restart:
@@ -159,42 +143,3 @@ class Rebuild:
         rejected = await self._store.add_labels(found)
         self.filled.labels += len(found) - len(rejected)
         self.filled.rejected += len(rejected)
-
-
-class _Reader:
-    """The records of a topic from the earliest (or where it was left) to the given ends."""
-
-    def __init__(self, consumer: AIOKafkaConsumer, topic: str, ends: Offsets) -> None:
-        self._consumer = consumer
-        self._ends = {TopicPartition(topic, number): end for number, end in ends.items()}
-        self._at: dict[TopicPartition, int] = {}
-        self.total = 0
-
-    async def begin(self, saved: Offsets) -> None:
-        self._consumer.assign(list(self._ends))
-        first = await self._consumer.beginning_offsets(list(self._ends))
-        for place in self._ends:
-            self._at[place] = max(first[place], saved.get(place.partition, 0))
-            self._consumer.seek(place, self._at[place])
-        self.total = self._left()
-
-    @property
-    def offsets(self) -> dict[str, int]:
-        return {str(place.partition): at for place, at in self._at.items()}
-
-    @property
-    def done(self) -> int:
-        return self.total - self._left()
-
-    def _left(self) -> int:
-        return sum(max(0, end - self._at[place]) for place, end in self._ends.items())
-
-    async def next(self) -> list[ConsumerRecord]:
-        """Some records, in order within a partition; none at the end."""
-        while self._left():
-            got = await self._consumer.getmany(timeout_ms=1000, max_records=_AT_ONCE)
-            for place in self._ends:  # also past what is no record: markers of transactions
-                self._at[place] = await self._consumer.position(place)
-            if rows := [row for some in got.values() for row in some]:
-                return rows
-        return []

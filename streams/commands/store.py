@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from streams.commands import store_init, store_migrate, store_prune
+from streams.commands import store_init, store_migrate, store_prune, store_verify
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -34,6 +34,7 @@ store = typer.Typer(
 store.command()(store_init.init)
 store.command()(store_migrate.migrate)
 store.command()(store_prune.prune)
+store.command()(store_verify.verify)
 
 
 class Checked(msgspec.Struct, kw_only=True):

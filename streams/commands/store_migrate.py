@@ -83,7 +83,7 @@ async def _migrate(settings: Settings, *, dry_run: bool, abandon: bool, quiet: b
     await store.open()
     try:
         with Progress(*columns, console=err, disable=quiet, transient=True) as progress:
-            migration = Migration(store.remake(note=_note(progress)))
+            migration = Migration(store.remake(note=noting(progress)))
             if abandon:
                 result.abandoned = await migration.abandon()
                 return result
@@ -100,10 +100,11 @@ async def _migrate(settings: Settings, *, dry_run: bool, abandon: bool, quiet: b
     return result
 
 
-def _note(progress: Progress) -> Any:
+def noting(progress: Progress) -> Any:
+    """A bar for each name that it is told of."""
     tasks: dict[str, Any] = {}
 
-    def note(month: str, done: int, total: int) -> None:
+    def note(month: str, done: int, total: int | None) -> None:
         if month not in tasks:
             tasks[month] = progress.add_task(month, total=total)
         progress.update(tasks[month], completed=done, total=total)

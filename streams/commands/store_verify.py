@@ -1,0 +1,98 @@
+"""`veille store verify`: the store held against Kafka, mention by mention."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from streams.commands.common import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    err,
+    load_settings,
+    out,
+    parse_moment,
+    print_json,
+    run,
+)
+from streams.commands.store_migrate import noting
+from streams.errors import ConfigError
+from streams.settings import Settings
+from streams.store import opened_store
+from streams.store.port import Filter
+from streams.verifying import Verified, Verify
+
+_WORDS = {
+    "missing": "missing in the store",
+    "older": "older in the store than in Kafka",
+    "standing": "in the store, though taken back",
+    "extra": "in the store, but not in Kafka",
+}
+
+
+def verify(
+    *,
+    topics: Annotated[
+        list[str] | None, typer.Option("--topic", help="Only these topics; may be repeated.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only posts since then, such as 7d or 2026-01-31.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Hold the store against Kafka's mentions: counts and ids. Ends with 1 if they differ.
+
+    Reads all that Kafka keeps of them and all of the store, changes nothing, and may be run while
+    workers write: it waits until they have stored what it has read.
+
+    [bold]Example[/bold]: veille store verify --topic acme --since 7d
+    """
+    settings = load_settings(config)
+    if not settings.kafka.bootstrap_servers:
+        raise ConfigError(
+            "kafka.bootstrap_servers is empty: there is no Kafka to hold the store against. "
+            "Remedy: name the broker (VEILLE_KAFKA__BOOTSTRAP_SERVERS)"
+        )
+    where = Filter(topics=tuple(topics or ()), since=parse_moment(since, "--since"))
+    found: Verified = run(_verify(settings, where, quiet=as_json))
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+    if not found.sound:
+        raise typer.Exit(FAILED)
+
+
+async def _verify(settings: Settings, where: Filter, *, quiet: bool) -> Verified:
+    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    async with opened_store(settings) as store:
+        with Progress(*columns, console=err, disable=quiet, transient=True) as progress:
+            return await Verify(settings, store, where, noting(progress)).run()
+
+
+def _show(found: Verified) -> None:
+    out.print(
+        f"Kafka   {found.read:,} records, {found.expected:,} mentions to be shown"
+        + f", {found.unreadable:,} unreadable" * bool(found.unreadable)
+    )
+    if found.keeps_since:
+        out.print(
+            f"        keeps records since {found.keeps_since:%Y-%m-%d %H:%M} UTC; "
+            f"{found.before:,} mentions of the store are older"
+        )
+    out.print(f"Store   {found.stored:,} mentions")
+    for name, words in _WORDS.items():
+        if number := getattr(found, name):
+            some = ", ".join(found.ids.get(name, [])[:3])
+            out.print(f"        {number:,} {words}: {some}", style="red", soft_wrap=True)
+    if found.waiting:
+        out.print(f"        {found.waiting:,} records wait for a worker: is one running?")
+    if found.sound:
+        out.print("        the same as Kafka", style="green")
+    else:
+        out.print(
+            "Remedy: `veille store rebuild` writes again what Kafka keeps; what no store accepts "
+            "is among `veille dead-letters`"
+        )
