@@ -23,6 +23,7 @@ from streams.commands import (
     importing,
     kibana,
     label,
+    mcp,
     parts,
     replay,
     report,
@@ -76,6 +77,7 @@ app.command(name="add")(add.add_post)
 app.command()(erase.erase)
 app.add_typer(users.users, name="users")
 app.add_typer(tokens.tokens, name="tokens")
+app.command()(mcp.mcp)
 app.command()(parts.worker)
 app.command()(parts.connect)
 app.command()(parts.web)
