@@ -16,6 +16,7 @@ from streams.commands.common import (
     out,
     print_json,
 )
+from streams.commands.kibana_check import DefinitionsOption, check
 from streams.errors import ConfigError
 from streams.kibana import export as exporting
 from streams.kibana import reading, rules
@@ -25,11 +26,9 @@ from streams.kibana.objects import SavedObject
 from streams.kibana.rule_import import Bringing, Brought, bring
 
 kibana = typer.Typer(no_args_is_help=True, help="Dashboards, saved searches and views for Kibana.")
+kibana.command()(check)
 
 LanguageOption = Annotated[Language, typer.Option(help="Of titles and explanations.")]
-DefinitionsOption = Annotated[
-    Path | None, typer.Option(help="Folder of definitions of your own [default: the shipped].")
-]
 
 
 @kibana.command()

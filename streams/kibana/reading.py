@@ -35,7 +35,7 @@ def load(folder: Path | None = None) -> Definitions:
     shared_path = folder / SHARED
     if not shared_path.is_file():
         raise ConfigError(f"{shared_path}: no such file. Remedy: copy the one of {SHARED} shipped")
-    paths = sorted(path for path in folder.glob("*.yaml") if path != shared_path)
+    paths = board_files(folder)
     found = Definitions(
         shared=read(shared_path, Shared), dashboards=[read(path, Dashboard) for path in paths]
     )
@@ -43,6 +43,11 @@ def load(folder: Path | None = None) -> Definitions:
     _check_names(found, by_id)
     check(found, shared_path, by_id)
     return found
+
+
+def board_files(folder: Path) -> list[Path]:
+    """The files of dashboards, in the order of `Definitions.dashboards`."""
+    return sorted(path for path in folder.glob("*.yaml") if path.name != SHARED)
 
 
 def read(path: Path, kind: type[_T]) -> _T:

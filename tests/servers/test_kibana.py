@@ -4,6 +4,7 @@ No Kibana runs here: what it would ask is made of the saved objects themselves.
 """
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch as Client
 
+from streams.cli import run
 from streams.kibana import answers, rules, watching
 from streams.kibana.answers import OTHER, Row
 from streams.kibana.asking import Question, Questions, Span
@@ -40,6 +42,7 @@ pytestmark = pytest.mark.elasticsearch
 class Known(NamedTuple):
     """A server with the known data, under a prefix of its own."""
 
+    url: str
     client: Client
     prefix: str
 
@@ -76,7 +79,7 @@ def known(elasticsearch: Elasticsearch) -> Iterator[Known]:
                     body = document | {clock: at(str(document[clock]))}
                     client.index(index=f"{case.prefix}-{name}", document=body)
             client.indices.refresh(index=f"{case.prefix}-*")
-            yield Known(client, case.prefix)
+            yield Known(elasticsearch.url, client, case.prefix)
         runner.run(made.__aexit__(None, None, None))
 
 
@@ -165,6 +168,35 @@ def _ringing(known: Known, now: datetime) -> dict[str, Any]:
         if rings := watching.ringing(params, answer.body):
             found[rule.id] = rings
     return found
+
+
+def test_the_check_finds_nothing_wrong(
+    known: Known, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VEILLE_STORE__URL", known.url)
+    monkeypatch.setenv("VEILLE_STORE__PREFIX", known.prefix)
+    assert run(["kibana", "check", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"asked": len(asked(known, "en")), "problems": []}
+
+
+def test_a_field_that_is_gone_is_told_with_its_panel(
+    known: Known, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An index of an older mapping: one field is missing, another is of a type that can't be
+    added up; the other indices are not there at all."""
+    index = f"{known.prefix}-old-health"
+    fields: dict[str, Any] = {name: {"type": "keyword"} for name in ("kind", "id", "state")}
+    fields |= {"@timestamp": {"type": "date"}, "lag": {"type": "text"}}
+    known.client.indices.create(index=index, mappings={"properties": fields})
+    monkeypatch.setenv("VEILLE_STORE__URL", known.url)
+    monkeypatch.setenv("VEILLE_STORE__PREFIX", f"{known.prefix}-old")
+    assert run(["kibana", "check"]) == 1
+    told = capsys.readouterr().err
+    assert f"pipeline.yaml: panel rate: field 'rate' is not in {index}. Remedy: veille" in told
+    assert f"panel behind: field 'lag' can't be told apart or added up in {index}." in told
+    assert f"panel dead: asks an index that is not there: {known.prefix}-old-dead-letters" in told
+    assert "panel states" not in told
 
 
 def _with(**changes: Any) -> Definitions:
