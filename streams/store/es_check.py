@@ -6,6 +6,7 @@ from streams.settings import Store as StoreSettings
 from streams.store.es_months import Month, months
 from streams.store.es_setup import CLIENT_ERRORS, connect, explain
 from streams.store.es_shapes import SMALL
+from streams.store.es_small import found_small
 
 
 async def problems(settings: StoreSettings) -> list[str]:
@@ -44,6 +45,11 @@ def _all(indices: dict[str, Any], prefix: str) -> list[str]:
         if month.copies:
             making |= {month.index, *month.copies}
             found.append(_half_made(month))
+    for what in SMALL:
+        small = found_small(f"{prefix}-{what}", indices)
+        if small and small.copies:
+            making |= {small.index, *small.copies}
+            found.append(_half_made(small))
     for name, index in sorted(indices.items()):
         if name not in making:
             found += _index(name, index, readers, monthly=name in monthly)

@@ -22,49 +22,41 @@ from streams.store.es_writes import Made, document
 
 Body = dict[str, Any]
 Replace = Callable[[Mention], Mention | None]
+Compose = Callable[[Body], Item]
+"""Of a hit, with its version, what is to be written."""
 Marks = dict[str, int]
 """By shard: the number up to which everything is copied."""
 _PAGE: Final = 500
 _TOLD: Final = 3
 
 
-class Copied(msgspec.Struct, kw_only=True):
-    """What passes did: `copied` documents, of which `replace` changed and took away some. One that
-    is written meanwhile counts again."""
-
-    copied: int = 0
-    changed: int = 0
-    dropped: int = 0
-
-
 class Copy:
-    """One copy of a month into `target`. `done`: where it stands, and where a later one begins."""
+    """One copy of an index. `done`: where it stands, and where a later one begins; `copied` counts
+    documents that are written meanwhile again."""
 
     def __init__(
         self,
         bulk: Bulk,
         ask: Ask,
         month: Month,
-        target: str,
         *,
         done: Marks,
-        replace: Replace | None,
+        compose: Compose,
         step: Callable[[int, Marks], Awaitable[None]],
     ) -> None:
         """`step` is awaited after each page with the number of its documents, and where it ends."""
         self._bulk = bulk
         self._ask = ask
         self._month = month
-        self._target = target
-        self._replace = replace
+        self._compose = compose
         self._step = step
         self.done = dict(done)
-        self.total = Copied()
+        self.copied = 0
 
     async def run(self) -> int:
         """One pass; how many documents it copied. Raises `StoreError` for one that the new index
         refuses: it is in the old one still."""
-        before = self.total.copied
+        before = self.copied
         ends = await self._ends()
         await self._ask("POST", f"/{self._month.index}/_refresh")
         for shard, end in ends.items():
@@ -73,7 +65,7 @@ class Copy:
                 self.done[shard] = int(hits[-1]["sort"][0])
                 await self._step(len(hits), self.done)
             self.done[shard] = max(end, self.done.get(shard, -1))
-        return self.total.copied - before
+        return self.copied - before
 
     async def _ends(self) -> Marks:
         path = f"/{self._month.index}/_stats?level=shards&filter_path=indices.*.shards"
@@ -107,7 +99,7 @@ class Copy:
             yield hits
 
     async def _write(self, hits: list[Body]) -> None:
-        outcomes = await self._bulk.write([self._item(hit) for hit in hits])
+        outcomes = await self._bulk.write([self._compose(hit) for hit in hits])
         refused = [
             f"{hit['_id']}: {outcome.reason}"
             for hit, outcome in zip(hits, outcomes, strict=True)
@@ -119,16 +111,28 @@ class Copy:
                 f"{'; '.join(refused[:_TOLD])}. Remedy: mend or remove them, run it again; until "
                 "then the old index serves on"
             )
-        self.total.copied += len(hits)
+        self.copied += len(hits)
 
-    def _item(self, hit: Body) -> Item:
+
+class Mentions:
+    """Composes documents of `target` from those of an older index, each mention as `replace` turns
+    it."""
+
+    def __init__(self, index: str, target: str, replace: Replace | None) -> None:
+        self._index = index
+        self._target = target
+        self._replace = replace
+        self.changed = self.dropped = 0
+
+    def item(self, hit: Body) -> Item:
+        """Raises `StoreError` for a document that is no mention."""
         source = hit["_source"]
         try:
             found = es_queries.mention(hit)
             stored_at = msgspec.convert(source["stored_at"], datetime)
         except (msgspec.ValidationError, KeyError) as error:
             raise StoreError(
-                f"{self._month.index}: document {hit['_id']!r} is none of Veille's: {error}. "
+                f"{self._index}: document {hit['_id']!r} is none of Veille's: {error}. "
                 "Remedy: move it away, run it again; until then the old index serves on"
             ) from None
         new, version = self._replaced(found, hit["_version"])
@@ -142,7 +146,7 @@ class Copy:
             return found, version
         new = self._replace(found)
         if new is None:
-            self.total.dropped += 1
+            self.dropped += 1
             return rules.tombstone(found, version), version
-        self.total.changed += new != found
+        self.changed += new != found
         return new, max(version, new.version)

@@ -19,7 +19,7 @@ from streams.errors import StoreError
 from streams.records import Mention
 from streams.store.alone import Alone
 from streams.store.es_bulk import Bulk
-from streams.store.es_copy import Copied, Copy, Marks, Replace
+from streams.store.es_copy import Copy, Marks, Mentions, Replace
 from streams.store.es_ledger import Ask
 from streams.store.es_months import LIVE, Month, Months
 from streams.store.es_setup import Indices
@@ -71,7 +71,7 @@ class Remake:
         note: Note = lambda *_: None,
     ) -> None:
         self.store = store
-        self._bulk = bulk
+        self.bulk = bulk
         self.indices = indices
         self._writer = writer
         self.ask = ask
@@ -107,7 +107,7 @@ class Remake:
             found = await self.months.one(month)
             if not found.shown:
                 raise StoreError(f"{month}: readers use the new index already. Remedy: go on")
-            await self._unblock(found.index)
+            await self.unblock(found.index)
             await self._remove(found.copies)
             await self.store.drop_states(KIND, [month])
 
@@ -144,13 +144,13 @@ class Remake:
         extra: Sequence[Mention],
     ) -> None:
         keeper = _Keeper(found.name, making, self._save, self._note, self.alone)
+        mentions = Mentions(found.index, making.target, replace)
         copy = Copy(
-            self._bulk,
+            self.bulk,
             self.ask,
             found,
-            making.target,
             done=making.done,
-            replace=replace,
+            compose=mentions.item,
             step=keeper.step,
         )
         if found.shown:
@@ -163,7 +163,8 @@ class Remake:
         began = time.monotonic()
         await self._close(found, making.target, copy, exact=not extra)
         remade.blocked_seconds = round(time.monotonic() - began, 3)
-        _tell(remade, copy.total)
+        remade.copied = copy.copied
+        remade.changed, remade.dropped = mentions.changed, mentions.dropped
 
     async def _settle(self, extra: Sequence[Mention]) -> None:
         """What came meanwhile, labels, erasures and retractions, could not find these yet."""
@@ -220,9 +221,9 @@ class Remake:
         """Once readers see the new index, nothing may be written to the old one any more."""
         now = await self.months.one(found.name)
         if now.index == found.index and now.shown:
-            await self._unblock(found.index)
+            await self.unblock(found.index)
 
-    async def _unblock(self, index: str) -> None:
+    async def unblock(self, index: str) -> None:
         settings = {"index": {"blocks": {"write": None}}}
         await self.ask("PUT", f"/{index}/_settings", settings)
 
@@ -267,7 +268,3 @@ class _Keeper:
         self._making.done = dict(done)
         await self._save(self._month, self._making)
         self._saved = time.monotonic()
-
-
-def _tell(remade: Remade, total: Copied) -> None:
-    remade.copied, remade.changed, remade.dropped = total.copied, total.changed, total.dropped

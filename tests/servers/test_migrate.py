@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +12,14 @@ import msgspec
 import pytest
 
 from streams.errors import StoreError
-from streams.records import Mention, Retraction
+from streams.records import Label, Mention, Retraction
 from streams.settings import Store as StoreSettings
 from streams.store import es_check, es_shapes
 from streams.store.elasticsearch import ElasticsearchStore
 from streams.store.es_migrate import Migration, reasons
 from streams.store.making import half_done
 from streams.store.port import Filter
-from tests.support.mentions import Case, elasticsearch_case, mention
+from tests.support.mentions import Case, at, elasticsearch_case, mention
 from tests.support.servers import Elasticsearch
 from tests.support.veille import Process, veille_json
 
@@ -167,3 +168,81 @@ async def test_a_month_of_a_newer_veille_is_left_alone(case: Case) -> None:
     older["mappings"]["_meta"]["veille_schema"] = 1
     with pytest.raises(StoreError, match="made by a newer Veille"):
         reasons(month, older)
+
+
+async def make_odd(case: Case, what: str, field: str) -> None:
+    """A small index in which a field is of another kind."""
+    assert case.client is not None
+    body = es_shapes.body(what, StoreSettings(), analyzers=False)
+    body["mappings"]["properties"][field] = {"type": "keyword", "ignore_above": 200}
+    await case.client.indices.delete(index=f"{case.prefix}-{what}")
+    await case.client.indices.create(index=f"{case.prefix}-{what}", **body)
+
+
+async def test_small_indices_are_made_anew_while_they_are_written(case: Case) -> None:
+    store = case.store
+    assert isinstance(store, ElasticsearchStore)
+    for what, field in (("labels", "by"), ("state", "key")):
+        await make_odd(case, what, field)
+    await store.write([mention(n) for n in range(20)])
+    labels = [Label(mention_id=mention(n).id, labeled_at=at(9), by="ada") for n in range(20)]
+    await store.add_labels(labels)
+    await store.put_state("source", "old", {"n": 7}, version=7)
+    await store.put_state("source", "gone", {"n": 1})
+    migration = Migration(store.remake())
+    plan = await migration.plan()
+    assert [(one.small, one.reasons) for one in plan] == [
+        ("state", ["other fields: key"]), ("labels", ["other fields: by"]),
+    ]  # fmt: skip
+    ended = asyncio.Event()
+
+    async def write() -> int:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            await store.put_state("source", f"new-{number}", {"n": number})
+            later = Label(mention_id=mention(number % 20).id, labeled_at=at(9 + number), by="eve")
+            assert await store.add_labels([later]) == []
+        return number
+
+    writing = asyncio.create_task(write())
+    remade = [one async for one in migration.run(plan)]
+    ended.set()
+    written = await asyncio.wait_for(writing, 60)
+    assert [one.index for one in remade] == [f"{case.prefix}-state-1", f"{case.prefix}-labels-1"]
+    await store.put_state("source", "old", {"n": 6}, version=6)
+    await store.drop_states("source", ["gone"])
+    states = await store.states("source")
+    assert states == {"old": {"n": 7}} | {f"new-{n}": {"n": n} for n in range(1, written + 1)}
+    known = await store.labels([one.mention_id for one in labels])
+    assert len(known) == 20
+    assert {one.by for one in known.values()} <= {"ada", "eve"}
+    assert max(one.labeled_at for one in known.values()) == at(9 + written)
+    assert await migration.plan() == []
+
+
+async def test_states_held_by_a_process_that_died_are_let_go(
+    case: Case, env: dict[str, str]
+) -> None:
+    store = case.store
+    assert isinstance(store, ElasticsearchStore)
+    await make_odd(case, "state", "key")
+    await store.put_state("source", "one", {"n": 1})
+    step = f"after PUT /{case.prefix}-state/_block/write"
+    program = (sys.executable, "-m", "tests.support.killed_remake")
+    url = env["VEILLE_STORE__URL"]
+    child = await asyncio.create_subprocess_exec(*program, url, case.prefix, "state", step)
+    assert await asyncio.wait_for(child.wait(), 60) == -9
+    waiting = asyncio.create_task(store.put_state("source", "two", {"n": 2}))
+    told = await es_check.problems(store_settings(env))
+    assert [one for one in told if f"{case.prefix}-state is half made anew" in one]
+    migration = Migration(store.remake())
+    plan = await migration.plan()
+    assert plan[0].reasons == ["other fields: key", "broken off"]
+    with pytest.raises(StoreError, match="less than a minute"):
+        await anext(migration.run(plan))
+    migration.small.young_seconds = 0
+    assert [one.month async for one in migration.run(plan)] == [f"{case.prefix}-state"]
+    await asyncio.wait_for(waiting, 30)
+    assert await store.states("source") == {"one": {"n": 1}, "two": {"n": 2}}
+    assert await es_check.problems(store_settings(env)) == []

@@ -164,19 +164,12 @@ async def test_nothing_is_lost_nor_doubled_under_load(case: Case) -> None:
     assert not (await month(case)).copies
 
 
-async def test_old_documents_keep_their_place_among_the_arrivals(case: Case) -> None:
-    await fill(case)
-    before = {id_: one["stored_at"] for id_, one in (await documents(case)).items()}
-    await store_of(case).remake().run(march(case))
-    assert {id_: one["stored_at"] for id_, one in (await documents(case)).items()} == before
-
-
 @pytest.mark.parametrize(
     ("step", "blocked"),
     [
-        ("PUT /{copy}", False),
-        ("POST /{old}/_refresh", False),
-        ("PUT /{old}/_block/write", False),
+        pytest.param("PUT /{copy}", False, marks=pytest.mark.long),
+        pytest.param("POST /{old}/_refresh", False, marks=pytest.mark.long),
+        pytest.param("PUT /{old}/_block/write", False, marks=pytest.mark.long),
         ("after PUT /{old}/_block/write", True),
         ("after POST /_aliases", True),
     ],
@@ -307,7 +300,9 @@ async def test_a_store_opens_and_writes_where_a_month_is_an_alias(
 ) -> None:
     await fill(case)
     start = (await case.store.arrivals("", where=Filter())).cursor
+    before = {id_: one["stored_at"] for id_, one in (await documents(case)).items()}
     await store_of(case).remake().run(march(case))
+    assert {id_: one["stored_at"] for id_, one in (await documents(case)).items()} == before
     await case.store.close()
     await case.store.open()
     await case.store.write([mention(600), mention(1, version=3)])

@@ -12,10 +12,11 @@ from typing import Any
 
 from streams.settings import Store as StoreSettings
 from streams.store.elasticsearch import ElasticsearchStore
+from streams.store.es_small import Small
 
 
 async def run(url: str, prefix: str, month: str, step: str) -> None:
-    """Never returns where the step is met."""
+    """Never returns where the step is met. `month` may be a small index, such as `state`."""
     store = ElasticsearchStore(StoreSettings(url=url, prefix=prefix, refresh_seconds=0.2))
     await store.open()
     remake = store.remake()
@@ -31,7 +32,10 @@ async def run(url: str, prefix: str, month: str, step: str) -> None:
         return answer
 
     remake.ask = dying
-    await remake.run(month)
+    if month.startswith(f"{prefix}-mentions-"):
+        await remake.run(month)
+    else:
+        await Small(remake).run(month)
 
 
 if __name__ == "__main__":
