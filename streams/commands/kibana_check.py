@@ -20,10 +20,10 @@ from streams.commands.common import (
 )
 from streams.errors import ConfigError
 from streams.kibana import export as exporting
-from streams.kibana import reading
+from streams.kibana import reading, rules
 from streams.kibana.asking import Question, Questions, Span
 from streams.kibana.definitions import Definitions
-from streams.kibana.probing import Problem, probe
+from streams.kibana.probing import Problem, of_rule, probe
 from streams.settings import Store as StoreSettings
 from streams.store.es_setup import connect, explain
 
@@ -38,7 +38,7 @@ def check(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Ask the store's Elasticsearch what every panel, control and saved search will ask of it.
+    """Ask the store's Elasticsearch what every panel, control, search and rule will ask of it.
 
     Tells of each field that is not there, or can't do what is asked of it, with file and panel;
     ends with 1 where there is one. Needs no Kibana.
@@ -81,7 +81,13 @@ def _questions(found: Definitions, folder: Path, prefix: str) -> dict[str, Quest
     }
     shared = folder / reading.SHARED
     lists = {f"{shared}: search {name}": question for name, question in made.searches(span)}
-    return asked | lists
+    rung = {
+        f"{rules.shipped_rules()}: rule {rule.id}": of_rule(
+            rule, found.view(rule.view), prefix, now
+        )
+        for rule in rules.load().rules
+    }
+    return asked | lists | rung
 
 
 async def _probe(settings: StoreSettings, asked: dict[str, Question]) -> list[Problem]:

@@ -2,12 +2,16 @@
 each question asked."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError
 
+from streams.kibana import watching
 from streams.kibana.asking import Question
+from streams.kibana.definitions import View
+from streams.kibana.rules import Rule, params, uses
 
 _MIGRATE: Final = "veille store init, then veille store migrate"
 
@@ -25,6 +29,18 @@ class Problem(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         field = f"field {self.field!r} " if self.field else ""
         return f"{self.place}: {field}{self.reason} {self.index}. Remedy: {self.remedy}"
+
+
+def of_rule(rule: Rule, view: View, prefix: str, now: datetime) -> Question:
+    """What Kibana asks for a rule at `now`."""
+    asked = params(rule, view, prefix)
+    named = list(uses(rule))
+    return Question(
+        index=asked["index"][0],
+        body=watching.body(asked, now),
+        fields={asked["timeField"], *(use.field for use in named)},
+        aggregated={asked["timeField"], *(use.field for use in named if use.what != "where")},
+    )
 
 
 async def probe(client: AsyncElasticsearch, asked: Mapping[str, Question]) -> list[Problem]:

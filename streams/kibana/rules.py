@@ -104,7 +104,7 @@ def load(path: Path | None = None) -> Rules:
     path = path or shipped_rules()
     found = reading.read(path, Rules)
     for rule in found.rules:
-        checking.look(f"{path}: rule {rule.id}", rule.view, _uses(rule))
+        checking.look(f"{path}: rule {rule.id}", rule.view, uses(rule))
     return found
 
 
@@ -191,7 +191,8 @@ def _filled(value: Any, words: dict[str, str]) -> Any:
             return value
 
 
-def _uses(rule: Rule) -> Iterator[checking.Use]:
+def uses(rule: Rule) -> Iterator[checking.Use]:
+    """The fields that a rule leans on, its view's own field of time left out."""
     yield from checking.queried(rule.where)
     for field, what in ((rule.time, "date"), (rule.by, "terms"), (rule.of, "average")):
         if field:

@@ -177,7 +177,8 @@ def test_the_check_finds_nothing_wrong(
     monkeypatch.setenv("VEILLE_STORE__PREFIX", known.prefix)
     assert run(["kibana", "check", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == {"asked": len(asked(known, "en")), "problems": []}
+    every = len(asked(known, "en")) + len(rules.load().rules)
+    assert told == {"asked": every, "problems": []}
 
 
 def test_a_field_that_is_gone_is_told_with_its_panel(
@@ -196,6 +197,7 @@ def test_a_field_that_is_gone_is_told_with_its_panel(
     assert f"pipeline.yaml: panel rate: field 'rate' is not in {index}. Remedy: veille" in told
     assert f"panel behind: field 'lag' can't be told apart or added up in {index}." in told
     assert f"panel dead: asks an index that is not there: {known.prefix}-old-dead-letters" in told
+    assert "rules.yaml: rule lag: field 'lag' can't be told apart or added up" in told
     assert "panel states" not in told
 
 
