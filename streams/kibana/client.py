@@ -148,7 +148,7 @@ class Kibana:
         said = str(_json(response).get("message", "")) or response.text
         raise KibanaError(
             f"{response.request.method} {response.request.url}: Kibana answers {status}: "
-            f"{' '.join(said.split())[:500]}. Remedy: {_remedy(status, self._space)}"
+            f"{' '.join(said.split())[:500]}. Remedy: {_remedy(status, self._space, said)}"
         )
 
 
@@ -207,7 +207,10 @@ def _failure(error: dict[str, Any]) -> Failure:
     return Failure(str(error.get("type")), str(error.get("id")), str(title), reason)
 
 
-def _remedy(status: int, space: str) -> str:
+def _remedy(status: int, space: str, said: str = "") -> str:
+    for word, remedy in _BY_WORD.items():
+        if word in said.lower():
+            return remedy
     if status >= 500:
         return "look into Kibana's log, and try again once it is up"
     if 300 <= status < 400:
@@ -215,9 +218,15 @@ def _remedy(status: int, space: str) -> str:
     return _REMEDIES.get(status, "check the address").format(space=space)
 
 
+_BY_WORD: Final = {
+    "encryption key": "set xpack.encryptedSavedObjects.encryptionKey in kibana.yml",
+    "license": "raise the licence, or do without: unset the variables of that connector",
+}
+"""What Kibana says of what it lacks, whatever the status."""
 _REMEDIES: Final = {
     401: "give kibana.api_key, or kibana.username and kibana.password, that are right",
-    403: "give the user the right to manage saved objects in the space {space}",
+    403: "give the user the right to manage saved objects (for rules: rules and connectors) in the "
+    "space {space}",
     404: "check the address and the space {space}: is it there?",
     413: "raise savedObjects.maxImportPayloadBytes in kibana.yml",
 }

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 class FakeKibana:
     """What it holds, by space, type and id; and how it answers.
 
-    `refuse` is a status and a message for every request but the status; `unsupported` are types
+    `refuse` is a status and a message for every request but the status, `refuse_rules` one for
+    rules and connectors; `unsupported` are types
     that it does not have, `closed` those that nobody may read, `unlicensed` the types of connectors
     that its licence leaves out; `key` is the API key that it
     wants, if any.
@@ -25,6 +26,7 @@ class FakeKibana:
     version: str = "8.19.21"
     key: str = ""
     refuse: tuple[int, str] | None = None
+    refuse_rules: tuple[int, str] | None = None
     unsupported: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     spaces: frozenset[str] = frozenset({"default"})
@@ -62,8 +64,8 @@ class FakeKibana:
         return _wrong(404, "Not Found")
 
     def _alerting(self, method: str, space: str, path: str, body: bytes) -> tuple[int, Any]:
-        if self.refuse:
-            return _wrong(*self.refuse)
+        if refuse := self.refuse or self.refuse_rules:
+            return _wrong(*refuse)
         kind = "rule" if path.startswith("/api/alerting/") else "connector"
         if method == "GET":
             listed = [
@@ -74,11 +76,10 @@ class FakeKibana:
         there = self.held.get((space, kind, name))
         if (method == "POST") == (there is not None):
             return _wrong(409 if there else 404, f"Saved object [{kind}/{name}]")
-        wrong = _refused(kind, name, sent, there) or (
-            sent.get("connector_type_id") in self.unlicensed and "license"
-        )
-        if wrong:
-            return _wrong(403 if wrong == "license" else 400, wrong)
+        if wrong := _refused(kind, name, sent, there):
+            return _wrong(400, wrong)
+        if (of := sent.get("connector_type_id")) in self.unlicensed:
+            return _wrong(403, f"Action type {of} is disabled because your basic license does not")
         self.held[space, kind, name] = (there or {}) | sent | {"id": name}
         return 200, self.held[space, kind, name]
 

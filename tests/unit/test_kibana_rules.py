@@ -93,7 +93,21 @@ def test_a_refusal_of_one_is_told_and_the_rest_comes(
         assert brought(fake) == 1
     assert set(held(fake, "connector")) == {"Veille: Kibana's log"}
     assert len(held(fake, "rule")) == len(RULES.rules)
-    assert "connector mail: Veille: e-mail" in " ".join(capsys.readouterr().err.split())
+    told = " ".join(capsys.readouterr().err.split())
+    assert "connector mail: Veille: e-mail" in told
+    assert "Remedy: raise the licence, or do without" in told
+
+
+def test_a_kibana_without_a_key_for_secrets_is_told_what_it_lacks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = "Unable to create actions client: the Encrypted Saved Objects plugin is missing "
+    with fake_kibana() as fake:
+        assert run(["kibana", "import", "--url", fake.url]) == 0
+        fake.refuse_rules = (500, said + "encryption key")
+        assert brought(fake, "--overwrite") == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Remedy: set xpack.encryptedSavedObjects.encryptionKey in kibana.yml" in told
 
 
 def test_a_webhook_sends_json_that_kibana_fills_in() -> None:
