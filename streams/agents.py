@@ -42,6 +42,8 @@ UNDER_WAY: Final = 8
 """Slabs of one agent that may wait for their acknowledgement at once."""
 WRITE_RECORDS: Final = 2000
 """Mentions written to the store at once, give or take a slab."""
+WRITES: Final = 2
+"""Writes to the store under way at once: one is made ready while the other is on its way."""
 
 Crash = Callable[[BaseException], Awaitable[None]]
 Gaps = Callable[[str, int, int], Awaitable[None]]
@@ -203,7 +205,7 @@ class FilterAgent(_Agent):
 
 
 class IndexAgent(_Agent):
-    """`veille.mentions` to the store: one write for all slabs that wait, one write at a time."""
+    """`veille.mentions` to the store: one write for all slabs that wait, two writes at a time."""
 
     def __init__(
         self,
@@ -224,12 +226,12 @@ class IndexAgent(_Agent):
         self._touched = touched or Touched()
         self._copy = copy
         self._waiting: list[Any] = []
-        self._writing = False
+        self._writing = 0
 
     async def _take(self, event: Any) -> None:
         self._waiting.append(event)
-        if not self._writing:
-            self._writing = True
+        if self._writing < WRITES:
+            self._writing += 1
             self._later(self._write_all())
 
     async def _write_all(self) -> None:
@@ -237,7 +239,7 @@ class IndexAgent(_Agent):
             while self._waiting:
                 await self._write(self._next_events())
         finally:
-            self._writing = False
+            self._writing -= 1
 
     def _next_events(self) -> list[Any]:
         """Slabs that wait, in order, up to about `WRITE_RECORDS`; at least one."""

@@ -1,5 +1,6 @@
 """The words of a text that say what it is about."""
 
+import functools
 import re
 from collections.abc import Collection
 from typing import Final
@@ -9,7 +10,7 @@ from streams.alerts.stop_words import STOP_WORDS
 READ_CHARS: Final = 2_000
 """What a post is about is said by then."""
 
-_LEFT_OUT: Final = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.-]+", re.IGNORECASE)
+_LEFT_OUT: Final = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.-]+")
 _WORD: Final = re.compile(r"#?\w+(?:['-]\w+)*")
 _SHORTEST: Final = 3
 _LONGEST: Final = 40
@@ -23,7 +24,10 @@ def folded(text: str) -> list[str]:
 
 def prose(text: str) -> list[str]:
     """`folded` of a text's first 2,000 characters, addresses and names of accounts left out."""
-    return folded(_LEFT_OUT.sub(" . ", text[:READ_CHARS]))
+    read = text[:READ_CHARS].casefold()
+    if "@" in read or "://" in read or "www." in read:
+        read = _LEFT_OUT.sub(" . ", read)
+    return folded(read)
 
 
 def says_something(word: str, own: Collection[str] = ()) -> bool:
@@ -38,8 +42,13 @@ def significant(text: str, most: int) -> tuple[str, ...]:
     """The first `most` different words that say something; hashtags without their sign."""
     found: dict[str, None] = {}
     for word in prose(text):
-        if says_something(word):
-            found[word.lstrip("#")] = None
+        if bare := _significant(word):
+            found[bare] = None
             if len(found) == most:
                 break
     return tuple(found)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _significant(word: str) -> str:
+    return word.lstrip("#") if says_something(word) else ""

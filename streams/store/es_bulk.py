@@ -10,7 +10,7 @@ rights is never a document's fault, and makes no dead letters; nor is a 413 for 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 MAX_ITEMS: Final = 1_000
 MAX_BYTES: Final = 1_500_000
 _IN_FLIGHT: Final = 2
+_TAKEN_AT_ONCE: Final = 50
+"""Some two milliseconds of work."""
 _RETRIABLE: Final = frozenset({408, 429, 500, 502, 503, 504})
 _BLOCKED: Final = frozenset(
     {"cluster_block_exception", "index_not_found_exception", "index_closed_exception"}
@@ -97,12 +99,15 @@ class Bulk:
         self._ensure = ensure
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
 
-    async def write(self, items: Sequence[Item]) -> list[Outcome | Refused]:
-        """One outcome for each item, in order. Raises `StoreError` when a right is missing."""
-        works = [_Work(item) for item in items]
+    async def write(self, items: Iterable[Item]) -> list[Outcome | Refused]:
+        """One outcome for each item, in order. Items are taken little by little, so that later
+        ones are made while the first are on their way. Raises `StoreError` when a right is
+        missing."""
+        works: list[_Work] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for chunk in _chunks(works):
+                async for chunk in _chunks(items):
+                    works += chunk
                     group.create_task(self._finish(chunk))
         except* StoreError as errors:
             raise errors.exceptions[0] from None
@@ -227,14 +232,17 @@ def _short(error: ApiError) -> str:
     return str(error.body)[:500]
 
 
-def _chunks(works: list[_Work]) -> list[list[_Work]]:
-    """At most 1,000 items and about 1.5 MB each."""
-    chunks: list[list[_Work]] = []
-    size = MAX_BYTES
-    for work in works:
-        if size + len(work.lines) > MAX_BYTES or len(chunks[-1]) >= MAX_ITEMS:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(work)
+async def _chunks(items: Iterable[Item]) -> AsyncIterator[list[_Work]]:
+    """At most 1,000 items and about 1.5 MB each; whatever else waits goes on in between."""
+    chunk: list[_Work] = []
+    size = 0
+    for count, work in enumerate(map(_Work, items), 1):
+        if chunk and (size + len(work.lines) > MAX_BYTES or len(chunk) >= MAX_ITEMS):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(work)
         size += len(work.lines)
-    return chunks
+        if count % _TAKEN_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    if chunk:
+        yield chunk

@@ -15,6 +15,7 @@ from streams.store.es_ledger import Ask, EsLedger
 from streams.store.es_setup import Indices, month_of
 from streams.store.hiding import disowned
 from streams.store.port import Rejected, WriteReport
+from streams.store.turns import Turns
 
 Body = dict[str, Any]
 _T = TypeVar("_T")
@@ -38,9 +39,10 @@ def document(made: Made, stored_at: datetime) -> bytes:
 
 
 class Writer:
-    """One batch at a time through watermarks, mentions and tombstones, in this order.
+    """Batches through watermarks, mentions and tombstones, in this order.
 
-    Broken off anywhere and written again, the batch ends the same.
+    Broken off anywhere and written again, a batch ends the same. Several go at once; one with
+    retractions goes alone, for what another writes meanwhile its search would not find.
     """
 
     def __init__(
@@ -52,12 +54,20 @@ class Writer:
         self._ask = ask
         self._prefix = prefix
         self._marks_index = indices.name("retractions")
+        self._turns = Turns()
 
     async def write(
         self, records: Sequence[Record], patiently: Callable[[Callable[[], Awaitable[None]]], Any]
     ) -> WriteReport:
         """Returns when every record is terminal. `patiently` repeats a step until it is done."""
-        rejected, origins, mentions, retractions = _sort(records)
+        sorted_ = _sort(records)
+        async with self._turns.alone() if sorted_.retractions else self._turns.together():
+            return await self._write(sorted_, patiently)
+
+    async def _write(
+        self, sorted_: "_Sorted", patiently: Callable[[Callable[[], Awaitable[None]]], Any]
+    ) -> WriteReport:
+        rejected, origins, mentions, retractions = sorted_
         generation = await self._ledger.generation()
         mentions = await self._compose(mentions, generation)
         given = {id(made.mention): origin for made, origin in zip(mentions, origins, strict=True)}
@@ -107,8 +117,7 @@ class Writer:
         _, _, made, _ = _sort(mentions)
         composed = await self._compose(made, await self._ledger.generation())
         marks = await self._load_marks(composed, [])
-        now = datetime.now(UTC)
-        items = [self._item(one, now) for one in composed if not _killed(marks, one.mention)]
+        items = [self._item(one) for one in composed if not _killed(marks, one.mention)]
         moved = [msgspec.structs.replace(item, index=index) for item in items]
         for outcome in await self._bulk.write(moved):
             if isinstance(outcome, Refused):
@@ -178,15 +187,14 @@ class Writer:
 
     async def _index(self, mentions: Sequence[Made]) -> tuple[int, int, dict[int, str]]:
         """How many were stored and were stale; which were refused, and why."""
-        now = datetime.now(UTC)
-        outcomes = await self._bulk.write([self._item(made, now) for made in mentions])
+        outcomes = await self._bulk.write(map(self._item, mentions))
         refused = {n: one.reason for n, one in enumerate(outcomes) if isinstance(one, Refused)}
         return outcomes.count("stored"), outcomes.count("stale"), refused
 
-    def _item(self, made: Made, now: datetime) -> Item:
+    def _item(self, made: Made) -> Item:
         mention = made.mention
         index = month_of(self._prefix, mention.post.created_at)
-        return Item(index, mention.id, document(made, now), mention.version)
+        return Item(index, mention.id, document(made, datetime.now(UTC)), mention.version)
 
     async def _bury(
         self, marks: dict[str, list[rules.Watermark]], posts: set[str]
@@ -253,9 +261,16 @@ def in_slices(values: Sequence[_T], size: int) -> Iterator[list[_T]]:
         yield list(values[start : start + size])
 
 
-def _sort(
-    records: Sequence[Record],
-) -> tuple[list[Rejected], list[Mention], list[Made], list[Retraction]]:
+class _Sorted(NamedTuple):
+    """A batch by what is to be done; `origins` are the mentions as they were given."""
+
+    rejected: list[Rejected]
+    origins: list[Mention]
+    mentions: list[Made]
+    retractions: list[Retraction]
+
+
+def _sort(records: Sequence[Record]) -> _Sorted:
     rejected: list[Rejected] = []
     origins: list[Mention] = []
     mentions: list[Made] = []
@@ -272,7 +287,7 @@ def _sort(
                 mentions.append(Made(kept, body))
         if reason:
             rejected.append(Rejected(record, reason))
-    return rejected, origins, mentions, retractions
+    return _Sorted(rejected, origins, mentions, retractions)
 
 
 def _differ(one: Made, other: Made) -> bool:

@@ -46,6 +46,13 @@ class Server(ABC):
         """`host:port`."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def group(self) -> int:
+        """The process group; raises `RuntimeError` while it does not run."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name}: not started")
+        return self._process.pid
+
     def start(self) -> Self:
         """Start and wait until it answers. Raises `RuntimeError` with the end of its log."""
         if not any(self.dir.glob("prepared")):

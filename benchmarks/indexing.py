@@ -1,0 +1,255 @@
+"""The index agent against the bare bulk API, on a real Elasticsearch, in one run.
+
+    python -m benchmarks.indexing [--mentions 200000] [--round 10000]
+
+The agent does what it does behind Kafka: it reads messages of `veille.mentions` in slabs of 500,
+writes them to the store, and acknowledges. The bare side sends the very same documents, made
+beforehand, to indices of the same mapping: 1,000 in a request, two requests in flight. They take
+turns, round by round, since a machine is never the same for two minutes; quote the ratios: of
+documents a second, and of processor time a document, of server and sender together, which is what
+counts where others use the machine, too. At the end the agent's indices are merged to one segment
+each, and weighed.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import statistics
+import time
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from benchmarks.pages_data import mentions
+from connectors.kafka import BatchSender
+from streams.agents import IndexAgent
+from streams.ledger import Ledger
+from streams.records import Mention
+from streams.settings import Store as StoreSettings
+from streams.slab import Slab
+from streams.store.elasticsearch import ElasticsearchStore
+from streams.store.es_bulk import MAX_ITEMS, Item
+from streams.store.es_setup import connect, month_of
+from streams.store.es_writes import Made, document, in_slices
+from streams.store.rules import body
+from tests.support.servers import Elasticsearch
+
+SLAB = 500
+AGENT, BARE = "agent", "bare"
+
+
+class Took(NamedTuple):
+    """Seconds of one round: by the clock, of this process, and of the server."""
+
+    wall: float
+    here: float
+    server: float
+
+
+class _Event:
+    """A Faust event of the slab transport."""
+
+    def __init__(self, slab: Slab) -> None:
+        self.value = slab
+        self.acked = asyncio.Event()
+
+    def ack(self) -> None:
+        self.acked.set()
+
+
+class _Stream:
+    def __init__(self, events: Sequence[_Event]) -> None:
+        self._events = events
+
+    def noack(self) -> "_Stream":
+        return self
+
+    async def events(self) -> AsyncIterator[_Event]:
+        for event in self._events:
+            yield event
+            await asyncio.sleep(0)
+
+
+async def _crash(error: BaseException) -> None:
+    traceback.print_exception(error)
+    os._exit(1)
+
+
+def slabs(some: Sequence[Mention], first: int) -> list[_Event]:
+    """The mentions as the transport would hand them to the agent."""
+    rows = [
+        ConsumerRecord(
+            topic="veille.mentions", partition=0, offset=first + place,
+            timestamp=int(one.processed_at.timestamp() * 1000), timestamp_type=0,
+            key=one.post.id.encode(), value=msgspec.json.encode(one), checksum=None,
+            serialized_key_size=0, serialized_value_size=0, headers=(),
+        )
+        for place, one in enumerate(some)
+    ]  # fmt: skip
+    return [_Event(Slab(part, 0)) for part in in_slices(rows, SLAB)]
+
+
+def requests(some: Sequence[Mention]) -> list[bytes]:
+    """The same documents as bodies of bulk requests."""
+    now = datetime.now(UTC)
+    lines = [
+        Item(
+            month_of(BARE, one.post.created_at),
+            one.id,
+            document(Made(one, body(one)[0]), now),
+            one.version,
+        ).lines()
+        for one in some
+    ]
+    return [b"".join(part) for part in in_slices(lines, MAX_ITEMS)]
+
+
+class Contest:
+    """Both sides on one server."""
+
+    def __init__(self, server: Elasticsearch) -> None:
+        self._server = server
+        self._url = url = server.url
+        self._client = connect(StoreSettings(url=url))
+        self.store = ElasticsearchStore(StoreSettings(url=url, prefix=AGENT))
+
+    async def open(self, months: set[datetime]) -> None:
+        """Templates and months of both, so that no round has to create them."""
+        twin = ElasticsearchStore(StoreSettings(url=self._url, prefix=BARE))
+        for store in (self.store, twin):
+            await store.open()
+        await twin.close()
+        for prefix in (AGENT, BARE):
+            for index in {month_of(prefix, month) for month in months}:
+                await self._client.options(ignore_status=400).indices.create(index=index)
+
+    async def close(self) -> None:
+        await self.store.close()
+        await self._client.close()
+
+    async def agent(self, events: Sequence[_Event]) -> Took:
+        ledger = Ledger()
+        agent = IndexAgent(
+            store=self.store, sender=cast("BatchSender", None), dead="", ledger=ledger, crash=_crash
+        )
+        wanted = sum(len(event.value.records) for event in events)
+        since = self._now()
+        await agent.run(_Stream(events))
+        for event in events:
+            await event.acked.wait()
+        took = self._took(since)
+        if ledger.stored != wanted:
+            raise SystemExit(f"{wanted} mentions, of which {ledger.stored} were stored")
+        return took
+
+    async def bare(self, bodies: Sequence[bytes]) -> Took:
+        waiting = list(bodies)
+        since = self._now()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(self._send(waiting))
+        return self._took(since)
+
+    async def _send(self, waiting: list[bytes]) -> None:
+        headers = {"content-type": "application/x-ndjson", "accept": "application/json"}
+        while waiting:
+            answer = await self._client.perform_request(
+                "POST", "/_bulk", params={"filter_path": "errors"}, headers=headers,
+                body=waiting.pop(0),
+            )  # fmt: skip
+            if answer.body["errors"]:
+                raise SystemExit(f"the bare bulk failed: {answer.body}")
+
+    async def weigh(self) -> tuple[int, int]:
+        """Documents and bytes of the agent's months, merged to one segment each."""
+        months = f"{AGENT}-mentions-*"
+        await self._client.options(request_timeout=600).indices.forcemerge(
+            index=months, max_num_segments=1
+        )
+        await self._client.indices.flush(index=months, force=True)
+        stats = await self._client.indices.stats(index=months, metric=["docs", "store"])
+        whole = stats.body["_all"]["primaries"]
+        return whole["docs"]["count"], whole["store"]["size_in_bytes"]
+
+    def _now(self) -> Took:
+        return Took(time.perf_counter(), time.process_time(), spent_by(self._server.group))
+
+    def _took(self, since: Took) -> Took:
+        return Took(*(b - a for a, b in zip(since, self._now(), strict=True)))
+
+
+def spent_by(group: int) -> float:
+    """Seconds of processor time of a group's processes, as Linux tells them."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def run(server: Elasticsearch, count: int, size: int) -> None:
+    contest = Contest(server)
+    made = mentions(count, datetime(2026, 10, 1, tzinfo=UTC))
+    rounds: list[tuple[Took, Took]] = []
+    await contest.open({datetime(2026, month, 1, tzinfo=UTC) for month in range(7, 11)})
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)  # as the worker does
+    done = 0
+    while some := list(islice(made, size)):
+        events, bodies = slabs(some, done), requests(some)
+        if len(rounds) % 2:
+            bare, agent = await contest.bare(bodies), await contest.agent(events)
+        else:
+            agent, bare = await contest.agent(events), await contest.bare(bodies)
+        rounds.append((agent, bare))
+        done += len(some)
+        tell(len(some), agent, bare)
+    warm = rounds[len(rounds) // 3 :]
+    summary("documents a second", [bare.wall / agent.wall for agent, bare in warm])
+    summary("processor time", [work(bare) / work(agent) for agent, bare in warm])
+    documents, weight = await contest.weigh()
+    print(f"disk: {documents:,} documents, {weight / documents:,.0f} MB a million")
+    await contest.close()
+
+
+def work(took: Took) -> float:
+    return took.here + took.server
+
+
+def tell(size: int, agent: Took, bare: Took) -> None:
+    rates = f"agent {size / agent.wall:6,.0f}/s, bare {size / bare.wall:6,.0f}/s"
+    spent = "agent {:.0f} + {:.0f}, bare {:.0f} + {:.0f}".format(
+        *(1e6 * each / size for took in (agent, bare) for each in took[1:])
+    )
+    print(f"{rates}; µs a document here + in the server: {spent}", flush=True)
+
+
+def summary(what: str, shares: Sequence[float]) -> None:
+    print(
+        f"by {what}: the agent has {statistics.median(shares):.2f} of the bare bulk API "
+        f"(median of {len(shares)} rounds, {min(shares):.2f}-{max(shares):.2f})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mentions", type=int, default=200_000)
+    parser.add_argument("--round", type=int, default=10_000)
+    asked = parser.parse_args()
+    with Elasticsearch(heap_mb=1024) as server:
+        asyncio.run(run(server, asked.mentions, asked.round))
+
+
+if __name__ == "__main__":
+    main()
