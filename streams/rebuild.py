@@ -26,6 +26,7 @@ from streams.settings import Kafka
 from streams.store.letters import every_letter
 from streams.store.port import Store
 from streams.topic_reader import reading
+from streams.yielding import Yielding
 
 STATE: Final = "rebuild"
 Note = Callable[[str, int, int], None]
@@ -58,6 +59,7 @@ class Rebuild:
         self._store = store
         self._restart = restart
         self._note = note
+        self._yielding = Yielding(store)
         self._known_letters: set[str] = set()
         self.filled = Filled()
 
@@ -107,7 +109,8 @@ class Rebuild:
                 found.append(held_record(record, row.timestamp))
             except msgspec.DecodeError:
                 self.filled.unreadable += 1
-        report = await self._store.write(found)
+        async with self._yielding.turn(len(found)):
+            report = await self._store.write(found)
         self.filled.stored += report.stored
         self.filled.stale += report.stale
         self.filled.retracted += report.retracted

@@ -1,7 +1,7 @@
 """What a topic would have caught: all kept posts through the real pipeline, newest first.
 
 Mentions are written straight to the store, the same ones that the filter agent would have made: a
-second time changes nothing. Alerts are not told of them.
+second time changes nothing. What is new goes first. Alerts are not told of them.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from streams.records import Mention, SentimentLabel
 from streams.sentiment.scorer import Scorer
 from streams.store.port import Store
 from streams.topics.excerpts import Excerpt, excerpt
+from streams.yielding import Yielding
 
 MOST_DAYS: Final = 3_650
 _CHUNK: Final = 250
@@ -98,6 +99,7 @@ class Filler:
         self._archive = archive
         self._store = store
         self._scorer = scorer
+        self._yielding = Yielding(store)
 
     async def run(self, job: Backfill, topic: Topic, tell: Tell) -> None:
         """Do the job from where it is, changing it; `tell` hears of it after each batch.
@@ -114,11 +116,19 @@ class Filler:
             for start in range(0, len(posts), _CHUNK):
                 some = posts[start : start + _CHUNK]
                 mentions = await asyncio.to_thread(_judged, pipeline, some)
-                await _keep(job, mentions, self._store)
+                await self._keep(job, mentions)
                 job.read += len(some)
                 job.last, job.through = some[-1].id, some[-1].collected_at
             await tell(job)
         job.state, job.ended = "done", utc_now()
+
+    async def _keep(self, job: Backfill, mentions: Sequence[Mention]) -> None:
+        _count(job, mentions)
+        if job.store and mentions:
+            async with self._yielding.turn(len(mentions)):
+                report = await self._store.write(mentions)
+            job.stored += report.stored
+            job.stale += report.stale
 
 
 class Place(Protocol):
@@ -151,7 +161,7 @@ def _judged(pipeline: Pipeline, posts: Sequence[Post]) -> list[Mention]:
     return [record for record in made if isinstance(record, Mention)]
 
 
-async def _keep(job: Backfill, mentions: Sequence[Mention], store: Store) -> None:
+def _count(job: Backfill, mentions: Sequence[Mention]) -> None:
     job.hits += len(mentions)
     for one in mentions:
         day = one.post.created_at.astimezone(UTC).date().isoformat()
@@ -161,10 +171,6 @@ async def _keep(job: Backfill, mentions: Sequence[Mention], store: Store) -> Non
         setattr(counts, label, getattr(counts, label) + 1)
         if len(job.samples) < _SAMPLES:
             job.samples.append(Caught(excerpt(one.post, one.lang, one.matched), label))
-    if job.store and mentions:
-        report = await store.write(mentions)
-        job.stored += report.stored
-        job.stale += report.stale
 
 
 def since_of(days: int, now: datetime) -> datetime:
