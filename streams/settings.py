@@ -1,7 +1,8 @@
 """Every setting: a name, a default, a sentence. Read from `veille.yaml`, then from environment.
 
 The environment wins (`VEILLE_KAFKA__BOOTSTRAP_SERVERS`, `VEILLE_STORE__URL`, …). Secrets are
-`SecretStr`: they come from environment or file and are never printed.
+`SecretStr`: they come from environment or file (`VEILLE_STORE__PASSWORD_FILE`) and are never
+printed.
 `docs/settings.md` is generated from this module.
 """
 
@@ -25,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -34,6 +36,7 @@ from streams import yaml_file
 from streams.alert_settings import Delivery, Sensitivity
 from streams.errors import ConfigError
 from streams.roles import Role
+from streams.secret_files import with_files
 
 
 class _Section(BaseModel):
@@ -396,7 +399,20 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = with_files(env_settings.env_vars, _secrets(settings_cls))
         return env_settings, init_settings
+
+
+def _secrets(settings: type[BaseSettings]) -> list[str]:
+    """Variables of the sections' secrets, in lower case: `veille_store__password`."""
+    return [
+        f"veille_{section}__{name}"
+        for section, field in settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
+        for name, inner in field.annotation.model_fields.items()
+        if inner.annotation is SecretStr
+    ]
 
 
 def _is_local(host: str) -> bool:

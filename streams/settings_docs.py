@@ -25,8 +25,9 @@ section:
 ```
 
 in the file and `VEILLE_SECTION__NAME=value` (two underscores) in the environment. Secrets belong
-in the environment or in a file that only Veille can read; they are never printed. A name that
-does not exist is an error that gives its file, line and remedy.
+in the environment or in a file that only Veille can read; they are never printed. A secret's
+variable with `_FILE` at its end names the file that holds it: `VEILLE_STORE__PASSWORD_FILE`. A name
+that does not exist is an error that gives its file, line and remedy.
 """
 
 

@@ -159,3 +159,40 @@ def test_the_folder_given_wins_over_the_environment(
 def test_without_a_word_the_shipped_settings_are_read() -> None:
     assert settings.config_dir() == settings.shipped_config()
     assert settings.shipped_config().is_dir()
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("  of many words \n", "utf-8")
+    monkeypatch.setenv("VEILLE_STORE__PASSWORD_FILE", str(tmp_path / "secret"))
+    found = load(tmp_path, "store: {url: 'http://h:9200', username: veille}\n")
+    assert found.store.password.get_secret_value() == "of many words"
+    assert "many" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), (b" \n", "empty"), (b"\xff", "not UTF-8")]
+)
+def test_a_secret_s_file_that_holds_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("VEILLE_KAFKA__PASSWORD_FILE", str(tmp_path / "secret"))
+    told = complaint(tmp_path, "")
+    assert "VEILLE_KAFKA__PASSWORD_FILE" in told
+    assert said in told
+    assert "Remedy:" in told
+
+
+def test_a_secret_twice_is_one_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("a", "utf-8")
+    monkeypatch.setenv("VEILLE_STORE__API_KEY_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("VEILLE_STORE__API_KEY", "b")
+    assert "both are set" in complaint(tmp_path, "")
+
+
+def test_a_setting_that_is_no_secret_has_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VEILLE_STORE__URL_FILE", "/x")
+    assert "no such setting" in complaint(tmp_path, "")
