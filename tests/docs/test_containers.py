@@ -1,16 +1,16 @@
-"""docker-compose.yml and the Dockerfile: their structure, since no engine may be at hand."""
+"""The compose files and the Dockerfile: their structure, since no engine may be at hand."""
 
 import re
 from typing import Any
 
 import pytest
-import yaml
 
 from streams.settings import Settings
+from tests.docs import compose
 from tests.docs.test_pages import cli
 from tests.docs.tree import ROOT
 
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+COMPOSE: dict[str, Any] = compose.read("docker-compose.yml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 KNOWN_KEYS = {
@@ -90,6 +90,10 @@ def test_volumes_exist(name: str) -> None:
 def test_the_three_parts_are_commands_with_real_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [name for name in SERVICES if name.startswith("veille-")]
     commands = cli().commands
+    dashboards = SERVICES["kibana-dashboards"]
+    assert dashboards["command"][:3] == ["kibana", "import", "--overwrite"]
+    monkeypatch.setenv("VEILLE_KIBANA__URL", dashboards["environment"]["VEILLE_KIBANA__URL"])
+    assert Settings().kibana.url == "http://kibana:5601"
     for name in parts:
         assert SERVICES[name]["command"][0] == name.removeprefix("veille-")
         assert SERVICES[name]["command"][0] in commands
