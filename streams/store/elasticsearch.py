@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
-from elasticsearch import AsyncElasticsearch
+from elasticsearch import ApiError, AsyncElasticsearch
 
 from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
@@ -53,6 +53,7 @@ _log = logging.getLogger(__name__)
 _ARRIVAL_SLACK: Final = timedelta(seconds=1)
 """Beyond the refresh interval: how long a bulk may take without its mentions being passed over."""
 _MOST_VALUES: Final = 60_000
+_MOMENT_SECONDS: Final = 0.2
 _STATES_AT_ONCE: Final = 1_000
 _T = TypeVar("_T")
 _Parts = tuple[es_setup.Indices, Bulk, Writer, EsLedger, EsLetters, EsJournal]
@@ -431,7 +432,15 @@ class ElasticsearchStore:
         await self._once(lambda: self._request("POST", f"/{self._indices.name(what)}/_refresh"))
 
     async def _search(self, body: Body, what: str = "mentions") -> Body:
+        """Asked once more where the server could not tell all: a month made anew takes its index
+        away under a question, and the alias leads to the new one by then."""
         path = f"/{self._indices.name(what)}/_search?ignore_unavailable=true"
+        try:
+            return await self._once(lambda: self._request("POST", path, body))
+        except StoreUnavailable as error:
+            if not _cut_off(error):
+                raise
+        await asyncio.sleep(_MOMENT_SECONDS)
         return await self._once(lambda: self._request("POST", path, body))
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Body:
@@ -471,6 +480,12 @@ class ElasticsearchStore:
 def _shard_size(limit: int) -> int:
     """Values that an index tells so that most questions leave no doubt."""
     return max(1_000, 10 * limit)
+
+
+def _cut_off(error: StoreUnavailable) -> bool:
+    """Whether shards were away, not the server."""
+    cause = error.__cause__
+    return cause is None or (isinstance(cause, ApiError) and cause.meta.status == 503)
 
 
 def _all_told(found: Body, asked: Any) -> bool:

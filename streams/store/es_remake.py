@@ -78,6 +78,7 @@ class Remake:
         self._purpose = purpose
         self._note = note
         self.alone = Alone(store)
+        self.grace_seconds = _GRACE_SECONDS
         self.months = Months(ask, indices.name("mentions").removesuffix("-mentions"))
 
     async def run(
@@ -157,7 +158,9 @@ class Remake:
             keeper.total = await self.count(found.index)
             remade.added = await self._writer.write_unseen(making.target, extra)
             for remade.passes in range(1, _MOST_PASSES + 1):
-                if await copy.run() <= _SMALL:
+                copied = await copy.run()
+                await self.ask("POST", f"/{making.target}/_refresh")
+                if copied <= _SMALL:
                     break
             await keeper.save(copy.done)
         began = time.monotonic()
@@ -179,7 +182,7 @@ class Remake:
                 await copy.run()
                 await self._ready(found, target, exact=exact)
                 await self._show(found.index, target)
-            await asyncio.sleep(_GRACE_SECONDS)
+            await asyncio.sleep(self.grace_seconds)
             await self._rename(found, target)
         except BaseException:
             with contextlib.suppress(StoreError, TimeoutError):

@@ -311,3 +311,25 @@ async def test_a_store_opens_and_writes_where_a_month_is_an_alias(
         while not found >= {mention(600).id, mention(1).id}:
             page = await case.store.arrivals(start, where=Filter(), limit=1000)
             found, start = found | {one.id for one in page.mentions}, page.cursor
+
+
+@pytest.mark.long
+async def test_a_question_that_is_cut_off_is_asked_again(case: Case) -> None:
+    await fill(case)
+    ended = asyncio.Event()
+
+    async def ask() -> int:
+        asked = 0
+        while not ended.is_set():
+            assert (await case.store.count(Filter())).total == 330
+            asked += 1
+        return asked
+
+    async with asyncio.TaskGroup() as group:
+        asking = [group.create_task(ask()) for _ in range(6)]
+        for _ in range(8):
+            remake = store_of(case).remake()
+            remake.grace_seconds = 0
+            await remake.run(march(case))
+        ended.set()
+    assert all(one.result() > 10 for one in asking)
