@@ -39,7 +39,7 @@ def add_post(
         list[str] | None,
         typer.Option(help="A topic it belongs to, whether it meets it or not; repeatable."),
     ] = None,
-    by: Annotated[str, typer.Option(help="Whose word it is [default: your login].")] = "",
+    by: Annotated[str, typer.Option(help="Whose word it is \\[default: your login].")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -28,7 +28,8 @@ MISUSED: Final = 2
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", help="Folder with veille.yaml and topics.yaml [default: VEILLE_CONFIG, shipped]"
+        "--config",
+        help="Folder with veille.yaml and topics.yaml \\[default: VEILLE_CONFIG, shipped]",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value a line, for scripts.")]

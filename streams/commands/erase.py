@@ -29,7 +29,7 @@ def erase(
     post: Annotated[str, typer.Option(metavar="ID", help="One post, as source:native-id.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-    by: Annotated[str, typer.Option(help="Who asks, for the record [default: your login].")] = "",
+    by: Annotated[str, typer.Option(help="Who asks, for the record \\[default: your login].")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

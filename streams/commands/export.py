@@ -52,7 +52,7 @@ def export(
         str,
         typer.Option(
             "--format",
-            help=f"{', '.join(FORMATS)} [default: as the file's name ends, else jsonl].",
+            help=f"{', '.join(FORMATS)} \\[default: as the file's name ends, else jsonl].",
         ),
     ] = "",
     path: Annotated[

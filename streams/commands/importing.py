@@ -47,7 +47,9 @@ def import_(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|URL", help="A CSV file or .xlsx workbook; - is stdin.", show_default=False
+            metavar="FILE|URL",
+            help="A CSV file or .xlsx workbook, here or at a URL; - is stdin.",
+            show_default=False,
         ),
     ] = "",
     *,
@@ -58,14 +60,16 @@ def import_(
         list[str] | None,
         typer.Option("--map", help="FIELD=COLUMN, before what the profile says; repeatable."),
     ] = None,
-    zone: Annotated[str, typer.Option(help="Of times without one, such as Europe/Paris.")] = "",
+    zone: Annotated[str, typer.Option(help="Of times that name none, such as Europe/Paris.")] = "",
     date_format: Annotated[
         list[str] | None,
         typer.Option(help="How times are written, such as '%d/%m/%Y %H:%M'; repeatable."),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Of the file; found out unless given.")] = "",
+    encoding: Annotated[
+        str, typer.Option(help="The file's encoding; found out unless given.")
+    ] = "",
     delimiter: Annotated[
-        str, typer.Option(help="Between cells, or tab; found out unless given.")
+        str, typer.Option(help="What stands between cells, or tab; found out unless given.")
     ] = "",
     source: Annotated[
         str, typer.Option(help="Source of all posts whose address does not tell it.")
@@ -74,12 +78,13 @@ def import_(
         str, typer.Option(help="A topic all posts belong to, whether they meet it or not.")
     ] = "",
     elasticsearch: Annotated[
-        str, typer.Option("--from-elasticsearch", metavar="URL", help="Instead of a file.")
+        str,
+        typer.Option("--from-elasticsearch", metavar="URL", help="Read it instead of a file."),
     ] = "",
-    index: Annotated[str, typer.Option(help="Index, alias or pattern there.")] = "",
+    index: Annotated[str, typer.Option(help="Index, alias or pattern on that server.")] = "",
     query: Annotated[str, typer.Option(help="Only documents that meet it: a query string.")] = "",
     ca_file: Annotated[
-        Path | None, typer.Option(help="Authority that server is trusted by.")
+        Path | None, typer.Option(help="Authority that signed that server's certificate (PEM).")
     ] = None,
     save: Annotated[
         str, typer.Option("--save-profile", help="Keep how it is read under this name.")
@@ -88,9 +93,15 @@ def import_(
         Path | None,
         typer.Option(help="CSV file for rows that can't be read, instead of dead letters."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Read all of it and tell; keep nothing.")] = False,
-    restart: Annotated[bool, typer.Option(help="Not from where it was left.")] = False,
-    force: Annotated[bool, typer.Option(help="Go on though most rows can't be read.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read all of it and tell; keep nothing.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Read from the start, not where it was left.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on though most rows can't be read.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

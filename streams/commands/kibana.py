@@ -35,14 +35,17 @@ LanguageOption = Annotated[Language, typer.Option(help="Of titles and explanatio
 def export(
     *,
     language: Annotated[
-        Language | None, typer.Option(help="One alone [default: each, a file a language].")
+        Language | None, typer.Option(help="One alone \\[default: each, a file a language].")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="Folder [default: the shipped config/kibana].")
+        Path | None, typer.Option("--out", help="Folder \\[default: the shipped config/kibana].")
     ] = None,
     definitions: DefinitionsOption = None,
     check: Annotated[
-        bool, typer.Option(help="Write nothing; end with 1 where a shipped file is not current.")
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; end with 1 where a shipped file is not current."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,18 +79,20 @@ def export(
 @kibana.command("import")
 def import_(
     *,
-    url: Annotated[str, typer.Option(help="Kibana's address [default: kibana.url].")] = "",
-    space: Annotated[str, typer.Option(help="Which space [default: kibana.space].")] = "",
+    url: Annotated[str, typer.Option(help="Kibana's address \\[default: kibana.url].")] = "",
+    space: Annotated[str, typer.Option(help="Which space \\[default: kibana.space].")] = "",
     language: LanguageOption = "en",
     overwrite: Annotated[
-        bool, typer.Option(help="Replace what is there; else it is left and told.")
+        bool, typer.Option("--overwrite", help="Replace what is there; else it is left and told.")
     ] = False,
     with_rules: Annotated[
         bool, typer.Option("--rules", help="Alerting rules and their connectors, too.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option(help="Only tell what would come and be there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would come and what is there.")
+    ] = False,
     ca_file: Annotated[
-        Path | None, typer.Option(help="Certificate authority [default: kibana.ca_file].")
+        Path | None, typer.Option(help="Certificate authority \\[default: kibana.ca_file].")
     ] = None,
     definitions: DefinitionsOption = None,
     as_json: JsonOption = False,

@@ -28,7 +28,7 @@ from streams.settings import Store as StoreSettings
 from streams.store.es_setup import connect, explain
 
 DefinitionsOption = Annotated[
-    Path | None, typer.Option(help="Folder of definitions of your own [default: the shipped].")
+    Path | None, typer.Option(help="Folder of definitions of your own \\[default: the shipped].")
 ]
 
 

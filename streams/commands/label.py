@@ -35,7 +35,7 @@ def label(
         bool | None, typer.Option("--spam/--no-spam", help="Whether it is spam.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take back what was said.")] = False,
-    by: Annotated[str, typer.Option(help="Whose word it is [default: your login].")] = "",
+    by: Annotated[str, typer.Option(help="Whose word it is \\[default: your login].")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -26,7 +26,7 @@ def worker(
     roles: Annotated[
         list[str] | None,
         typer.Option(
-            "--role", help="filter, index, dead-letters, labels; repeatable [default: all]"
+            "--role", help="filter, index, dead-letters, labels; repeatable \\[default: all]"
         ),
     ] = None,
     config: ConfigOption = None,

@@ -13,14 +13,14 @@ def report(
     *,
     topic: Annotated[list[str] | None, typer.Option(help="Topic id; repeatable.")] = None,
     week: Annotated[
-        str, typer.Option(help="ISO week such as 2026-W47 [default: the last full one].")
+        str, typer.Option(help="ISO week such as 2026-W47 \\[default: the last full one].")
     ] = "",
     since: Annotated[str, typer.Option(help="First day, instead of a week.")] = "",
     until: Annotated[str, typer.Option(help="The day after the last.")] = "",
     html: Annotated[Path | None, typer.Option(help="Write one HTML file.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Write a PDF; needs Chromium.")] = None,
     ui: Annotated[str, typer.Option(help="Language: en, fr or ru.")] = "en",
-    tz: Annotated[str, typer.Option(help="Time zone [default: alerts.zone].")] = "",
+    tz: Annotated[str, typer.Option(help="Time zone \\[default: alerts.zone].")] = "",
     config: ConfigOption = None,
 ) -> None:
     """Write the report of a week, made for A4, as one file.

@@ -59,9 +59,9 @@ def score(
         list[str] | None, typer.Option(help="Whom or what it is about, where a line has none.")
     ] = None,
     lang: Annotated[str, typer.Option(help="Language tag, where a line has none.")] = "",
-    engine: Annotated[str, typer.Option(help="Who judges [default: sentiment.engine].")] = "",
+    engine: Annotated[str, typer.Option(help="Who judges \\[default: sentiment.engine].")] = "",
     model_dir: Annotated[
-        Path | None, typer.Option(help="Model of the engine transformers [default: settings].")
+        Path | None, typer.Option(help="Model of the engine transformers \\[default: settings].")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON value a line, with --explain too.")

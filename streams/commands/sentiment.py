@@ -35,10 +35,10 @@ def train(
         typer.Option(help='Staff labels: {"text", "label", "lang"} a line. They count threefold.'),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="Where models go [default: Veille's own folder]")
+        Path | None, typer.Option("--out", help="Where models go \\[default: Veille's own folder]")
     ] = None,
     lang: Annotated[
-        list[str] | None, typer.Option(help="A language; may be repeated. [default: all seven]")
+        list[str] | None, typer.Option(help="A language; may be repeated. \\[default: all seven]")
     ] = None,
 ) -> None:
     """Train models, and show before and after on texts held out; a worse one is not written.

@@ -45,10 +45,11 @@ def tail(
         int, typer.Option("--lines", "-n", min=0, max=1_000, help="The last so many first.")
     ] = 10,
     since: Annotated[
-        str | None, typer.Option(help="Instead of these: what came since: a time, or 24h, 7d.")
+        str | None, typer.Option(help="Instead of --lines: what came since a time, or 24h, 7d.")
     ] = None,
     origin: Annotated[
-        str, typer.Option("--from", help="kafka or store [default: kafka where there is a broker].")
+        str,
+        typer.Option("--from", help="kafka or store \\[default: kafka where there is a broker]."),
     ] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,

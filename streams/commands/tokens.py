@@ -21,7 +21,7 @@ def add(
     *,
     user: Annotated[str, typer.Option(help="Whose it is: it never may more than they.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help=f"{', '.join(SCOPES)}; repeatable [default: read].")
+        list[str] | None, typer.Option(help=f"{', '.join(SCOPES)}; repeatable \\[default: read].")
     ] = None,
     days: Annotated[int, typer.Option(min=0, max=3650, help="How long it is good; 0: ever.")] = 365,
     as_json: JsonOption = False,

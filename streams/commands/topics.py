@@ -204,7 +204,7 @@ def explain(
     ] = "",
     *,
     text: Annotated[str, typer.Option(help="A text instead of a post.")] = "",
-    lang: Annotated[str, typer.Option(help="The post's language [default: identified].")] = "",
+    lang: Annotated[str, typer.Option(help="The post's language \\[default: identified].")] = "",
     file: TopicsOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,

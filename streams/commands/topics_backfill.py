@@ -37,7 +37,9 @@ def backfill(
     topic: TopicArgument,
     *,
     since: Annotated[str, typer.Option(help="A time, a date, or an age such as 90d.")] = "90d",
-    store: Annotated[bool, typer.Option(help="Write what is found into the store.")] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Write what is found into the store.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -9,7 +9,7 @@ from streams.commands.common import topics_path
 from streams.errors import ConfigError
 
 TopicsOption = Annotated[
-    Path | None, typer.Option("--topics", help="A topics file, YAML or JSON [default: config]")
+    Path | None, typer.Option("--topics", help="A topics file, YAML or JSON \\[default: config]")
 ]
 FileArgument = Annotated[Path | None, typer.Argument(help="The same as --topics.")]
 

@@ -235,10 +235,17 @@ def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
         "export",
         "tail",
         "counts",
+        "import",
+        "reprocess",
     ]
     for name in [*names, "worker", "connect", "web", "dead-letters"]:
         assert name in shown
         assert "Example" in CliRunner().invoke(app, [name, "--help"]).stdout
+
+
+def test_help_tells_what_an_option_is_where_it_is_not_given() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["tail", "--help"]).stdout.split())
+    assert "kafka or store [default:" in shown
 
 
 def test_texts_are_scored_from_the_command_line(env: dict[str, str]) -> None:
