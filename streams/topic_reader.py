@@ -16,14 +16,13 @@ _AT_ONCE: Final = 2_000
 @asynccontextmanager
 async def reading(kafka: Kafka, topic: str, saved: Offsets) -> AsyncIterator["TopicReader"]:
     """A reader from `saved` (else the earliest) to the records that are there now. Raises
-    `KafkaError`, and `BrokerUnavailable`."""
-    goal = await ends(kafka, topic)
+    `KafkaError`, at once where no broker answers, and `BrokerUnavailable`."""
     consumer = AIOKafkaConsumer(
         **aiokafka_config(kafka), enable_auto_commit=False, auto_offset_reset="none"
     )
     try:
         await consumer.start()
-        reader = TopicReader(consumer, topic, goal)
+        reader = TopicReader(consumer, topic, await ends(kafka, topic))
         await reader.begin(saved)
         yield reader
     finally:
@@ -44,17 +43,19 @@ class TopicReader:
 
     def __init__(self, consumer: AIOKafkaConsumer, topic: str, ends: Offsets) -> None:
         self._consumer = consumer
-        self._ends = {TopicPartition(topic, number): end for number, end in ends.items()}
+        self._places = {TopicPartition(topic, number): end for number, end in ends.items()}
         self._at: dict[TopicPartition, int] = {}
+        self.ends = ends
+        """By partition: the record after the last to read."""
         self.first: Offsets = {}
         """By partition: the earliest record that is kept."""
         self.total = 0
 
     async def begin(self, saved: Offsets) -> None:
-        self._consumer.assign(list(self._ends))
-        first = await self._consumer.beginning_offsets(list(self._ends))
-        self.first = {place.partition: first[place] for place in self._ends}
-        for place in self._ends:
+        self._consumer.assign(list(self._places))
+        first = await self._consumer.beginning_offsets(list(self._places))
+        self.first = {place.partition: first[place] for place in self._places}
+        for place in self._places:
             self._at[place] = max(first[place], saved.get(place.partition, 0))
             self._consumer.seek(place, self._at[place])
         self.total = self._left()
@@ -69,13 +70,13 @@ class TopicReader:
         return self.total - self._left()
 
     def _left(self) -> int:
-        return sum(max(0, end - self._at[place]) for place, end in self._ends.items())
+        return sum(max(0, end - self._at[place]) for place, end in self._places.items())
 
     async def next(self) -> list[ConsumerRecord]:
         """Some records, in order within a partition; none at the end."""
         while self._left():
             got = await self._consumer.getmany(timeout_ms=1000, max_records=_AT_ONCE)
-            for place in self._ends:  # also past what is no record: markers of transactions
+            for place in self._places:  # also past what is no record: markers of transactions
                 self._at[place] = await self._consumer.position(place)
             if rows := [row for some in got.values() for row in some]:
                 return rows

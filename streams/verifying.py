@@ -28,7 +28,7 @@ from streams.records import Mention, Record
 from streams.settings import Settings
 from streams.store.erasures import Erased
 from streams.store.port import Filter, Store
-from streams.topic_reader import ends, reading
+from streams.topic_reader import reading
 
 _PATIENCE_SECONDS: Final = 30.0
 _PAGE: Final = 1_000
@@ -108,7 +108,6 @@ class Verify:
 
     async def _read(self, expected: Expected) -> None:
         """On to the records that are there now, and until the workers have stored them."""
-        goal = await ends(self._kafka, self._topic)
         async with reading(self._kafka, self._topic, self._at) as reader:
             short = {number for number, first in reader.first.items() if first and not self._at}
             while rows := await reader.next():
@@ -117,6 +116,7 @@ class Verify:
                 self._shorten(rows, short)
                 self._note(self._topic, reader.done, reader.total)
             self._at = {int(number): at for number, at in reader.offsets.items()}
+            goal = reader.ends
         if short:
             self.found.keeps_since = datetime.now(UTC)
         self.found.waiting = await self._lag(goal)
