@@ -11,15 +11,18 @@ import msgspec
 import pytest
 
 from connectors.post import Author
-from streams.errors import StoreError
+from streams.errors import StoreError, StoreUnavailable
 from streams.records import Label, Mention, Retraction
+from streams.settings import Store as StoreSettings
 from streams.store import erasures
 from streams.store.elasticsearch import ElasticsearchStore
 from streams.store.es_months import Month
 from streams.store.es_remake import Remake
 from streams.store.making import KIND, half_done
 from streams.store.port import Filter
+from tests.support import proxy as faults
 from tests.support.mentions import Case, at, elasticsearch_case, mention
+from tests.support.proxy import Proxy
 from tests.support.servers import Elasticsearch
 
 pytestmark = pytest.mark.elasticsearch
@@ -313,23 +316,23 @@ async def test_a_store_opens_and_writes_where_a_month_is_an_alias(
             found, start = found | {one.id for one in page.mentions}, page.cursor
 
 
-@pytest.mark.long
-async def test_a_question_that_is_cut_off_is_asked_again(case: Case) -> None:
+async def test_a_question_that_is_cut_off_is_asked_again(
+    elasticsearch: Elasticsearch, case: Case
+) -> None:
+    """As the server answers when an index goes under a question: alone, or one of several."""
     await fill(case)
-    ended = asyncio.Event()
-
-    async def ask() -> int:
-        asked = 0
-        while not ended.is_set():
-            assert (await case.store.count(Filter())).total == 330
-            asked += 1
-        return asked
-
-    async with asyncio.TaskGroup() as group:
-        asking = [group.create_task(ask()) for _ in range(6)]
-        for _ in range(8):
-            remake = store_of(case).remake()
-            remake.grace_seconds = 0
-            await remake.run(march(case))
-        ended.set()
-    assert all(one.result() > 10 for one in asking)
+    alone = faults.refuses(503, b'{"error": {"type": "search_phase_execution_exception"}}')
+    of_several = faults.answers(b'{"_shards": {"total": 3, "successful": 2, "failed": 1}}')
+    async with Proxy(elasticsearch.url) as proxy:
+        store = ElasticsearchStore(StoreSettings(url=proxy.url, prefix=case.prefix))
+        await store.open()
+        try:
+            for fault in (alone, of_several):
+                proxy.inject(fault, path="_search")
+                assert (await store.count(Filter())).total == 330
+                proxy.inject(fault, path="_search", times=2)
+                with pytest.raises(StoreUnavailable):
+                    await store.count(Filter())
+            assert proxy.met == 6
+        finally:
+            await store.close()
