@@ -120,14 +120,23 @@ def import_(
         raise ConfigError(f"--topic {topic!r:.80}: no such topic. Remedy: one of {known}")
     if bool(file) == bool(elasticsearch) or bool(elasticsearch) != bool(index):
         raise ConfigError("a FILE, or --from-elasticsearch and --index. Remedy: give one of them")
+    if elasticsearch and not elasticsearch.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"--from-elasticsearch {elasticsearch!r:.80}: no address. Remedy: https://host:9200"
+        )
+    if save and not save.endswith((".yaml", ".yml")) and Path(save).name != save:
+        raise ConfigError(
+            f"--save-profile {save!r:.80}: not a name. Remedy: a word, or a path that ends in .yaml"
+        )
     profiles = profiles_in(config_dir(config) / "import")
     if profile.endswith((".yaml", ".yml")):
         mine = load_profile(Path(profile))
         profiles[mine.id], profile = mine, mine.id
     wanted = Wanted(
         profile=profile, maps=tuple(maps or ()), zone=zone, formats=tuple(date_format or ()),
-        encoding=encoding, delimiter="\t" if delimiter == "tab" else delimiter[:1], source=source,
+        encoding=encoding, delimiter="\t" if delimiter == "tab" else delimiter, source=source,
     )  # fmt: skip
+    wanted.check()
     work = _Import(
         settings, topics, topic,
         report=report, dry_run=dry_run, restart=restart, force=force, quiet=as_json,

@@ -21,6 +21,8 @@ _AGAIN: Final = "Remedy: the same command with --resume goes on from there"
 def begin(path: Path, asked: Job, sink: Sink, *, resume: bool, overwrite: bool) -> Job:
     """What there is to do. Raises `ConfigError` where a file would be lost, or what was cut is
     another export."""
+    if path.is_dir():
+        raise ConfigError(f"--out {path}: a folder. Remedy: name a file in it")
     kept = None if overwrite else marks.load(path)
     if kept is not None and resume:
         marks.same(kept, asked, path)

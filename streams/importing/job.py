@@ -104,7 +104,9 @@ class Report:
         try:
             self._file: IO[str] = path.open("w", encoding="utf-8-sig", newline="")
         except OSError as error:
-            raise ConfigError(f"{path}: can't be written: {error.strerror or error}") from None
+            raise ConfigError(
+                f"{path}: can't be written: {error.strerror or error}. Remedy: another --report"
+            ) from None
         self._writer = csv.writer(self._file)
         self._writer.writerow(["row", "place", "reason", "content"])
 

@@ -43,7 +43,9 @@ def local(place: str) -> Iterator[Path]:
 def _file(place: str) -> Iterator[Path]:
     fetched = place.startswith(("http://", "https://"))
     if place != STDIN and not fetched:
-        if Path(place).is_dir() or not Path(place).exists():
+        if Path(place).is_dir():
+            raise Fatal(f"{place}: a folder. Remedy: name one file of it")
+        if not Path(place).exists():
             raise Fatal(f"{place}: no such file. Remedy: check the name, or - for standard input")
         yield Path(place)
         return

@@ -87,7 +87,9 @@ def load_profile(path: Path) -> Profile:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         profile = msgspec.convert(raw, Profile)
     except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror or error}") from None
+        raise ConfigError(
+            f"{path}: can't be read: {error.strerror or error}. Remedy: check the name"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}. Remedy: see docs/import.md") from None
     check_profile(profile, path)

@@ -4,7 +4,9 @@ done."""
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,8 @@ from streams.importing.table import Row, rows_of
 
 _SAMPLE_ROWS: Final = 2_000
 _HEAD: Final = 64 * 1024
+_SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SOME_TIME: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,27 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str = ""
     delimiter: str = ""
     source: str = ""
+
+    def check(self) -> None:
+        """Raises `ConfigError` for what no file could be read with."""
+        if len(self.delimiter) > 1:
+            raise ConfigError(
+                f"--delimiter {self.delimiter!r:.40}: more than one character. Remedy: ',', ';', "
+                "'|' or tab"
+            )
+        if self.source and not _SOURCE.fullmatch(self.source):
+            raise ConfigError(
+                f"--source {self.source!r:.80}: not a source's name. Remedy: letters, digits, '.', "
+                "'_' and '-', such as vk"
+            )
+        for one in self.formats:
+            try:
+                datetime.strptime(_SOME_TIME.strftime(one), one)  # noqa: DTZ007 # only tried
+            except ValueError as error:
+                raise ConfigError(
+                    f"--date-format {one!r:.80}: {error}. Remedy: as of strptime, such as "
+                    "'%d/%m/%Y %H:%M'"
+                ) from None
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -138,6 +138,8 @@ def test_rows_go_to_a_report_and_posts_to_a_topic_they_do_not_meet(
         (["{file}", "--zone", "Mars/Base"], "no time zone"),
         (["{file}", "--profile", "nope"], "no such profile"),
         (["{file}", "--map", "text=Nope"], "no column 'Nope'"),
+        (["{file}", "--save-profile", "../mine"], "not a name"),
+        (["--from-elasticsearch", "search.example", "--index", "x"], "no address"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_remedy(

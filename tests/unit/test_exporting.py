@@ -212,6 +212,13 @@ def actions(raw: bytes) -> Sequence[tuple[Any, Any]]:
     return list(zip(lines[::2], lines[1::2], strict=True))
 
 
+def test_a_folder_is_no_file_to_export_into(tmp_path: Path) -> None:
+    sink = LinesSink(tmp_path, form_of("jsonl"))
+    with pytest.raises(ConfigError, match="a folder"):
+        run.begin(tmp_path, job("jsonl"), sink, resume=False, overwrite=True)
+    assert not list(tmp_path.parent.glob(f"{tmp_path.name}.*")), "nothing is left beside it"
+
+
 def test_the_bulk_form_names_index_id_and_version() -> None:
     one = mention(1, tone="neg", version=17)
     ((action, document),) = actions(form_of("bulk", prefix="brand").lines([one]))

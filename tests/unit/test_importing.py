@@ -377,3 +377,27 @@ def test_what_is_no_table_is_told_so(tmp_path: Path) -> None:
         pass
     with pytest.raises(ConfigError, match="no such profile"):
         read(tmp_path / "x.csv", b"a,b\n", profile="sprinklr")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (Wanted(delimiter="::"), "more than one character"),
+        (Wanted(source="no name/"), "not a source's name"),
+        (Wanted(formats=("%d/%m/%Y", "%Q")), "'%Q'"),
+    ],
+)
+def test_what_no_file_can_be_read_with_is_refused(said: Wanted, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        said.check()
+    assert "Remedy" in str(caught.value)
+
+
+def test_what_a_person_may_well_say_is_taken() -> None:
+    formats = ("%d/%m/%Y %H:%M", "%b %d, %Y %I:%M %p", "%Y-%m-%dT%H:%M:%S%z", "%d %B %Y %Z")
+    Wanted(delimiter="\t", source="my-forum", formats=formats).check()
+
+
+def test_a_folder_is_no_export(tmp_path: Path) -> None:
+    with pytest.raises(Fatal, match="a folder"), local(str(tmp_path)):
+        pass
