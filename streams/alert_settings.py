@@ -5,7 +5,7 @@
 
 import re
 from datetime import time
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -26,7 +26,7 @@ WEEKDAYS: Final[tuple[Weekday, ...]] = (
     *("friday", "saturday", "sunday"),
 )
 
-_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+ID: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -67,7 +67,9 @@ class Channel(_Section):
     Addresses of services hold passwords, so they come from environment or file alone.
     """
 
-    id: str = Field(description="Your name for it.", pattern=_ID)
+    section: ClassVar[str] = "alerts.channels"
+
+    id: str = Field(description="Your name for it.", pattern=ID)
     url_env: str = Field(
         "", description="Variable that holds the service's address (`mailtos://…`, `slack://…`)."
     )

@@ -39,6 +39,7 @@ from streams.commands import (
     topics,
     up,
     users,
+    webhooks,
 )
 from streams.commands.common import FAILED, MISUSED, err, out
 from streams.errors import ConfigError, VeilleError
@@ -77,6 +78,7 @@ app.command(name="add")(add.add_post)
 app.command()(erase.erase)
 app.add_typer(users.users, name="users")
 app.add_typer(tokens.tokens, name="tokens")
+app.add_typer(webhooks.webhooks, name="webhooks")
 app.command()(mcp.mcp)
 app.command()(parts.worker)
 app.command()(parts.connect)

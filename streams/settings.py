@@ -10,7 +10,7 @@ import ipaddress
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -33,7 +33,7 @@ from pydantic_settings import (
 )
 
 from streams import yaml_file
-from streams.alert_settings import Delivery, Sensitivity
+from streams.alert_settings import ID, Channel, Delivery, Sensitivity
 from streams.errors import ConfigError
 from streams.roles import Role
 from streams.secret_files import with_files
@@ -348,6 +348,51 @@ class Alerts(Delivery):
     )
 
 
+class _HookChannel(Channel):
+    section: ClassVar[str] = "webhooks"
+
+
+class Webhook(_Section):
+    """An address that gets each mention of its topics as signed JSON, by `veille webhooks run`."""
+
+    id: str = Field(description="Your name for it.", pattern=ID)
+    url: str = Field("", description="Address that gets the JSON by POST.")
+    url_env: str = Field("", description="Variable that holds the address, instead.")
+    secret_env: str = Field("", description="Variable that holds the secret for signing.")
+    secret_file: str = Field("", description="File that holds it, instead.")
+    topics: list[str] = Field([], description="Ids of topics; empty: all.")
+    events: list[Literal["mention", "deletion"]] = Field(
+        ["mention", "deletion"],
+        description="New and changed mentions, deleted ones.",
+        min_length=1,
+    )
+    give_up_hours: float = Field(
+        72,
+        gt=0,
+        le=8760,
+        description="After so long without success what is next goes to its dead letters.",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.url) == bool(self.url_env):
+            raise ValueError(f"webhook {self.id!r} needs one of url, url_env")
+        if bool(self.secret_env) == bool(self.secret_file):
+            raise ValueError(f"webhook {self.id!r} needs one of secret_env, secret_file")
+        return self
+
+    @property
+    def channel(self) -> Channel:
+        """The same as a channel: how it is reached and signed."""
+        return _HookChannel(
+            id=self.id,
+            webhook=self.url,
+            webhook_env=self.url_env,
+            secret_env=self.secret_env,
+            secret_file=self.secret_file,
+        )
+
+
 class Settings(BaseSettings):
     """All settings of a Veille installation."""
 
@@ -363,6 +408,7 @@ class Settings(BaseSettings):
     sentiment: Sentiment = Sentiment()
     alerts: Alerts = Alerts()
     sources: list[Source] = Field([], description="What is collected.")
+    webhooks: list[Webhook] = Field([], description="Who gets each mention by POST.")
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("veille"),
         description="Embedded data: the SQLite file lives here.",
@@ -380,6 +426,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"two sources have the id {source.id!r}: they'd share a cursor")
             seen.add(source.id)
         return sources
+
+    @field_validator("webhooks")
+    @classmethod
+    def _hooks_differ(cls, webhooks: list[Webhook]) -> list[Webhook]:
+        ids = [one.id for one in webhooks]
+        for one in ids:
+            if ids.count(one) > 1:
+                raise ValueError(f"two webhooks have the id {one!r}: they'd share a place")
+        return webhooks
 
     @property
     def embedded_broker(self) -> bool:

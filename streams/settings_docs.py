@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from streams.settings import Settings, Source
+from streams.settings import Settings, Source, Webhook
 
 HEAD: Final = """# Settings
 
@@ -32,7 +32,14 @@ that does not exist is an error that gives its file, line and remedy.
 
 
 _AS_JSON: Final = frozenset(
-    {"sources", "alerts.channels", "alerts.routes", "alerts.escalation", "alerts.digest"}
+    {
+        "sources",
+        "webhooks",
+        "alerts.channels",
+        "alerts.routes",
+        "alerts.escalation",
+        "alerts.digest",
+    }
     | {f"web.oidc.{name}" for name in ("admins", "analysts", "viewers", "allowed_domains")}
 )
 
@@ -50,6 +57,9 @@ def settings_page() -> str:
     parts += [f"\n## Each of `sources`\n\n{about} Every other key is the connector's own; "]
     parts += ["`veille sources list` tells which there are.\n\n"]
     parts += _table("sources[].", Source.model_fields)
+    about = inspect.cleandoc(Webhook.__doc__ or "")
+    parts += [f"\n## Each of `webhooks`\n\n{about}\n\n"]
+    parts += _table("webhooks[].", Webhook.model_fields)
     return "".join(parts)
 
 

@@ -42,10 +42,10 @@ async def open_channel(given: ChannelSettings, settings: Settings) -> Channel:
     that can't be found just now is left for later."""
     try:
         if given.is_webhook:
-            return await _webhook(given, settings)
+            return await open_webhook(given, settings)
         return await _service(given, settings)
     except ConnectorError as error:
-        raise ConfigError(f"alerts.channels: {given.id}: {error}") from None
+        raise ConfigError(f"{given.section}: {given.id}: {error}") from None
 
 
 def unreachable(channels: Sequence[ChannelSettings], name: str) -> ConfigError:
@@ -54,7 +54,8 @@ def unreachable(channels: Sequence[ChannelSettings], name: str) -> ConfigError:
     return ConfigError(f"no channel {name!r}. There are: {known}")
 
 
-async def _webhook(given: ChannelSettings, settings: Settings) -> Webhook:
+async def open_webhook(given: ChannelSettings, settings: Settings) -> Webhook:
+    """A channel that is a webhook. Raises `ConfigError`, `ConnectorError`."""
     url = given.webhook or _variable(given, "webhook_env")
     secret = _secret(given)
     language, zone = _manner(given, settings)
@@ -97,7 +98,7 @@ def _secret(given: ChannelSettings) -> str:
     secret = _variable(given, name) if given.secret_env else _file(given, name)
     if len(secret) < SHORTEST_SECRET:
         raise ConfigError(
-            f"alerts.channels: {given.id}: {name}: the secret has under {SHORTEST_SECRET}"
+            f"{given.section}: {given.id}: {name}: the secret has under {SHORTEST_SECRET}"
             " characters. Remedy: openssl rand -hex 32"
         )
     return secret
@@ -108,7 +109,7 @@ def _variable(given: ChannelSettings, name: str) -> str:
     value = os.environ.get(variable, "").strip()
     if not value:
         raise ConfigError(
-            f"alerts.channels: {given.id}: {name}: the variable {variable} is not set."
+            f"{given.section}: {given.id}: {name}: the variable {variable} is not set."
             f" Remedy: export {variable}=…"
         )
     return value
@@ -122,8 +123,8 @@ def _file(given: ChannelSettings, name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(
-            f"alerts.channels: {given.id}: {name}: {path} can't be read: {reason}"
+            f"{given.section}: {given.id}: {name}: {path} can't be read: {reason}"
         ) from None
     if len(value.split("\n")) != 1 or not value:
-        raise ConfigError(f"alerts.channels: {given.id}: {name}: {path} must hold one line")
+        raise ConfigError(f"{given.section}: {given.id}: {name}: {path} must hold one line")
     return value

@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.addresses import check_literal
 from connectors.body import read
-from connectors.errors import ConnectorError, Fatal, NotAllowed, Retriable
+from connectors.errors import ConnectorError, Fatal, NotAllowed, Refused, Retriable
 from connectors.http import shown, user_agent
 from connectors.limits import status_error
 from connectors.text import line
@@ -24,7 +24,12 @@ from streams.channels.signature import HEADER, sign
 SECONDS: Final = 20.0
 MAX_ANSWER: Final = 64 * 1024
 _TIMEOUT: Final = {"connect": 5.0, "read": 15.0, "write": 15.0, "pool": 5.0}
+_AT_FAULT: Final = frozenset({400, 413, 415, 422})
 _PORTS: Final = {"http": 80, "https": 443}
+
+
+class RefusedBody(Refused):
+    """The other side can do nothing with this body, whenever it is sent."""
 
 
 class Webhook:
@@ -63,9 +68,14 @@ class Webhook:
         return self._url.host, self._url.port or _PORTS[self._url.scheme]
 
     async def send(self, delivery: Delivery) -> str:
+        return await self.post(body_of(delivery), key=delivery.key, event=delivery.event)
+
+    async def post(self, body: bytes, *, key: str, event: str) -> str:
+        """Sign and send; what the other side said. Raises `ConnectorError`: `RefusedBody` where
+        what was sent is at fault."""
         try:
             async with asyncio.timeout(self._seconds):
-                status = await self._post(self._request(delivery))
+                status = await self._post(self._request(body, key, event))
         except (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError):
             raise Retriable(f"{self.place} did not answer in {self._seconds:g} s") from None
         except ConnectorError:
@@ -78,15 +88,14 @@ class Webhook:
             raise Retriable(f"{self.place}: the connection failed: {detail}") from None
         return f"{self.place} answered {status}"
 
-    def _request(self, delivery: Delivery) -> httpx.Request:
-        body = body_of(delivery)
+    def _request(self, body: bytes, key: str, event: str) -> httpx.Request:
         headers = {
             "content-type": "application/json",
             "user-agent": user_agent(""),
             "accept": "application/json, */*;q=0.1",
             "accept-encoding": "identity",
-            "idempotency-key": delivery.key,
-            "x-veille-event": delivery.event,
+            "idempotency-key": key,
+            "x-veille-event": event,
             HEADER: sign(self._secret, int(self._clock()), body),
         }
         return httpx.Request(
@@ -112,7 +121,8 @@ class Webhook:
                 " Remedy: give the address it leads to"
             )
         now = datetime.fromtimestamp(self._clock(), UTC)
-        raise status_error(response.status_code, response.headers, answer, self.place, now)
+        error = status_error(response.status_code, response.headers, answer, self.place, now)
+        raise RefusedBody(str(error)) if response.status_code in _AT_FAULT else error
 
 
 def body_of(delivery: Delivery) -> bytes:

@@ -52,6 +52,8 @@ async def _up(settings: Settings, host: str, port: int, config: list[str]) -> No
         children = Supervisor(child_env(settings, broker.address), on_note=_note)
         children.start("sources", "connect", *config)
         children.start("worker", "worker", "--instance", "embedded", *config)
+        if settings.webhooks:
+            children.start("webhooks", "webhooks", "run", *config)
         pages = ("web", "--host", host, "--port", str(port))
         children.start("pages", *pages, *config)
         try:

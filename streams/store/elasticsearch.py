@@ -121,20 +121,23 @@ class ElasticsearchStore:
                 return queries.page(answer, limit=limit, owner=owner)
         return queries.page(await self._search(body), limit=limit, owner=owner)
 
-    async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
+    async def arrivals(
+        self, after: str, *, where: Filter, limit: int = 100, deleted: bool = False
+    ) -> Page:
         slack = timedelta(seconds=self._settings.refresh_seconds) + _ARRIVAL_SLACK
-        end, owner = datetime.now(UTC) - slack, paging.question(where, "arrivals")
+        end, owner = datetime.now(UTC) - slack, paging.question(where, paging.ARRIVALS[deleted])
         if not after:
             return Page([], paging.encode_cursor(paging.Place(owner, millis(end))))
         place, size = paging.decode_cursor(after, owner), paging.page_size(limit)
         body = {
-            "query": queries.query(where, {"range": {"stored_at": {"lte": queries.iso(end)}}}),
+            "query": queries.arrived(where, end, deleted=deleted),
             "size": size,
             "sort": [{"stored_at": "asc"}, {"id": "asc"}],
             "search_after": [place.time, place.id],
             "track_total_hits": False,
         }
-        hits = (await self._search(body))["hits"]["hits"]
+        months = "mentions-*" if deleted else "mentions"  # the alias leaves tombstones out
+        hits = (await self._search(body, months))["hits"]["hits"]
         cursor = paging.encode_cursor(paging.Place(owner, *hits[-1]["sort"])) if hits else after
         return Page([queries.mention(hit) for hit in hits], cursor)
 

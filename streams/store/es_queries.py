@@ -64,6 +64,17 @@ def query(where: Filter, *more: Body) -> Body:
     return {"bool": {"filter": filters, "must_not": [*_DELETED, *_refused(where)]}}
 
 
+def arrived(where: Filter, end: datetime, *, deleted: bool) -> Body:
+    """What fits and was stored by then; with `deleted` also what is deleted, which keeps no more
+    than topic and source to be found by."""
+    by_then: Body = {"range": {"stored_at": {"lte": iso(end)}}}
+    if not deleted:
+        return query(where, by_then)
+    kept = Filter(topics=where.topics, sources=where.sources)
+    gone = [*_lists(kept), *_DELETED, by_then]
+    return any_of(query(where, by_then), {"bool": {"filter": gone}})
+
+
 def any_of(*queries: Body) -> Body:
     """Matches what one of them does."""
     return {"bool": {"should": list(queries), "minimum_should_match": 1}}

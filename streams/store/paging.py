@@ -28,6 +28,10 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     id: str = ""
 
 
+ARRIVALS: Final = ("arrivals", "arrivals and deletions")
+"""The questions of arrivals: without and with what was deleted."""
+
+
 def question(where: msgspec.Struct, kind: str) -> str:
     """A short name of the question, so that another's cursor is refused."""
     raw = repr((kind, where)).encode("utf-8", "surrogatepass")

@@ -209,10 +209,13 @@ class Store(Protocol):
         At most 1,000 a page. A cursor of another query or a broken one raises `StoreError`."""
         ...
 
-    async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
+    async def arrivals(
+        self, after: str, *, where: Filter, limit: int = 100, deleted: bool = False
+    ) -> Page:
         """Mentions in the order they were stored, after the opaque cursor `after`; with `after`
         empty, no mentions but the present end's cursor. The live feed polls this. The cursor is
-        never empty; a mention written again comes again."""
+        never empty; a mention written again comes again. With `deleted` tombstones of the filter's
+        topics and sources come too, in their place; a cursor belongs to one of the two."""
         ...
 
     async def count(self, where: Filter) -> Count:
@@ -346,8 +349,8 @@ class Store(Protocol):
         """Keep a small JSON document: kinds are `source`, `account`, `cursor`, `worker`, `tally`,
         `missed`, `archive`, `alert`, `incident`, `incident-told`, `notice`, `lease`, `touched`,
         `erasure`, `audit`, `broker`, `rebuild`, `user`, `session`, `token`, `seen`, `share`,
-        `hidden`, `job`, `topics`, `past`, `import`, `migration`. With `version`, which is not told
-        again, a lower one never replaces a higher one."""
+        `hidden`, `job`, `topics`, `past`, `import`, `migration`, `webhook`, `webhook-dead`. With
+        `version`, which is not told again, a lower one never replaces a higher one."""
         ...
 
     async def drop_states(self, kind: str, keys: Sequence[str]) -> None:

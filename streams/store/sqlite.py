@@ -110,8 +110,12 @@ class SqliteStore:
     ) -> Page:
         return await self._read(lambda db: searching.search(db, where, limit, cursor, order))
 
-    async def arrivals(self, after: str, *, where: Filter, limit: int = 100) -> Page:
-        return await self._read(lambda db: queries.arrivals(db, after, where, limit))
+    async def arrivals(
+        self, after: str, *, where: Filter, limit: int = 100, deleted: bool = False
+    ) -> Page:
+        return await self._read(
+            lambda db: queries.arrivals(db, after, where, limit, deleted=deleted)
+        )
 
     async def count(self, where: Filter) -> Count:
         return await self._read(lambda db: queries.count(db, where))

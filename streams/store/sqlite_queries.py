@@ -26,9 +26,11 @@ SPLIT: Final = ", ".join(f"sum(tone = '{label}')" for label in LABELS)
 _decoder = msgspec.json.Decoder(Mention)
 
 
-def arrivals(db: sqlite3.Connection, after: str, where: Filter, limit: int) -> Page:
+def arrivals(
+    db: sqlite3.Connection, after: str, where: Filter, limit: int, *, deleted: bool = False
+) -> Page:
     """In order of storing. One snapshot, so that the end is the end of what was read."""
-    owner = paging.question(where, "arrivals")
+    owner = paging.question(where, paging.ARRIVALS[deleted])
     db.execute("BEGIN")
     try:
         end = last_seq(db)
@@ -37,11 +39,32 @@ def arrivals(db: sqlite3.Connection, after: str, where: Filter, limit: int) -> P
         asked.add("seq > ?", start)
         sql = f"SELECT seq, body FROM mentions NOT INDEXED {asked.sql} ORDER BY seq LIMIT ?"  # noqa: S608 # bound
         rows = db.execute(sql, [*asked.values, size]).fetchall() if after else []
+        if after and deleted:
+            dead = db.execute(_DEAD, [start, size]).fetchall()
+            rows = sorted([*rows, *dead])[:size]
     finally:
         db.execute("COMMIT")
     reached = rows[-1][0] if len(rows) == size else end
     cursor = paging.encode_cursor(paging.Place(owner, reached))
-    return Page([_decoder.decode(body) for _, body in rows], cursor)
+    found = (_decoder.decode(body) for _, body in rows)
+    return Page([one for one in found if not one.deleted or is_of(one, where)], cursor)
+
+
+def is_of(tombstone: Mention, where: Filter) -> bool:
+    """Whether a deleted mention was of the topics and sources asked for: it tells no more."""
+    return (not where.topics or tombstone.topic in where.topics) and (
+        not where.sources or tombstone.post.source in where.sources
+    )
+
+
+_DEAD: Final = "SELECT seq, body FROM tombstones WHERE seq > ? ORDER BY seq LIMIT ?"
+
+
+def use_seq(db: sqlite3.Connection, seq: int) -> None:
+    """No mention gets this number or one below from now on."""
+    done = db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'mentions'", [seq])
+    if not done.rowcount:
+        db.execute("INSERT INTO sqlite_sequence VALUES ('mentions', ?)", [seq])
 
 
 def last_seq(db: sqlite3.Connection) -> int:

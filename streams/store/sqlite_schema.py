@@ -135,7 +135,15 @@ INSERT INTO names (names) VALUES ('delete-all');
 -- name;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7: Final = """
+-- Where a deletion stands in the order of storing; 0 for those before there was one.
+ALTER TABLE tombstones ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX tombstones_seq ON tombstones(seq);
+"""
+
+MIGRATIONS: Final = (
+    *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7),
+)
 """Step n leads from version n to n + 1. Only ever appended to."""
 _AT_ONCE: Final = 1_000
 _mentions = msgspec.json.Decoder(Mention)

@@ -17,7 +17,7 @@ from streams.store.erasures import Erased
 from streams.store.hiding import KIND as HIDDEN
 from streams.store.hiding import Ledger
 from streams.store.port import Rejected, RejectedLabel, WriteReport
-from streams.store.sqlite_queries import last_seq
+from streams.store.sqlite_queries import last_seq, use_seq
 from streams.store.sqlite_rows import COLUMNS, Ready, names, ready, short_hash, words
 
 _INSERT: Final = f"INSERT INTO mentions (seq, {', '.join(COLUMNS)}) VALUES (?{',?' * len(COLUMNS)})"  # noqa: S608 # our own names
@@ -199,8 +199,12 @@ class _Write:
         remove_rows(self._db, [(seq, _decoder.decode(body)) for seq, body in rows])
 
     def _keep_tombstones(self, dead: Sequence[Mention]) -> None:
-        rows = [(mention.id, mention.version, rules.body(mention)[0]) for mention in dead]
-        self._db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", rows)
+        if not dead:
+            return
+        first = last_seq(self._db) + 1
+        rows = [(m.id, m.version, rules.body(m)[0], n) for n, m in enumerate(dead, first)]
+        self._db.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, ?)", rows)
+        use_seq(self._db, first + len(dead) - 1)
 
 
 class LabelBatch:

@@ -433,6 +433,33 @@ async def test_arrivals_come_once_in_order_of_storing(case: Case) -> None:
     assert sorted(recent) == ["post 2", "post 3", "post 8"]
 
 
+async def test_deletions_arrive_in_their_place_where_they_are_asked_for(case: Case) -> None:
+    where = Filter(topics=("brand",))
+    await case.store.write([mention(1), mention(2), mention(1, topic="other")])
+    await asyncio.sleep(0.05)  # the clock of `stored_at` must move on
+    start = await case.store.arrivals("", where=where, deleted=True)
+    await case.store.write([Retraction(post_id="test:1", version=2)])
+    await asyncio.sleep(0.01)
+    await case.store.write([mention(3)])
+    await asyncio.sleep(0.01)
+    await case.store.write([mention(2, version=3, deleted=True)])
+    await asyncio.sleep(0.01)
+    await case.store.write([mention(4)])
+    got, cursor, deadline = list[tuple[str, bool]](), start.cursor, time.monotonic() + 10
+    while ("test:4", False) not in got and time.monotonic() < deadline:
+        page = await case.store.arrivals(cursor, where=where, limit=1, deleted=True)
+        got, cursor = got + [(one.post.id, one.deleted) for one in page.mentions], page.cursor
+        await asyncio.sleep(0.02)
+    assert [one for one in got if one[0] != "test:2" or one[1]][-4:] == [
+        ("test:1", True),
+        ("test:3", False),
+        ("test:2", True),
+        ("test:4", False),
+    ]
+    with pytest.raises(StoreError):
+        await case.store.arrivals(cursor, where=where)
+
+
 async def test_large_and_odd_texts(case: Case) -> None:
     big = "é" * (32 * 1024)
     long_id = "test:" + "x" * 2000

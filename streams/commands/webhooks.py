@@ -1,0 +1,141 @@
+"""`veille webhooks`: mentions posted to addresses; how far each is, a trial, what was set aside."""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.table import Table
+
+from connectors.errors import ConnectorError
+from streams.commands.common import (
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    out,
+    print_json,
+    run,
+)
+from streams.errors import ConfigError, VeilleError
+from streams.settings import Settings
+from streams.stopping import stop_on_signals
+from streams.store import opened_store
+from streams.supervisor import tether
+from streams.webhooks import posting
+from streams.webhooks.running import named, opened, run_webhooks
+
+webhooks = typer.Typer(no_args_is_help=True, help="Mentions posted to addresses of yours.")
+
+WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of one of webhooks.")]
+
+
+@webhooks.command("run")
+def run_(*, config: ConfigOption = None) -> None:
+    """Post what arrives, until stopped. `veille up` does it by itself; in a cluster run one or two.
+
+    [bold]Example[/bold]: VEILLE_STORE__URL=https://elastic:9200 veille webhooks run
+    """
+    tether()
+    settings = load_settings(config)
+    if not settings.webhooks:
+        raise ConfigError("no webhook is set. Remedy: add one under webhooks in veille.yaml")
+    run(_run(settings))
+
+
+@webhooks.command("list")
+def list_(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show each webhook: what was sent, since when it fails, how much was set aside.
+
+    [bold]Example[/bold]: veille webhooks list
+    """
+    settings = load_settings(config)
+    rows: list[dict[str, Any]] = run(_rows(settings))
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    table = Table("webhook", "topics", "sent", "last (UTC)", "set aside", "failing since", box=None)
+    for row in rows:
+        since = f"{row['failing_since'] or ''} {row['error']}".strip()
+        topics = ", ".join(row["topics"]) or "all"
+        table.add_row(row["id"], topics, str(row["sent"]), row["sent_at"], str(row["dead"]), since)
+    out.print(table if rows else "No webhook is set. Remedy: webhooks in veille.yaml")
+
+
+@webhooks.command("test")
+def try_webhook(
+    webhook: WebhookArgument, *, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Post an event `test` without a mention, and say what was answered.
+
+    [bold]Example[/bold]: veille webhooks test crm
+    """
+    answer = run(_test(load_settings(config), webhook))
+    _tell(webhook, answer, as_json=as_json)
+
+
+@webhooks.command()
+def replay(
+    webhook: WebhookArgument, *, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Post what was set aside, oldest first, each mention as it is now. Ends at the first failure.
+
+    [bold]Example[/bold]: veille webhooks replay crm
+    """
+    done = run(_replay(load_settings(config), webhook))
+    _tell(webhook, f"{done} of what was set aside", as_json=as_json)
+
+
+def _tell(webhook: str, what: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"webhook": webhook, "answer": what})
+    else:
+        out.print(f"Sent to {webhook}: {what}", markup=False, highlight=False)
+
+
+async def _run(settings: Settings) -> None:
+    await run_webhooks(settings, stop_on_signals())
+
+
+async def _rows(settings: Settings) -> list[dict[str, Any]]:
+    async with opened_store(settings) as store:
+        places = await posting.places(store)
+        rows: list[dict[str, Any]] = []
+        for one in settings.webhooks:
+            place = places.get(one.id, posting.Place(cursor=""))
+            told = msgspec.to_builtins(place)
+            rows.append(
+                {
+                    "id": one.id,
+                    "topics": one.topics,
+                    "sent": place.sent,
+                    "sent_at": told.get("sent_at", ""),
+                    "dead": len(await posting.dead_of(store, one.id)),
+                    "failing_since": told.get("failing_since"),
+                    "error": place.error,
+                }
+            )
+    return rows
+
+
+async def _test(settings: Settings, webhook: str) -> str:
+    hook = await opened(named(settings, webhook), settings)
+    body = msgspec.json.encode({"key": "test", "event": "test"})
+    try:
+        return await hook.post(body, key="test", event="test")
+    except ConnectorError as error:
+        raise VeilleError(f"webhooks: {webhook}: {error}") from None
+
+
+async def _replay(settings: Settings, webhook: str) -> int:
+    hook = await opened(named(settings, webhook), settings)
+    done = 0
+    async with opened_store(settings) as store:
+        for key, one in (await posting.dead_of(store, webhook)).items():
+            try:
+                await posting.replay(store, hook, key, one)
+            except ConnectorError as error:
+                raise VeilleError(
+                    f"webhooks: {webhook}: {error}. {done} were sent; the others stay"
+                ) from None
+            done += 1
+    return done

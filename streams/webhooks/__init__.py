@@ -1,0 +1,1 @@
+"""Mentions of topics, posted to addresses: signed, in order, at least once."""
