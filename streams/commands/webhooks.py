@@ -1,5 +1,6 @@
 """`veille webhooks`: mentions posted to addresses; how far each is, a trial, what was set aside."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +11,8 @@ from connectors.errors import ConnectorError
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
+    err,
+    load_config_topics,
     load_settings,
     out,
     print_json,
@@ -38,6 +41,7 @@ def run_(*, config: ConfigOption = None) -> None:
     settings = load_settings(config)
     if not settings.webhooks:
         raise ConfigError("no webhook is set. Remedy: add one under webhooks in veille.yaml")
+    _warn(settings, config)
     run(_run(settings))
 
 
@@ -48,6 +52,7 @@ def list_(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     [bold]Example[/bold]: veille webhooks list
     """
     settings = load_settings(config)
+    _warn(settings, config)
     rows: list[dict[str, Any]] = run(_rows(settings))
     if as_json:
         for row in rows:
@@ -83,6 +88,21 @@ def replay(
     """
     done = run(_replay(load_settings(config), webhook))
     _tell(webhook, f"{done} of what was set aside", as_json=as_json)
+
+
+def _warn(settings: Settings, config: Path | None) -> None:
+    """Of topics that nothing is watched for: a slip of the pen would be silence without end."""
+    known = {topic.id for topic in load_config_topics(config)}
+    for one in settings.webhooks:
+        for topic in one.topics:
+            if topic not in known:
+                err.print(
+                    f"webhooks: {one.id}: topic {topic!r} is not in topics.yaml. "
+                    f"Remedy: one of {', '.join(sorted(known)[:20])}",
+                    style="yellow",
+                    markup=False,
+                    highlight=False,
+                )
 
 
 def _tell(webhook: str, what: str, *, as_json: bool) -> None:

@@ -173,10 +173,11 @@ def test_settings_that_are_wrong_and_commands(tmp_path: Path) -> None:
         WebhookSettings(id="a", secret_env="S")
     with pytest.raises(ValueError, match="needs one of secret_env, secret_file"):
         WebhookSettings(id="a", url="https://example.org")
-    hooks = [{"id": "crm", "url": "http://10.0.0.1/x", "secret_env": "S"}]
+    hooks = [{"id": "crm", "url": "http://10.0.0.1/x", "secret_env": "S", "topics": ["nix"]}]
     env = {"VEILLE_DATA_DIR": str(tmp_path), "VEILLE_WEBHOOKS": json.dumps(hooks), "S": SECRET}
     listed = veille_here("webhooks", "list", "--json", env=env)
     assert json.loads(listed.stdout)["sent"] == 0
+    assert b"webhooks: crm: topic 'nix' is not in topics.yaml. Remedy: one of " in listed.stderr
     refused = veille_here("webhooks", "test", "crm", env=env)
     assert refused.returncode == 2
     assert b"webhooks: crm: 10.0.0.1" in refused.stderr
