@@ -36,7 +36,7 @@ lint: .venv/.dev  ## Style, types, layers, generated pages
 	$(BIN)/python -m streams.contracts --check
 
 bench: .venv/.dev  ## Run every benchmark and print its figures (several minutes)
-	@set -e; for program in worker replay criteria sentiment detection incidents airlines alert_latency jetstream triage topics_preview; do echo "== $$program"; $(BIN)/python -m benchmarks.$$program; done
+	@set -e; for program in worker indexing live_first replay criteria sentiment detection incidents airlines alert_latency jetstream triage topics_preview; do echo "== $$program"; $(BIN)/python -m benchmarks.$$program; done
 
 screenshots: .venv/.dev  ## Take the pictures of docs/images anew, by Chromium from the sample source
 	$(BIN)/python -m pytest tests/browser/test_screenshots.py $(ARGS)

@@ -109,12 +109,12 @@ class Rebuild:
                 found.append(held_record(record, row.timestamp))
             except msgspec.DecodeError:
                 self.filled.unreadable += 1
-        async with self._yielding.turn(len(found)):
-            report = await self._store.write(found)
-        self.filled.stored += report.stored
-        self.filled.stale += report.stale
-        self.filled.retracted += report.retracted
-        self.filled.rejected += len(report.rejected)
+        async for some in self._yielding.pieces(found):
+            report = await self._store.write(some)
+            self.filled.stored += report.stored
+            self.filled.stale += report.stale
+            self.filled.retracted += report.retracted
+            self.filled.rejected += len(report.rejected)
 
     async def _letters(self, rows: list[ConsumerRecord]) -> None:
         """Those that the store has already are left as they are: their attempts would add up."""

@@ -11,9 +11,9 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from connectors.post import utc_now
 from streams.accountant import lag_of
@@ -27,6 +27,8 @@ LOOK_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 30.0
 """After so long a batch goes through, however far behind workers are."""
 LONGEST_REST: Final = 10.0
+PIECE: Final = 250
+"""Records written at once while a worker lives: a tenth of a second or two of the store's time."""
 _REMEMBERED: Final = 40
 """Batches by which the store's usual speed is known."""
 _SLOWER: Final = 2.0
@@ -34,6 +36,7 @@ _SLOWER: Final = 2.0
 _GROWTH: Final = 2.0
 _MOST_RESTS: Final = 16.0
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -89,6 +92,17 @@ class Yielding:
         began = self._clock()
         yield
         self._rest = self._pace.learn(self._clock() - began, records)
+
+    async def pieces(self, records: Sequence[_T]) -> AsyncIterator[Sequence[_T]]:
+        """The records in pieces, each to be written in a turn of its own: what is new never waits
+        for more than one. All at once where no worker lives."""
+        start = 0
+        while start < len(records):
+            size = PIECE if await self._lag() is not None else len(records)
+            some = records[start : start + size]
+            async with self.turn(len(some)):
+                yield some
+            start += size
 
     async def _wait(self) -> None:
         began = self._clock()

@@ -8,7 +8,7 @@ import pytest
 from connectors.post import utc_now
 from streams.store.port import Store
 from streams.store.sqlite import SqliteStore
-from streams.yielding import LONGEST_REST, LOOK_SECONDS, PATIENCE_SECONDS, Pace, Yielding
+from streams.yielding import LONGEST_REST, LOOK_SECONDS, PATIENCE_SECONDS, PIECE, Pace, Yielding
 
 
 class Clock:
@@ -96,3 +96,12 @@ async def test_a_crowd_that_never_ends_does_not_starve_it(store: SqliteStore) ->
         async with one.turn(10):
             await behind(store, 1_000_000)
     assert clock.now == 2 * PATIENCE_SECONDS
+
+
+async def test_it_writes_in_pieces_only_where_a_worker_lives(store: SqliteStore) -> None:
+    clock = Clock()
+    assert [len(some) async for some in yielding(store, clock).pieces(range(600))] == [600]
+    await behind(store, 0)
+    found = [some async for some in yielding(store, clock).pieces(range(600))]
+    assert [len(some) for some in found] == [PIECE, PIECE, 600 - 2 * PIECE]
+    assert [one for some in found for one in some] == list(range(600))
