@@ -1,20 +1,19 @@
 """`veille reprocess`: a changed topic, model or parser over the kept posts again."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from connectors.post import utc_now
 from streams.archive import opened_archive
+from streams.commands.bars import noting, sharing
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
-    err,
     load_config_topics,
     load_settings,
     out,
@@ -84,19 +83,13 @@ def reprocess(
 async def _run(
     asked: Difference, topic: Topic, settings: Settings, *, write: bool, restart: bool, quiet: bool
 ) -> Reprocessed:
-    columns: tuple[Any, ...] = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
     stage = Stage(settings.data_dir, topic.id, run_key(topic, settings.sentiment, asked.since))
     try:
         async with opened_store(settings) as store, opened_archive(settings, store) as archive:
             if archive is None:
                 raise ConfigError(NO_ARCHIVE)
             difference = _begun(stage, asked, restart=restart)
-            with Progress(*columns, console=err, transient=True, disable=quiet) as bars:
+            with sharing(quiet=quiet) as bars:
                 bar = bars.add_task("reading", total=1.0)
 
                 async def tell(now: Difference) -> None:
@@ -117,7 +110,7 @@ async def _run(
                 bars.remove_task(bar)
                 if not write or not difference.changes:
                     return Reprocessed(difference=difference)
-                applied = await apply(store, difference, stage, _Bars(bars).note)
+                applied = await apply(store, difference, stage, noting(bars))
             await store.add_entries([_entry(difference, applied)])
             return Reprocessed(difference=difference, applied=applied)
     finally:
@@ -131,19 +124,6 @@ def _begun(stage: Stage, asked: Difference, *, restart: bool) -> Difference:
         return begun
     stage.clear()
     return asked
-
-
-class _Bars:
-    """A bar for each thing that is written."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def note(self, name: str, done: int, total: int) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=total)
 
 
 def _entry(one: Difference, applied: Applied) -> Entry:

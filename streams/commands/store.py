@@ -1,20 +1,17 @@
 """`veille store check` and `veille store rebuild`: whether the store is sound, and a new one."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from streams.commands import store_init, store_migrate, store_prune, store_verify
+from streams.commands.bars import Note, counting
 from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
-    err,
     load_settings,
     out,
     print_json,
@@ -89,12 +86,12 @@ def rebuild(
     [bold]Example[/bold]: veille store rebuild --json
     """
     settings = load_settings(config)
-    with _bars(quiet=as_json) as bars:
+    with counting(quiet=as_json) as note:
         result = Rebuilt(store=_name(settings))
         if not settings.store.url:
-            result.salvaged = _salvage(settings, bars)
+            result.salvaged = _salvage(settings, note)
         if settings.kafka.bootstrap_servers:
-            result.filled = run(_fill(settings, bars, restart=restart))
+            result.filled = run(_fill(settings, note, restart=restart))
     if as_json:
         print_json(result)
     else:
@@ -109,10 +106,10 @@ async def _problems(settings: Settings) -> list[str]:
     return await asyncio.to_thread(salvage.problems, sqlite_path(settings))
 
 
-def _salvage(settings: Settings, bars: "_Bars") -> salvage.Salvage | None:
+def _salvage(settings: Settings, note: Note) -> salvage.Salvage | None:
     path = sqlite_path(settings)
     if salvage.broken_off(path) or salvage.problems(path):
-        return salvage.salvage(path, lambda table, rows: bars.show(table, rows, None))
+        return salvage.salvage(path, lambda table, rows: note(table, rows, None))
     if not settings.kafka.bootstrap_servers and not path.exists():
         raise ConfigError(
             f"{path}: no such file, and no Kafka to fill it from. Remedy: name the data_dir "
@@ -121,29 +118,9 @@ def _salvage(settings: Settings, bars: "_Bars") -> salvage.Salvage | None:
     return None
 
 
-async def _fill(settings: Settings, bars: "_Bars", *, restart: bool) -> Filled:
+async def _fill(settings: Settings, note: Note, *, restart: bool) -> Filled:
     async with opened_store(settings) as target:
-        return await Rebuild(settings.kafka, target, restart=restart, note=bars.show).run()
-
-
-class _Bars:
-    """A bar for each topic, a counter for each table."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-
-    def show(self, name: str, done: int, total: int | None) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=total)
-
-
-@contextmanager
-def _bars(*, quiet: bool) -> Iterator[_Bars]:
-    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, disable=quiet, transient=True) as progress:
-        yield _Bars(progress)
+        return await Rebuild(settings.kafka, target, restart=restart, note=note).run()
 
 
 def _name(settings: Settings) -> str:

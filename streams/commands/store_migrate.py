@@ -1,16 +1,15 @@
 """`veille store migrate`: months of Elasticsearch made anew for a new mapping, without a pause."""
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from streams.commands.bars import counting
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
-    err,
     load_settings,
     out,
     print_json,
@@ -79,11 +78,10 @@ async def _migrate(settings: Settings, *, dry_run: bool, abandon: bool, quiet: b
 
     result = Migrated(store=settings.store.url)
     store = ElasticsearchStore(settings.store)
-    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     await store.open()
     try:
-        with Progress(*columns, console=err, disable=quiet, transient=True) as progress:
-            migration = Migration(store.remake(note=noting(progress)))
+        with counting(quiet=quiet) as note:
+            migration = Migration(store.remake(note=note))
             if abandon:
                 result.abandoned = await migration.abandon()
                 return result
@@ -98,18 +96,6 @@ async def _migrate(settings: Settings, *, dry_run: bool, abandon: bool, quiet: b
     finally:
         await store.close()
     return result
-
-
-def noting(progress: Progress) -> Any:
-    """A bar for each name that it is told of."""
-    tasks: dict[str, Any] = {}
-
-    def note(month: str, done: int, total: int | None) -> None:
-        if month not in tasks:
-            tasks[month] = progress.add_task(month, total=total)
-        progress.update(tasks[month], completed=done, total=total)
-
-    return note
 
 
 def _show_plan(planned: list["Planned"], *, quiet: bool) -> None:

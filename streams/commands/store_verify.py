@@ -1,22 +1,20 @@
 """`veille store verify`: the store held against Kafka, mention by mention."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from streams.commands.bars import counting
 from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
-    err,
     load_settings,
     out,
     parse_moment,
     print_json,
     run,
 )
-from streams.commands.store_migrate import noting
 from streams.errors import ConfigError
 from streams.settings import Settings
 from streams.store import opened_store
@@ -66,10 +64,9 @@ def verify(
 
 
 async def _verify(settings: Settings, where: Filter, *, quiet: bool) -> Verified:
-    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     async with opened_store(settings) as store:
-        with Progress(*columns, console=err, disable=quiet, transient=True) as progress:
-            return await Verify(settings, store, where, noting(progress)).run()
+        with counting(quiet=quiet) as note:
+            return await Verify(settings, store, where, note).run()
 
 
 def _show(found: Verified) -> None:

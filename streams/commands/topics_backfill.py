@@ -1,19 +1,18 @@
 """`veille topics backfill`: what a topic would have caught of the posts that are kept."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from connectors.post import utc_now
 from streams.archive import opened_archive
+from streams.commands.bars import sharing
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
-    err,
     load_config_topics,
     load_settings,
     out,
@@ -66,17 +65,11 @@ def backfill(
 
 
 async def _run(job: Backfill, topic: Topic, settings: Settings, *, quiet: bool) -> None:
-    columns: tuple[Any, ...] = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
     async with opened_store(settings) as store, opened_archive(settings, store) as archive:
         if archive is None:
             raise ConfigError(NO_ARCHIVE)
         filler = Filler(archive, store, lambda: build_scorer(settings=settings.sentiment))
-        with Progress(*columns, console=err, transient=True, disable=quiet) as bars:
+        with sharing(quiet=quiet) as bars:
             bar = bars.add_task("reading", total=1.0)
 
             async def tell(now: Backfill) -> None:
