@@ -11,9 +11,8 @@ from connectors.post import Place
 from streams.errors import StoreError
 from streams.settings import Store as StoreSettings
 from streams.store import es_shapes
-from streams.store.es_changes import Plan
-from streams.store.es_plan import Initialising
 from tests.support.alerts import incident
+from tests.support.initialising import planned
 from tests.support.mentions import Case, elasticsearch_case, mention
 from tests.support.servers import Elasticsearch
 
@@ -24,17 +23,6 @@ pytestmark = pytest.mark.elasticsearch
 async def case(elasticsearch: Elasticsearch) -> AsyncIterator[Case]:
     async with elasticsearch_case(elasticsearch.url) as made:
         yield made
-
-
-async def planned(settings: StoreSettings, *, apply: bool = False) -> Plan:
-    target = Initialising(settings)
-    try:
-        plan = await target.plan()
-        if apply:
-            await target.apply(plan)
-        return plan
-    finally:
-        await target.close()
 
 
 async def found(case: Case, what: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -4,20 +4,8 @@ import pytest
 
 from streams.errors import StoreError
 from streams.settings import Store as StoreSettings
-from streams.store.es_changes import Plan
-from streams.store.es_plan import Initialising
 from tests.support.elastic_apis import elastic_apis
-
-
-async def planned(settings: StoreSettings, *, apply: bool = False) -> Plan:
-    target = Initialising(settings)
-    try:
-        plan = await target.plan()
-        if apply:
-            await target.apply(plan)
-        return plan
-    finally:
-        await target.close()
+from tests.support.initialising import planned
 
 
 async def test_policies_are_put_where_the_server_has_them() -> None:
