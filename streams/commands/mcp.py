@@ -39,7 +39,7 @@ def mcp(
         bool, typer.Option("--allow-labels", help="Let it correct mentions, too.")
     ] = False,
     by: Annotated[
-        str, typer.Option(help="With --allow-labels: whose word it is [default: your login].")
+        str, typer.Option(help="With --allow-labels: whose word it is \\[default: your login].")
     ] = "",
     config: ConfigOption = None,
 ) -> None:
