@@ -25,8 +25,8 @@ _STEPS: Final = (1, 3, 6, 12, 24, 72, 144, 288, 2016)
 """Widths of a bar, in buckets."""
 _DAY: Final = 24 * HOUR
 _LONGEST: Final = 14 * _DAY
-_LEARNED: Final = 30 * _DAY
-"""Half of what the engine reads: hours remember a fortnight, and a band is drawn a pixel wide."""
+_LEARNED: Final = 21 * _DAY
+"""A third of what the engine reads: hours remember a fortnight, and a band is drawn in pixels."""
 _QUARTER: Final = timedelta(minutes=15)
 """Whole hours and their last quarters are all that is learned from."""
 

@@ -29,7 +29,8 @@ _KEEP: Final = "5m"
 _MOST_COLUMNS: Final = 2_000
 _NO_TIME: Final = 2**53
 """Documents without a time come last, by a number beyond all milliseconds."""
-_OWN: Final = frozenset(("post.id", "post.source", "post.created_at", "post.collected_at"))
+_OWN: Final = frozenset(("post.id", "post.source", "event_at", "post.collected_at"))
+"""Fields of Veille's mentions; `event_at` is when the post was written."""
 _FAILURES: Final = (ApiError, TransportError, UnsupportedProductError)
 
 
@@ -54,7 +55,7 @@ class Index:
         columns = ("_id", "_index", *types)
         asked = asked_for(wanted, profiles)
         if types.keys() >= _OWN and asked is None and not wanted.maps:
-            self._sort = "post.created_at"
+            self._sort = "event_at"
             return
         chosen = asked or choose(profiles, columns) or self.profile
         self.profile = settled(chosen, wanted, columns)

@@ -322,7 +322,8 @@ def test_an_export_is_gone_on_with_and_a_topic_is_followed(
         (("--out", str(tmp_path / "no" / "where.csv")), b"no such folder"),
     ):
         done = veille_here("export", *wrong, env=env)
-        assert (done.returncode, word in done.stderr) == (2, True), done.stderr.decode()
+        told_on_one_line = b" ".join(done.stderr.split())
+        assert (done.returncode, word in told_on_one_line) == (2, True), done.stderr.decode()
     again = veille_here("export", "--out", str(out), "--overwrite", env=env)
     assert again.returncode == 0
     assert gzip.decompress(out.read_bytes()).count(b"\n") == 1 + 4

@@ -29,7 +29,7 @@ MENTIONS: Final = 20
 READ: Final = 1_000
 """Mentions that are read: those who write more are shown by their newest."""
 READ_AT_ONCE: Final = 1_000
-COUNTED: Final = 10_000
+COUNTED: Final = 5_000
 """Mentions that the chart counts, give or take: it looks back less for who writes more."""
 POINTS: Final = 100
 
