@@ -43,7 +43,8 @@ from tests.support.servers import Elasticsearch
 
 SLAB = 500
 HISTORY_SECONDS = 65
-"""So long the server keeps a second copy of what `_source` leaves out, for its own history."""
+"""So long after a flush the server keeps a second copy of what `_source` leaves out, for its own
+history."""
 AGENT, BARE = "agent", "bare"
 
 
@@ -172,8 +173,8 @@ class Contest:
     async def weigh(self) -> tuple[int, int]:
         """Documents and bytes of the agent's months, merged to one segment each."""
         months = f"{AGENT}-mentions-*"
+        await self._client.indices.flush(index=months, force=True)
         await asyncio.sleep(HISTORY_SECONDS)
-        await self._client.indices.refresh(index=months)
         await self._client.options(request_timeout=600).indices.forcemerge(
             index=months, max_num_segments=1
         )
