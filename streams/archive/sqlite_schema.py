@@ -38,8 +38,9 @@ CREATE TABLE erasures (
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
     """Create what is missing. Raises `ArchiveError`, and leaves a foreign file alone."""
-    version, owner = pragma(db, "user_version"), pragma(db, "application_id")
+    # Tables first: another process may make them, and say whose they are, at this moment.
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    version, owner = pragma(db, "user_version"), pragma(db, "application_id")
     if owner not in (0, APPLICATION_ID) or (tables and not owner):
         raise ArchiveError(
             f"{path}: an SQLite file of another program. Remedy: move it away; nothing was changed"

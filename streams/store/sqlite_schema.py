@@ -151,8 +151,9 @@ _mentions = msgspec.json.Decoder(Mention)
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Create or bring up to date. Raises `StoreError`, and leaves a foreign file alone."""
-    version, owner = _pragma(connection, "user_version"), _pragma(connection, "application_id")
+    # Tables first: another process may make them, and say whose they are, at this moment.
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    version, owner = _pragma(connection, "user_version"), _pragma(connection, "application_id")
     if owner not in (0, APPLICATION_ID) or (tables and not owner):
         raise StoreError(
             f"{path}: an SQLite file of another program. Remedy: name another data_dir "
