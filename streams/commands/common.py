@@ -53,6 +53,14 @@ def load_config_topics(config: Path | None) -> list[Topic]:
     return topics
 
 
+def known_topic(topic: str, config: Path | None) -> Topic:
+    """The one of this id. Raises `ConfigError` that names some there are."""
+    known = {one.id: one for one in load_config_topics(config)}
+    if topic not in known:
+        raise ConfigError(f"no topic {topic!r}. Remedy: one of {', '.join(list(known)[:20])}")
+    return known[topic]
+
+
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; Ctrl-C cancels the work, which cleans up after itself."""
     return asyncio.run(work)
@@ -93,6 +101,14 @@ def parse_moment(value: str | None, option: str) -> datetime | None:
             f"{option} {value!r}: not a time. Remedy: 2026-01-31, 2026-01-31T08:00:00Z, 24h or 7d"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def required_moment(value: str, option: str, example: str) -> datetime:
+    """As `parse_moment`, where there must be one. Raises `ConfigError` for none, too."""
+    moment = parse_moment(value, option)
+    if moment is None:
+        raise ConfigError(f"{option}: missing. Remedy: {option} {example}")
+    return moment
 
 
 def parse_sets(sets: Sequence[str]) -> dict[str, Any]:

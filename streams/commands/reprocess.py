@@ -14,11 +14,11 @@ from streams.commands.bars import noting, sharing
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
-    load_config_topics,
+    known_topic,
     load_settings,
     out,
-    parse_moment,
     print_json,
+    required_moment,
     run,
 )
 from streams.commands.topics_backfill import NO_ARCHIVE
@@ -65,15 +65,11 @@ def reprocess(
 
     [bold]Example[/bold]: veille reprocess --topic outage --since 30d
     """
-    known = {one.id: one for one in load_config_topics(config)}
-    if topic not in known:
-        raise ConfigError(f"no topic {topic!r}. Remedy: one of {', '.join(list(known)[:20])}")
-    moment = parse_moment(since, "--since")
-    if moment is None:
-        raise ConfigError("--since: missing. Remedy: --since 30d")
+    known = known_topic(topic, config)
+    moment = required_moment(since, "--since", "30d")
     asked = Difference(topic=topic, since=moment, began=utc_now())
     settings = load_settings(config)
-    result = run(_run(asked, known[topic], settings, write=write, restart=restart, quiet=as_json))
+    result = run(_run(asked, known, settings, write=write, restart=restart, quiet=as_json))
     if as_json:
         print_json(result)
     else:

@@ -13,11 +13,11 @@ from streams.commands.bars import sharing
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
-    load_config_topics,
+    known_topic,
     load_settings,
     out,
-    parse_moment,
     print_json,
+    required_moment,
     run,
 )
 from streams.commands.topics_history import TopicArgument
@@ -48,16 +48,12 @@ def backfill(
 
     [bold]Example[/bold]: veille topics backfill outage --since 90d --store
     """
-    known = {one.id: one for one in load_config_topics(config)}
-    if topic not in known:
-        raise ConfigError(f"no topic {topic!r}. Remedy: one of {', '.join(list(known)[:20])}")
-    moment = parse_moment(since, "--since")
-    if moment is None:
-        raise ConfigError("--since: missing. Remedy: --since 90d")
+    known = known_topic(topic, config)
+    moment = required_moment(since, "--since", "90d")
     job = Backfill(
         id=uuid.uuid4().hex, topic=topic, since=moment, began=utc_now(), store=store, by="backfill"
     )
-    run(_run(job, known[topic], load_settings(config), quiet=as_json))
+    run(_run(job, known, load_settings(config), quiet=as_json))
     if as_json:
         print_json(job)
     else:

@@ -51,11 +51,12 @@ def of_authors(
     wanted = [clean(one) for one in authors[: paging.MAX_PAGE]]
     asked, way = Where(where), _ORDERS[order][1]
     asked.add("author IN (SELECT value FROM json_each(?))", msgspec.json.encode(wanted).decode())
-    index = "mentions_topic" if len(where.topics) == 1 else "mentions_created"
-    table = "mentions NOT INDEXED" if asked.by_words else _by(index)
-    sql = f"SELECT author, seq FROM {table} {asked.sql} ORDER BY created {way}, id {way}"  # noqa: S608 # bound
-    if not asked.by_words:
-        sql = sql.removesuffix(f", id {way}")  # the index tells no ids, and ends without sorting
+    if asked.by_words:
+        table, sort = "mentions NOT INDEXED", f"created {way}, id {way}"
+    else:  # an index in the order of time, which tells no ids: nothing is sorted
+        index = "mentions_topic" if len(where.topics) == 1 else "mentions_created"
+        table, sort = _by(index), f"created {way}"
+    sql = f"SELECT author, seq FROM {table} {asked.sql} ORDER BY {sort}"  # noqa: S608 # bound
     found: dict[str, int] = {}
     db.execute("BEGIN")
     try:

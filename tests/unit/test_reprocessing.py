@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from connectors.post import Author, Post, encode
+from connectors.post import Author, Post
 from streams.archive.sqlite import SqliteArchive
 from streams.cli import app
 from streams.criteria.topics import Topic
@@ -24,6 +24,8 @@ from streams.settings import Sentiment as SentimentSettings
 from streams.store.port import Filter
 from streams.store.sqlite import SqliteStore
 from streams.topics.backfill import Backfill, Filler
+from tests.browser.site import opened
+from tests.support.archives import archived
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEFORE = Topic(id="acme", query="acme OR kettle", languages=["en"])
@@ -60,19 +62,14 @@ def nobody(_: str, __: int, ___: int) -> None:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "veille.sqlite3")
-    await store.open()
-    yield store
-    await store.close()
+    async with opened(tmp_path / "veille.sqlite3") as store:
+        yield store
 
 
 @pytest.fixture
 async def archive(tmp_path: Path) -> AsyncIterator[SqliteArchive]:
-    archive = SqliteArchive(tmp_path / "posts.db")
-    for one in reversed(POSTS):
-        await archive.append([encode(one)])
-    yield archive
-    await archive.close()
+    async with archived(tmp_path / "posts.db", POSTS) as archive:
+        yield archive
 
 
 @pytest.fixture
@@ -241,10 +238,8 @@ def test_the_command_shows_first_and_applies_when_asked(tmp_path: Path) -> None:
     import asyncio
 
     async def prepare() -> None:
-        archive = SqliteArchive(tmp_path / "data" / "posts.db")
-        for one in reversed(POSTS[:40]):
-            await archive.append([encode(one)])
-        await archive.close()
+        async with archived(tmp_path / "data" / "posts.db", POSTS[:40]):
+            pass
 
     (tmp_path / "data").mkdir()
     asyncio.run(prepare())

@@ -21,6 +21,8 @@ from streams.store.sqlite import SqliteStore
 from streams.topics.backfill import Backfill, Filler
 from streams.web.app import create_app
 from streams.web.topics.room import Room
+from tests.browser.site import opened
+from tests.support.archives import archived
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOPIC = Topic(id="acme", query="acme", languages=["en"])
@@ -45,19 +47,14 @@ MET = [one for one in POSTS if "acme" in one.text]
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "veille.db")
-    await store.open()
-    yield store
-    await store.close()
+    async with opened(tmp_path / "veille.db") as store:
+        yield store
 
 
 @pytest.fixture
 async def archive(tmp_path: Path) -> AsyncIterator[SqliteArchive]:
-    archive = SqliteArchive(tmp_path / "posts.db")
-    for one in reversed(POSTS):
-        await archive.append([encode(one)])
-    yield archive
-    await archive.close()
+    async with archived(tmp_path / "posts.db", POSTS) as archive:
+        yield archive
 
 
 @pytest.fixture

@@ -172,7 +172,6 @@ async def test_who_writes_much_is_shown_by_the_newest_of_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "READ", 40)
-    monkeypatch.setattr(view, "READ_AT_ONCE", 15)
     monkeypatch.setattr(view, "COUNTED", 48)
     many = [by("much", n, hours=n * 2, followers=n) for n in range(1, 200)]
     await desk.store.write([*many, by("less", 300)])

@@ -28,7 +28,6 @@ DAY: Final = timedelta(days=1)
 MENTIONS: Final = 20
 READ: Final = 1_000
 """Mentions that are read: those who write more are shown by their newest."""
-READ_AT_ONCE: Final = 1_000
 COUNTED: Final = 5_000
 """Mentions that the chart counts, give or take: it looks back less for who writes more."""
 POINTS: Final = 100
@@ -135,7 +134,7 @@ async def author_view(
     count, oldest, newest, page = await asyncio.gather(
         store.count(where),
         store.search(where, limit=1, order="oldest"),
-        store.search(where, limit=READ_AT_ONCE),
+        store.search(where, limit=READ),
         store.search(where, limit=MENTIONS, cursor=cursor),
     )
     if not newest.mentions:
@@ -143,7 +142,7 @@ async def author_view(
     last = newest.mentions[0]
     silent = now - last.post.created_at >= DAYS * DAY
     until = _up(last.post.created_at if silent else now)
-    read = await _lately(store, where, newest, until - DAYS * DAY)
+    read = [one for one in newest.mentions if one.post.created_at >= until - DAYS * DAY]
     whole = len(read) < READ
     days, hours = DAYS, sums.by_hour(read)
     if not whole:
@@ -171,18 +170,6 @@ async def author_view(
         reach=sums.reach(read, POINTS),
         hidden=hidden,
     )
-
-
-async def _lately(store: Store, where: Filter, page: Page, since: datetime) -> list[Mention]:
-    """The newest mentions since then, at most `READ`, the newest first."""
-    found: list[Mention] = []
-    while True:
-        fits = [one for one in page.mentions if one.post.created_at >= since]
-        found += fits
-        if not page.cursor or len(fits) < len(page.mentions) or len(found) >= READ:
-            break
-        page = await store.search(where, limit=READ_AT_ONCE, cursor=page.cursor)
-    return found[:READ]
 
 
 def _hidden(ledger: Sequence[Hidden], source: str, handle: str) -> Hidden | None:
