@@ -19,10 +19,11 @@ from streams.commands.common import (
 from streams.commands.kibana_check import DefinitionsOption, check
 from streams.errors import ConfigError
 from streams.kibana import export as exporting
-from streams.kibana import reading, rules
+from streams.kibana import pruning, reading, rules
 from streams.kibana.client import Imported, Kibana, Presence, opened
 from streams.kibana.definitions import LANGUAGES, Language
 from streams.kibana.objects import SavedObject
+from streams.kibana.pruning import Gone
 from streams.kibana.rule_import import Bringing, Brought, bring
 
 kibana = typer.Typer(no_args_is_help=True, help="Dashboards, saved searches and views for Kibana.")
@@ -88,8 +89,12 @@ def import_(
     with_rules: Annotated[
         bool, typer.Option("--rules", help="Alerting rules and their connectors, too.")
     ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take away what Veille brought once and has no more.")
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would come and what is there.")
+        bool,
+        typer.Option("--dry-run", help="Only tell what would come, what is there and what gone."),
     ] = False,
     ca_file: Annotated[
         Path | None, typer.Option(help="Certificate authority \\[default: kibana.ca_file].")
@@ -103,6 +108,9 @@ def import_(
     The indices are those of store.prefix, links lead to web.public_url. `--rules` brings alerting
     rules, and of the connectors those whose variables are set (docs/kibana.md). Credentials are
     settings alone: VEILLE_KIBANA__API_KEY, or VEILLE_KIBANA__USERNAME and VEILLE_KIBANA__PASSWORD.
+
+    `--prune` takes away dashboards, panels and searches that an earlier Veille brought, with
+    `--rules` rules, too; never what people made, or what something of theirs shows.
 
     [bold]Example[/bold]: veille kibana import --url http://127.0.0.1:5601 --language fr --overwrite
     """
@@ -120,6 +128,7 @@ def import_(
         pages=pages,
         environ=os.environ,
         overwrite=overwrite,
+        prune=prune,
         dry_run=dry_run,
     )
     with opened(target) as server:
@@ -131,6 +140,10 @@ def import_(
             done = server.take(objects, overwrite=overwrite)
             _tell_import(done, server, version, as_json)
             failed = bool(done.failures)
+        if prune or dry_run:
+            known = objects + (exporting.objects(reading.load(), language) if definitions else [])
+            replaced = objects if dry_run and overwrite else []
+            failed |= _take_away(server, pruning.gone(server, known, replaced), how, as_json)
         if with_rules:
             for brought in bring(server, rules.load(), found, how):
                 _tell_rule(brought, as_json)
@@ -159,6 +172,27 @@ def _tell_import(done: Imported, server: Kibana, version: str, as_json: bool) ->
         for failure in done.failures:
             _say(err, f"{failure.type} {failure.id} ({failure.title}): {failure.reason}", "red")
         _say(out, f"{server.url}: Kibana {version}: {done.count} imported.")
+
+
+def _take_away(server: Kibana, found: list[Gone], how: Bringing, as_json: bool) -> bool:
+    """Whether Kibana keeps one that was to leave."""
+    removes = how.prune and not how.dry_run
+    failures = pruning.remove(server, found) if removes else []
+    kept = {(one.type, one.id): one.reason for one in failures}
+    for one in found:
+        does, reason = "remove" if how.prune else "gone", "Remedy: --prune"
+        if one.used_by:
+            does, reason = "leave", f"gone, but used by {', '.join(one.used_by)}"
+        elif (one.type, one.id) in kept:
+            does, reason = "fail", kept[one.type, one.id]
+        if as_json:
+            told = {"type": one.type, "id": one.id, "does": does, "used_by": one.used_by}
+            print_json(told | ({"reason": reason} if does == "fail" else {}))
+            continue
+        said = f"{does:8} {one.type} {one.id}: {one.title}"
+        console, style = (err, "red") if does == "fail" else (out, "")
+        _say(console, said if does == "remove" else f"{said} ({reason})", style)
+    return bool(kept)
 
 
 def _tell_rule(one: Brought, as_json: bool) -> None:

@@ -104,6 +104,18 @@ class Kibana:
             self._refuse(response)
         return [Presence(one, (one["type"], one["id"]) not in missing) for one in objects]
 
+    def export(self, wanted: dict[str, Any]) -> list[SavedObject]:
+        """What `type` and `hasReference` of `wanted` find. Raises `KibanaError`."""
+        body = wanted | {"excludeExportDetails": True}
+        response = self._send("POST", "/api/saved_objects/_export", json=body)
+        self._refuse(response)
+        try:
+            return [msgspec.json.decode(line) for line in response.content.splitlines() if line]
+        except msgspec.DecodeError:
+            raise KibanaError(
+                f"{self.url}: not the answer of an export. Remedy: check the address"
+            ) from None
+
     def _missing(self, response: httpx.Response) -> set[tuple[str, str]]:
         """What an export did not find. Raises `KibanaError` for what it may not read."""
         missing = set()
@@ -118,9 +130,12 @@ class Kibana:
         return missing
 
     def ask(self, method: str, path: str, **content: Any) -> Any:
-        """The JSON that Kibana answers. Raises `KibanaError` for every other answer."""
+        """The JSON that Kibana answers, None where it has nothing to say. Raises `KibanaError` for
+        every other answer."""
         response = self._send(method, path, **content)
         self._refuse(response)
+        if response.status_code == 204:
+            return None
         try:
             return response.json()
         except ValueError:

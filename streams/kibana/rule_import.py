@@ -8,16 +8,17 @@ import msgspec
 
 from streams.kibana.client import Kibana, KibanaError
 from streams.kibana.definitions import Definitions, Language
-from streams.kibana.rules import Connector, Rule, Rules, actions, payload
+from streams.kibana.rules import Connector, Rule, Rules, actions, own_id, payload
 
-Does = Literal["create", "replace", "leave", "skip", "fail"]
+Does = Literal["create", "replace", "leave", "skip", "fail", "gone", "remove"]
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]+))?\}")
 _FIXED: Final = ("rule_type_id", "consumer", "enabled", "connector_type_id")
 """What Kibana takes for a new one alone: a rule that staff turned off stays off."""
 
 
 class Brought(msgspec.Struct, frozen=True):
-    """What was, or would be, done with a rule or a connector. `skip`: its variables are not set."""
+    """What was, or would be, done with a rule or a connector. `skip`: its variables are not set;
+    `gone`: of an earlier Veille, and left."""
 
     kind: Literal["rule", "connector"]
     id: str
@@ -28,13 +29,15 @@ class Brought(msgspec.Struct, frozen=True):
 
 class Bringing(msgspec.Struct, frozen=True, kw_only=True):
     """How rules are brought: `environ` fills in the connectors' variables; what is there already
-    is left unless `overwrite`; `dry_run` changes nothing."""
+    is left unless `overwrite`; `prune` takes away rules that Veille has no more; `dry_run` changes
+    nothing, and tells of those all the same."""
 
     language: Language
     prefix: str
     pages: str
     environ: Mapping[str, str]
     overwrite: bool = False
+    prune: bool = False
     dry_run: bool = False
 
 
@@ -67,6 +70,8 @@ def bring(
             actions=actions(rule, ready, how.language, how.pages),
         )
         yield _rule(server, rule, body, rule.object_id in known, how)
+    if how.prune or how.dry_run:
+        yield from _gone(server, rules, found["data"], how)
 
 
 def _connector(server: Kibana, connector: Connector, there: bool, how: Bringing) -> Brought:
@@ -89,6 +94,25 @@ def _rule(server: Kibana, rule: Rule, body: dict[str, Any], there: bool, how: Br
     path = f"/api/alerting/rule/{rule.object_id}"
     does, reason = _do(server, path, body, there, how)
     return Brought("rule", rule.id, body["name"], does, reason)
+
+
+def _gone(
+    server: Kibana, rules: Rules, found: list[dict[str, Any]], how: Bringing
+) -> Iterator[Brought]:
+    """Rules of an earlier Veille. Connectors stay: those of people may be among them."""
+    ours = {rule.id for rule in rules.rules}
+    for one in found:
+        name = own_id(one)
+        if not name or name in ours:
+            continue
+        does: Does = "remove" if how.prune else "gone"
+        reason = "" if how.prune else "Veille has it no more. Remedy: --prune"
+        if how.prune and not how.dry_run:
+            try:
+                server.ask("DELETE", f"/api/alerting/rule/{one['id']}")
+            except KibanaError as error:
+                does, reason = "fail", str(error)
+        yield Brought("rule", name, one["name"], does, reason)
 
 
 def _do(

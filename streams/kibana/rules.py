@@ -22,6 +22,8 @@ from streams.settings import shipped_config
 FIRED: Final = "query matched"
 ENDED: Final = "recovered"
 """The groups of actions of an `.es-query` rule."""
+_MARK: Final = "veille-rule-"
+"""What the tag of a rule begins with that tells its id here, by which a rule of ours is known."""
 _GROUPS: Final = 100
 _HITS: Final = 10
 _PLACEHOLDER: Final = re.compile(r"\$\{\w+\}")
@@ -118,10 +120,16 @@ def payload(
         "consumer": "stackAlerts",
         "enabled": True,
         "schedule": {"interval": rule.every},
-        "tags": ["veille"],
+        "tags": ["veille", _MARK + rule.id],
         "params": params(rule, view, prefix),
         "actions": actions,
     }
+
+
+def own_id(found: dict[str, Any]) -> str:
+    """The id here of a rule that Kibana has; empty for one that Veille did not bring."""
+    marks = (tag.removeprefix(_MARK) for tag in found["tags"] if tag.startswith(_MARK))
+    return next((name for name in marks if _uuid("rule", name) == found["id"]), "")
 
 
 def params(rule: Rule, view: View, prefix: str) -> dict[str, Any]:

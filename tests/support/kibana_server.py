@@ -17,10 +17,9 @@ class FakeKibana:
     """What it holds, by space, type and id; and how it answers.
 
     `refuse` is a status and a message for every request but the status, `refuse_rules` one for
-    rules and connectors; `unsupported` are types
-    that it does not have, `closed` those that nobody may read, `unlicensed` the types of connectors
-    that its licence leaves out; `key` is the API key that it
-    wants, if any.
+    rules and connectors; `unsupported` are types that it does not have, `closed` those that nobody
+    may read, `unlicensed` the types of connectors that its licence leaves out, `shared` the ids of
+    what other spaces have, too; `key` is the API key that it wants, if any.
     """
 
     version: str = "8.19.21"
@@ -31,6 +30,7 @@ class FakeKibana:
     closed: frozenset[str] = frozenset()
     spaces: frozenset[str] = frozenset({"default"})
     unlicensed: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
     held: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     url: str = ""
@@ -60,7 +60,9 @@ class FakeKibana:
         if space in self.spaces and path == "/api/saved_objects/_import":
             return self._import(space, _file_of(headers, body), overwrite)
         if space in self.spaces and path == "/api/saved_objects/_export":
-            return self._export(space, json.loads(body)["objects"])
+            return self._export(space, json.loads(body))
+        if space in self.spaces and path == "/api/saved_objects/_bulk_delete":
+            return self._delete(space, json.loads(body))
         return _wrong(404, "Not Found")
 
     def _alerting(self, method: str, space: str, path: str, body: bytes) -> tuple[int, Any]:
@@ -72,7 +74,15 @@ class FakeKibana:
                 one for (where, what, _), one in self.held.items() if (where, what) == (space, kind)
             ]
             return 200, listed if kind == "connector" else {"total": len(listed), "data": listed}
-        name, sent = path.rpartition("/")[2], json.loads(body)
+        return self._change(method, space, kind, path.rpartition("/")[2], body)
+
+    def _change(
+        self, method: str, space: str, kind: str, name: str, body: bytes
+    ) -> tuple[int, Any]:
+        if method == "DELETE":
+            found = self.held.pop((space, kind, name), None)
+            return (204, None) if found else _wrong(404, f"Saved object [{kind}/{name}]")
+        sent = json.loads(body)
         there = self.held.get((space, kind, name))
         if (method == "POST") == (there is not None):
             return _wrong(409 if there else 404, f"Saved object [{kind}/{name}]")
@@ -113,7 +123,18 @@ class FakeKibana:
         ]
         return {"type": "missing_references", "references": lacking} if lacking else None
 
-    def _export(self, space: str, wanted: list[dict[str, str]]) -> tuple[int, Any]:
+    def _export(self, space: str, asked: dict[str, Any]) -> tuple[int, Any]:
+        assert asked["excludeExportDetails"]
+        if "hasReference" in asked:
+            targets = {(one["type"], one["id"]) for one in asked["hasReference"]}
+            return 200, [
+                one
+                for (where, kind, _), one in self.held.items()
+                if where == space
+                and kind in asked["type"]
+                and targets & {(ref["type"], ref["id"]) for ref in one["references"]}
+            ]
+        wanted = asked["objects"]
         missing = [
             one | {"error": {"statusCode": 403, "message": f"Unable to bulk_get {one['type']}"}}
             for one in wanted
@@ -131,6 +152,18 @@ class FakeKibana:
                 "attributes": {"objects": missing},
             }
         return 200, [self.held[space, one["type"], one["id"]] for one in wanted]
+
+    def _delete(self, space: str, asked: list[dict[str, str]]) -> tuple[int, Any]:
+        statuses: list[dict[str, Any]] = []
+        for one in asked:
+            if one["id"] in self.shared:
+                error = {"statusCode": 400, "message": "Unable to delete: in multiple namespaces"}
+                statuses.append(one | {"success": False, "error": error})
+            else:
+                gone = self.held.pop((space, one["type"], one["id"]), None)
+                lacking = {} if gone else {"error": {"statusCode": 404, "message": "Not found"}}
+                statuses.append(one | {"success": gone is not None} | lacking)
+        return 200, {"statuses": statuses}
 
 
 _NEW: Final = {
@@ -179,7 +212,9 @@ def fake_kibana(**settings: Any) -> Iterator[FakeKibana]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             status, value = fake.answer(self.command, self.path, self.headers, body)
-            sent = json.dumps(value).encode()
+            lines = value if self.path.endswith("/_export") and status == 200 else [value]
+            sent = b"\n".join(json.dumps(line).encode() for line in lines)
+            sent = b"" if status == 204 else sent
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(sent)))
