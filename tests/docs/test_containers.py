@@ -1,9 +1,14 @@
 """The compose files and the Dockerfile: their structure, since no engine may be at hand."""
 
+import os
 import re
+import stat
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from streams.settings import Settings
 from tests.docs import compose
@@ -16,7 +21,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 KNOWN_KEYS = {
     "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck",
     "image", "init", "mem_limit", "networks", "ports", "read_only", "restart", "security_opt",
-    "stop_grace_period", "tmpfs", "ulimits", "user", "volumes",
+    "stop_grace_period", "tmpfs", "ulimits", "user", "volumes", "working_dir",
 }  # fmt: skip
 
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -104,6 +109,32 @@ def test_the_three_parts_are_commands_with_real_settings(monkeypatch: pytest.Mon
         assert settings.store.url == "http://elasticsearch:9200"
     assert parts == ["veille-worker", "veille-connect", "veille-web"]
     assert SERVICES["veille-web"]["environment"]["VEILLE_WEB__HOST"] == "0.0.0.0"  # noqa: S104  # inside its container
+
+
+def test_kibana_makes_its_key_once_and_keeps_it(tmp_path: Path) -> None:
+    kibana = SERVICES["kibana"]
+    (mount,) = kibana["volumes"]
+    assert mount.split(":") == ["kibana", f"{kibana['working_dir']}/data"]
+    (tmp_path / "data").mkdir()
+    server = tmp_path / "kibana-docker"
+    server.write_text('#!/bin/sh\necho "$@"\n', "utf-8")
+    server.chmod(0o755)
+    bash, *rest = kibana["command"]
+    started = [bash, *(part.replace("$$", "$") for part in rest)]
+    environ = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    found = set()
+    for _ in range(2):
+        done = subprocess.run(started, cwd=tmp_path, env=environ, check=True, capture_output=True)
+        assert done.stdout.split() == [
+            b"--config", b"config/kibana.yml", b"--config", b"data/encryption.yml",
+        ]  # fmt: skip
+        path = tmp_path / "data" / "encryption.yml"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        found.add(
+            yaml.safe_load(path.read_text("utf-8"))["xpack.encryptedSavedObjects.encryptionKey"]
+        )
+    assert len(found) == 1
+    assert re.fullmatch(r"[0-9a-f]{48}", *found)
 
 
 def test_compose_and_code_agree_on_addresses() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from streams.settings import Settings
@@ -53,7 +54,7 @@ def _filled(value: str) -> str:
 @each_service
 def test_services_are_whole_pinned_and_confined(name: str) -> None:
     service = SERVICES[name]
-    assert set(service) <= KNOWN_KEYS | {"deploy", "working_dir"}
+    assert set(service) <= KNOWN_KEYS | {"deploy"}
     assert re.fullmatch(r"[\w./-]+:\d+\.\d+\.\d+", service["image"])
     assert re.fullmatch(r"[1-9]\d*:\d+", service["user"]), "not root"
     assert service["cap_drop"] == ["ALL"]
@@ -139,6 +140,15 @@ def test_settings_exist_and_speak_tls(
 
 def held(secrets: Path, name: str) -> str:
     return (secrets / name).read_text("utf-8").strip()
+
+
+def test_kibana_has_keys_to_encrypt_the_secrets_of_rules_with(secrets: Path) -> None:
+    assert "/run/secrets/kibana.yml" in SERVICES["kibana"]["command"]
+    told = yaml.safe_load(held(secrets, "kibana/kibana.yml"))
+    keys = [value for name, value in told.items() if name.endswith(".encryptionKey")]
+    assert "xpack.encryptedSavedObjects.encryptionKey" in told
+    assert len(set(keys)) == len(keys) == 3
+    assert min(map(len, keys)) >= 32
 
 
 def test_three_brokers_keep_three_copies_and_two_workers_share_them() -> None:
