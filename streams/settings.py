@@ -360,7 +360,9 @@ class Webhook(_Section):
     url_env: str = Field("", description="Variable that holds the address, instead.")
     secret_env: str = Field("", description="Variable that holds the secret for signing.")
     secret_file: str = Field("", description="File that holds it, instead.")
-    topics: list[str] = Field([], description="Ids of topics; empty: all.")
+    topics: list[str] = Field(
+        [], description="Ids of topics; `*` stands for any letters. Empty: all."
+    )
     events: list[Literal["mention", "deletion"]] = Field(
         ["mention", "deletion"],
         description="New and changed mentions, deleted ones.",

@@ -8,10 +8,12 @@ import typer
 from rich.table import Table
 
 from connectors.errors import ConnectorError
+from streams.alerts.schedule import topic_fits
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
     err,
+    known_topic,
     load_config_topics,
     load_settings,
     out,
@@ -46,13 +48,22 @@ def run_(*, config: ConfigOption = None) -> None:
 
 
 @webhooks.command("list")
-def list_(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def list_(
+    *,
+    topic: Annotated[str, typer.Option(help="Those alone that get mentions of it.")] = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Show each webhook: what was sent, since when it fails, how much was set aside.
 
-    [bold]Example[/bold]: veille webhooks list
+    [bold]Example[/bold]: veille webhooks list --topic acme
     """
     settings = load_settings(config)
     _warn(settings, config)
+    if topic:
+        known_topic(topic, config)
+        kept = [one for one in settings.webhooks if posting.gets(one, topic)]
+        settings = settings.model_copy(update={"webhooks": kept})
     rows: list[dict[str, Any]] = run(_rows(settings))
     if as_json:
         for row in rows:
@@ -63,7 +74,8 @@ def list_(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
         since = f"{row['failing_since'] or ''} {row['error']}".strip()
         topics = ", ".join(row["topics"]) or "all"
         table.add_row(row["id"], topics, str(row["sent"]), row["sent_at"], str(row["dead"]), since)
-    out.print(table if rows else "No webhook is set. Remedy: webhooks in veille.yaml")
+    of = f" gets {topic}" if topic else " is set"
+    out.print(table if rows else f"No webhook{of}. Remedy: webhooks in veille.yaml", markup=False)
 
 
 @webhooks.command("test")
@@ -95,7 +107,7 @@ def _warn(settings: Settings, config: Path | None) -> None:
     known = {topic.id for topic in load_config_topics(config)}
     for one in settings.webhooks:
         for topic in one.topics:
-            if topic not in known:
+            if not any(topic_fits(each, [topic]) for each in known):
                 err.print(
                     f"webhooks: {one.id}: topic {topic!r} is not in topics.yaml. "
                     f"Remedy: one of {', '.join(sorted(known)[:20])}",

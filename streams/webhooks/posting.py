@@ -16,6 +16,7 @@ import msgspec
 from connectors.errors import ConnectorError, WaitUntil
 from connectors.post import Moment, utc_now
 from connectors.text import line
+from streams.alerts.schedule import topic_fits
 from streams.channels.webhook import RefusedBody, Webhook
 from streams.errors import StoreUnavailable
 from streams.records import Mention
@@ -71,6 +72,11 @@ def event_of(mention: Mention) -> str:
     return "deletion" if mention.deleted else "mention"
 
 
+def gets(given: WebhookSettings, topic: str) -> bool:
+    """Whether a webhook is for mentions of a topic."""
+    return not given.topics or topic_fits(topic, given.topics)
+
+
 async def places(store: Store) -> dict[str, Place]:
     """Of every webhook that ever ran. Raises `StoreError`."""
     return {
@@ -101,7 +107,6 @@ class Posting:
         self._store = store
         self._given = given
         self._webhook = webhook
-        self._topics = frozenset(given.topics)
         self._give_up = timedelta(hours=given.give_up_hours)
         self._now = now
         self._rest = rest or _rest
@@ -148,8 +153,7 @@ class Posting:
         return True
 
     def _wanted(self, mention: Mention) -> bool:
-        of_topic = not self._topics or mention.topic in self._topics
-        return of_topic and event_of(mention) in self._given.events
+        return gets(self._given, mention.topic) and event_of(mention) in self._given.events
 
     async def _post(self, mention: Mention) -> None:
         """Until it is taken, or set aside."""

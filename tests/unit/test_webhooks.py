@@ -74,6 +74,17 @@ async def test_arrivals_are_posted_in_order_signed_and_with_deletions(store: Sto
     assert "text" not in server.posted[-1].json["mention"]["post"]
 
 
+async def test_topics_are_named_by_pattern_too(store: Store) -> None:
+    async with hook_server() as server:
+        one = hook(store, server, topics=["brand", "shop-*"])
+        await one.begin()
+        given = ("brand", "shop-fr", "shops", "brand-x", "shop-ru")
+        await store.write([mention(n, topic=topic) for n, topic in enumerate(given)])
+        await drained(one)
+    posted = [one.json["mention"]["topic"] for one in server.posted]
+    assert posted == ["brand", "shop-fr", "shop-ru"]
+
+
 async def test_it_goes_on_where_it_was_after_a_crash(store: Store) -> None:
     async with hook_server() as server:
         one = hook(store, server)
@@ -178,6 +189,10 @@ def test_settings_that_are_wrong_and_commands(tmp_path: Path) -> None:
     listed = veille_here("webhooks", "list", "--json", env=env)
     assert json.loads(listed.stdout)["sent"] == 0
     assert b"webhooks: crm: topic 'nix' is not in topics.yaml. Remedy: one of " in listed.stderr
+    hooks += [{**hooks[0], "id": "all", "topics": ["*"]}]
+    several = {**env, "VEILLE_WEBHOOKS": json.dumps(hooks)}
+    of_one = veille_here("webhooks", "list", "--topic", "data-breach", "--json", env=several)
+    assert [json.loads(line)["id"] for line in of_one.stdout.splitlines()] == ["all"]
     refused = veille_here("webhooks", "test", "crm", env=env)
     assert refused.returncode == 2
     assert b"webhooks: crm: 10.0.0.1" in refused.stderr
