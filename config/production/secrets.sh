@@ -49,6 +49,7 @@ certificate "$folder/kibana/node" kibana localhost
 certificate "$folder/proxy/web" "$host" localhost
 
 for name in kafka store kibana; do password | once "$folder/veille/$name-password"; done
+password | once "$folder/veille/webhook-secret"
 kafka=$(cat "$folder/veille/kafka-password")
 password | once "$folder/kafka/broker-password"
 broker=$(cat "$folder/kafka/broker-password")

@@ -40,7 +40,8 @@ class Lease:
         """Take or renew it. Raises `StoreError`."""
         told = (await self._store.states(LEASE)).get(self._name) or {}
         mine = told.get("holder") == self._holder
-        if not mine and not (_over(told, now, self._holds) or self._gone(str(told.get("holder")))):
+        free = is_over(told, now, self._holds) or self._gone(str(told.get("holder")))
+        if not mine and not free:
             self.held = False
             return False
         if self.held and mine:
@@ -75,7 +76,8 @@ def through(told: Mapping[str, Any]) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _over(told: dict[str, Any], now: datetime, holds: timedelta) -> bool:
+def is_over(told: Mapping[str, Any], now: datetime, holds: timedelta = HOLDS) -> bool:
+    """Whether nobody holds a lease, by its state."""
     try:
         at = datetime.fromisoformat(str(told.get("at")))
         return not now - 2 * holds < at < now + holds or now - at > holds

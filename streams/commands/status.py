@@ -31,6 +31,7 @@ from streams.store import opened_store
 from streams.store.making import half_done
 from streams.store.port import Count, Filter, Store
 from streams.web.health import used
+from streams.webhooks.standing import Standing, at_work, standings
 
 ALIVE = timedelta(seconds=15)
 _COLUMNS = tuple(name for name in Line.__struct_fields__ if name not in {"source", "hour", "told"})
@@ -56,6 +57,9 @@ class Status(msgspec.Struct, kw_only=True):
     alerts: list[AlertState] = []
     archive: Kept | None = None
     """Every post that came in, where they are kept."""
+    webhooks: list[Standing] = []
+    posting: bool | None = None
+    """Whether a process posts to the webhooks; None where none is set."""
     half_done: list[str] = []
     """Months of the store that are being made anew, or were until that was broken off."""
     missed: dict[str, dict[str, Any]] = {}
@@ -117,6 +121,8 @@ async def read_status(settings: Settings) -> Status:
             dead_letters=dead,
             alerts=await standing(store),
             archive=await _kept(settings, store),
+            webhooks=await standings(store, settings.webhooks),
+            posting=await at_work(store, datetime.now(UTC)) if settings.webhooks else None,
             half_done=await half_done(store),
             missed=await store.states(MISSED),
         )
@@ -162,6 +168,11 @@ def _show(found: Status) -> None:
         _show_archive(found.archive)
     for sentence in found.half_done:
         out.print(Text(f"Store   {sentence}", "yellow"))
+    if found.posting is False:
+        out.print(Text("Webhook nobody posts. Remedy: veille webhooks run", "bold red"))
+    for one in found.webhooks:
+        if one.sentence:
+            out.print(Text(f"Webhook {one.id} {one.sentence}", "bold red"))
     for alert in found.alerts:
         out.print(Text(f"Alert   since {alert.since:%Y-%m-%d %H:%M} UTC: {alert.text}", "bold red"))
     for place, told in sorted(found.missed.items()):

@@ -1,11 +1,12 @@
 """`veille webhooks`: mentions posted to addresses; how far each is, a trial, what was set aside."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from connectors.errors import ConnectorError
 from streams.alerts.schedule import topic_fits
@@ -27,6 +28,7 @@ from streams.store import opened_store
 from streams.supervisor import tether
 from streams.webhooks import posting
 from streams.webhooks.running import named, opened, run_webhooks
+from streams.webhooks.standing import Standing, standings
 
 webhooks = typer.Typer(no_args_is_help=True, help="Mentions posted to addresses of yours.")
 
@@ -64,16 +66,16 @@ def list_(
         known_topic(topic, config)
         kept = [one for one in settings.webhooks if posting.gets(one, topic)]
         settings = settings.model_copy(update={"webhooks": kept})
-    rows: list[dict[str, Any]] = run(_rows(settings))
+    rows: list[Standing] = run(_found(settings))
     if as_json:
         for row in rows:
             print_json(row)
         return
-    table = Table("webhook", "topics", "sent", "last (UTC)", "set aside", "failing since", box=None)
-    for row in rows:
-        since = f"{row['failing_since'] or ''} {row['error']}".strip()
-        topics = ", ".join(row["topics"]) or "all"
-        table.add_row(row["id"], topics, str(row["sent"]), row["sent_at"], str(row["dead"]), since)
+    table = Table("webhook", "topics", "sent", "last (UTC)", "failures", "set aside", "", box=None)
+    for one in rows:
+        last = f"{one.sent_at:%Y-%m-%d %H:%M:%S}" if one.sent_at else ""
+        figures = (f"{one.sent:,}", last, f"{one.failures:,}", f"{one.dead:,}")
+        table.add_row(one.id, ", ".join(one.topics) or "all", *figures, Text(one.sentence, "red"))
     of = f" gets {topic}" if topic else " is set"
     out.print(table if rows else f"No webhook{of}. Remedy: webhooks in veille.yaml", markup=False)
 
@@ -128,25 +130,9 @@ async def _run(settings: Settings) -> None:
     await run_webhooks(settings, stop_on_signals())
 
 
-async def _rows(settings: Settings) -> list[dict[str, Any]]:
+async def _found(settings: Settings) -> list[Standing]:
     async with opened_store(settings) as store:
-        places = await posting.places(store)
-        rows: list[dict[str, Any]] = []
-        for one in settings.webhooks:
-            place = places.get(one.id, posting.Place(cursor=""))
-            told = msgspec.to_builtins(place)
-            rows.append(
-                {
-                    "id": one.id,
-                    "topics": one.topics,
-                    "sent": place.sent,
-                    "sent_at": told.get("sent_at", ""),
-                    "dead": len(await posting.dead_of(store, one.id)),
-                    "failing_since": told.get("failing_since"),
-                    "error": place.error,
-                }
-            )
-    return rows
+        return await standings(store, settings.webhooks)
 
 
 async def _test(settings: Settings, webhook: str) -> str:

@@ -90,6 +90,7 @@ def create_app(
     app.state.store = store
     app.state.archive = archive
     app.state.pages = pages
+    app.state.webhooks = settings.webhooks if settings else []
     app.state.hub = hub
     _add_routes(app)
     web = settings.web if settings else Web(login="off")
@@ -195,7 +196,8 @@ async def healthz(request: Request) -> Response:
 
 async def figures(request: Request) -> Response:
     """For Prometheus."""
-    text = await metrics.page(cast("Store", request.app.state.store), utc_now())
+    state = request.app.state
+    text = await metrics.page(cast("Store", state.store), utc_now(), state.webhooks)
     headers = {"Cache-Control": "no-store", "Content-Type": metrics.CONTENT_TYPE}
     return Response(text, headers=headers)
 

@@ -4,7 +4,7 @@ Written by hand: a few counters and gauges need no library. Everything comes fro
 that one page tells of all workers and sources, whichever process they run in.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,9 @@ from streams.alerts.deaths import standing
 from streams.alerts.state import AlertState
 from streams.balance import Line, Snapshot, by_source, snapshot
 from streams.gaps import MISSED, by_topic
+from streams.settings import Webhook
 from streams.store.port import Store
+from streams.webhooks.standing import Standing, at_work, standings
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 COUNTERS: Final = {
@@ -31,6 +33,12 @@ COUNTERS: Final = {
     "dropped": "Mentions that became dead letters in the index.",
     "again": "Records written more than once, counted nowhere else.",
 }
+_OF_WEBHOOKS: Final = {
+    "sent_total": "Mentions that a webhook took.",
+    "failures_total": "Tries to post to a webhook that failed.",
+    "set_aside": "Mentions that a webhook could not take, to be replayed.",
+    "behind_seconds": "Seconds since all that had arrived was posted: nothing that waits is older.",
+}
 
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
@@ -45,7 +53,7 @@ class Metric(msgspec.Struct, frozen=True):
     samples: list[Sample]
 
 
-async def page(store: Store, now: datetime) -> str:
+async def page(store: Store, now: datetime, webhooks: Sequence[Webhook] = ()) -> str:
     """The whole page. Raises `StoreError`."""
     workers = await store.states("worker")
     lag = lag_of(workers, now)
@@ -56,6 +64,8 @@ async def page(store: Store, now: datetime) -> str:
             _missed(by_topic(await store.states(MISSED))),
             *_broker(lag),
             *_alerts(await standing(store)),
+            *_webhooks(await standings(store, webhooks), now),
+            *([_posting(await at_work(store, now))] if webhooks else []),
         ]
     )
 
@@ -104,6 +114,30 @@ def _alerts(standing: Iterable[AlertState]) -> list[Metric]:
         Metric("veille_ledger_imbalance", "gauge", text, [({}, imbalance)]),
         Metric("veille_alerts", "gauge", "Alerts about the installation that stand.", samples),
     ]
+
+
+def _webhooks(found: Iterable[Standing], now: datetime) -> list[Metric]:
+    figures: dict[str, list[Sample]] = {name: [] for name in _OF_WEBHOOKS}
+    for one in found:
+        of = {"webhook": one.id}
+        figures["sent_total"].append((of, one.sent))
+        figures["failures_total"].append((of, one.failures))
+        figures["set_aside"].append((of, one.dead))
+        if one.caught_up_at:
+            behind = max(0.0, (now - one.caught_up_at).total_seconds())
+            figures["behind_seconds"].append((of, behind))
+    return [
+        Metric(f"veille_webhook_{name}", _kind(name), text, figures[name])
+        for name, text in _OF_WEBHOOKS.items()
+    ]
+
+
+def _posting(posts: bool) -> Metric:
+    return Metric("veille_webhooks_up", "gauge", "Whether a process posts.", [({}, posts)])
+
+
+def _kind(name: str) -> str:
+    return "counter" if name.endswith("_total") else "gauge"
 
 
 def render(metrics: Iterable[Metric]) -> str:

@@ -31,6 +31,8 @@ DEAD: Final = "webhook-dead"
 AT_ONCE: Final = 50
 EVERY_SECONDS: Final = 1.0
 """How often the store is asked."""
+TOLD_EVERY: Final = timedelta(seconds=15)
+"""How often it is noted that nothing waits."""
 FIRST_REST: Final = 1.0
 LONGEST_REST: Final = 300.0
 _ALL: Final = Filter()
@@ -40,12 +42,15 @@ _log = logging.getLogger(__name__)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far a webhook has come, and since when it fails."""
+    """How far a webhook has come, how often it failed and since when it does. Nothing that waits
+    arrived before `caught_up_at`."""
 
     cursor: str
     sent: int = 0
     dead: int = 0
+    failures: int = 0
     sent_at: Moment | None = None
+    caught_up_at: Moment | None = None
     failing_since: Moment | None = None
     error: str = ""
 
@@ -135,22 +140,29 @@ class Posting:
         known = (await places(self._store)).get(self._given.id)
         if known is None:
             page = await self._store.arrivals("", where=_ALL, deleted=True)
-            known = Place(cursor=page.cursor)
+            known = Place(cursor=page.cursor, caught_up_at=self._now())
         self._place = known
         await self._keep()
 
     async def step(self) -> bool:
         """Post what is wanted of the next few that arrived; whether there were any."""
-        before = self._place.cursor
+        before, asked_at = self._place.cursor, self._now()
         page = await self._store.arrivals(before, where=_ALL, limit=AT_ONCE, deleted=True)
         for mention in page.mentions:
             if self._wanted(mention):
                 await self._post(mention)
         if page.cursor == before:
+            await self._caught_up(asked_at)
             return False
         self._place = msgspec.structs.replace(self._place, cursor=page.cursor)
         await self._keep()
         return True
+
+    async def _caught_up(self, at: datetime) -> None:
+        told = self._place.caught_up_at
+        if told is None or at - told >= TOLD_EVERY:
+            self._place = msgspec.structs.replace(self._place, caught_up_at=at)
+            await self._keep()
 
     def _wanted(self, mention: Mention) -> bool:
         return gets(self._given, mention.topic) and event_of(mention) in self._given.events
@@ -180,6 +192,7 @@ class Posting:
     async def _failed(self, mention: Mention, error: ConnectorError) -> bool:
         """Note it; whether the mention was set aside."""
         now, why = self._now(), line(str(error), limit=300)
+        self._place = msgspec.structs.replace(self._place, failures=self._place.failures + 1)
         if isinstance(error, RefusedBody):
             await self._set_aside(mention, why, now)
             return True

@@ -20,8 +20,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 KNOWN_KEYS = {
     "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck",
-    "image", "init", "mem_limit", "networks", "ports", "read_only", "restart", "security_opt",
-    "stop_grace_period", "tmpfs", "ulimits", "user", "volumes", "working_dir",
+    "image", "init", "mem_limit", "networks", "ports", "profiles", "read_only", "restart",
+    "security_opt", "stop_grace_period", "tmpfs", "ulimits", "user", "volumes", "working_dir",
 }  # fmt: skip
 
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -92,7 +92,7 @@ def test_volumes_exist(name: str) -> None:
             assert source in COMPOSE["volumes"]
 
 
-def test_the_three_parts_are_commands_with_real_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parts_are_commands_with_real_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [name for name in SERVICES if name.startswith("veille-")]
     commands = cli().commands
     dashboards = SERVICES["kibana-dashboards"]
@@ -107,7 +107,10 @@ def test_the_three_parts_are_commands_with_real_settings(monkeypatch: pytest.Mon
         settings = Settings()
         assert settings.kafka.bootstrap_servers == "kafka:9092"
         assert settings.store.url == "http://elasticsearch:9200"
-    assert parts == ["veille-worker", "veille-connect", "veille-web"]
+    assert parts == ["veille-worker", "veille-connect", "veille-web", "veille-webhooks"]
+    assert {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one} == {
+        "veille-webhooks": ["webhooks"]
+    }
     assert SERVICES["veille-web"]["environment"]["VEILLE_WEB__HOST"] == "0.0.0.0"  # noqa: S104  # inside its container
 
 

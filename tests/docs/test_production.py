@@ -12,6 +12,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from streams.channels.opening import SHORTEST_SECRET
 from streams.settings import Settings
 from tests.docs import compose
 from tests.docs.test_containers import KNOWN_KEYS
@@ -21,7 +22,10 @@ NAMES = ("docker-compose.yml", "docker-compose.production.yml")
 BOTH = compose.merged(*NAMES)
 SERVICES: dict[str, dict[str, Any]] = BOTH["services"]
 BROKERS = ("kafka", "kafka-2", "kafka-3")
-OURS = ("veille-worker", "veille-connect", "veille-web", "kibana-dashboards")
+OURS = (
+    *("veille-worker", "veille-connect", "veille-web", "veille-webhooks"),
+    "kibana-dashboards",
+)
 SCRIPT = ROOT / "config" / "production" / "secrets.sh"
 
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -136,6 +140,8 @@ def test_settings_exist_and_speak_tls(
         assert found.kibana.password.get_secret_value() == held(secrets, "veille/kibana-password")
     if name == "veille-web":
         assert found.web.login_needed()
+    if name == "veille-webhooks":
+        assert len(held(secrets, "veille/webhook-secret")) >= SHORTEST_SECRET
 
 
 def held(secrets: Path, name: str) -> str:

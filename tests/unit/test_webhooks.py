@@ -1,6 +1,7 @@
 """Webhooks of topics, against a real HTTP server: order, signatures, faults, replay."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -17,9 +18,11 @@ from streams.settings import Settings
 from streams.settings import Webhook as WebhookSettings
 from streams.store import opened_store
 from streams.store.port import Store
+from streams.web import metrics
 from streams.webhooks import posting
 from streams.webhooks.posting import Posting, dead_of, places
 from streams.webhooks.running import run_webhooks
+from streams.webhooks.standing import at_work, standings
 from tests.support.hook_server import HookServer, hook_server
 from tests.support.mentions import mention, sqlite_case
 from tests.support.veille import veille_here
@@ -118,6 +121,39 @@ async def test_a_passing_fault_is_tried_again_and_keeps_the_order(store: Store) 
     assert [post for _, post in told(server)] == ["test:1"] * 4 + ["test:2"]
     place = (await places(store))["crm"]
     assert (place.sent, place.dead, place.failing_since, place.error) == (2, 0, None, "")
+    assert place.failures == 3
+
+
+async def test_what_fails_or_waits_shows_in_the_metrics_and_in_a_sentence(store: Store) -> None:
+    begun = utc_now()
+    async with hook_server() as server:
+        one = hook(store, server)
+        one._now = lambda: begun
+        await one.begin()
+        await store.write([mention(1), mention(2)])
+        server.answers = ["422 No", *["503 No"] * 1_000]
+        failing = asyncio.create_task(one.step())
+        given = [one._given]
+        async with asyncio.timeout(10):
+            while not (await standings(store, given))[0].failing_since:
+                await asyncio.sleep(0.01)
+        later = begun + timedelta(minutes=20)
+        page = (await metrics.page(store, later, given)).splitlines()
+        (found,) = await standings(store, given)
+        failing.cancel()
+        await asyncio.gather(failing, return_exceptions=True)
+        assert 'veille_webhook_behind_seconds{webhook="crm"} 1200' in page
+        assert 'veille_webhook_set_aside{webhook="crm"} 1' in page
+        assert "veille_webhooks_up 0" in page
+        assert found.failures > 1
+        assert f"fails since {begun:%Y-%m-%d %H:%M} UTC: " in found.sentence
+        assert found.sentence.endswith("1 set aside (veille webhooks replay crm)")
+        server.answers = []
+        one._now = lambda: later
+        await drained(one)
+    page = (await metrics.page(store, later, given)).splitlines()
+    assert 'veille_webhook_behind_seconds{webhook="crm"} 0' in page
+    assert 'veille_webhook_sent_total{webhook="crm"} 2' in page
 
 
 async def test_what_is_refused_or_fails_for_too_long_is_set_aside_and_replayed(
@@ -134,8 +170,8 @@ async def test_what_is_refused_or_fails_for_too_long_is_set_aside_and_replayed(
         await late.begin()
         await store.write([mention(3)])
         server.answers = ["503 No", "503 No"]
-        moments = iter([utc_now(), utc_now() + timedelta(hours=2)])
-        late._now = lambda: next(moments)
+        hours = itertools.count()
+        late._now = lambda: utc_now() + timedelta(hours=next(hours))
         await drained(late)
         dead = await dead_of(store, "crm")
         assert [one.tombstone.post.id for one in dead.values()] == ["test:1", "test:3"]
@@ -170,6 +206,7 @@ async def test_a_dead_address_holds_up_no_other(
             await store.write([mention(1), mention(2)])
             await until(lambda: len(server.posted) == 2)
             await until(lambda: bool(silent.posted))
+            assert await at_work(store, utc_now())
         stop.set()
         await running
 
@@ -193,6 +230,8 @@ def test_settings_that_are_wrong_and_commands(tmp_path: Path) -> None:
     several = {**env, "VEILLE_WEBHOOKS": json.dumps(hooks)}
     of_one = veille_here("webhooks", "list", "--topic", "data-breach", "--json", env=several)
     assert [json.loads(line)["id"] for line in of_one.stdout.splitlines()] == ["all"]
+    status = veille_here("status", env=env)
+    assert b"Webhook nobody posts. Remedy: veille webhooks run" in status.stdout
     refused = veille_here("webhooks", "test", "crm", env=env)
     assert refused.returncode == 2
     assert b"webhooks: crm: 10.0.0.1" in refused.stderr
