@@ -1,8 +1,8 @@
 """Posts that people add by hand: judged as any other, and kept in topics that a person chose also
 where the criteria would not.
 
-With a broker they go its way, and are archived; what the criteria would not have found is written
-to the store beside it, with a label that says who found it relevant.
+With a broker they go its way, and are archived. What the criteria would not have found is written
+to the store at once and sent beside it, with a label that says who found it relevant.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from connectors import post as posts
 from connectors.kafka import acknowledged
 from connectors.post import Author, Kind, Post, tombstone, utc_now
 from streams.archive.port import Archive
-from streams.broker import Topics, running_producer
+from streams.beside import Beside, reached
+from streams.broker import Topics
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
-from streams.dead_letters import broker_of
-from streams.errors import ConfigError, StoreError, VeilleError
+from streams.errors import ConfigError, StoreError
 from streams.headers import new_sender
 from streams.pipeline import Pipeline, story_of
-from streams.records import Label, Mention, encode
+from streams.records import Label, Mention
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Settings
 from streams.store.journal import Entry, EntryFilter
@@ -109,7 +109,7 @@ async def add(
     if not made and not forced:
         raise ConfigError("it meets no topic. Remedy: choose the topics it belongs to")
     labels = [Label(mention_id=m.id, labeled_at=now, by=by, relevant=True) for m in forced]
-    sent = await _send(settings, store, post, labels)
+    sent = await _send(settings, store, post, forced, labels)
     if not sent:
         await _write(store, made)
         if archive is not None:
@@ -158,13 +158,12 @@ async def take_back(
     found = [one for one in await asyncio.gather(*map(store.get, names)) if one is not None]
     gone = [msgspec.structs.replace(one, deleted=True) for one in found]
     await store.write(gone)
-    if manual:
-        native = post_id.partition(":")[2]
-        dead = tombstone(SOURCE, native, now - timedelta(milliseconds=1), now)
-        if not await _send(settings, store, dead):
-            await store.write(Pipeline.taken_back(dead))
-            if archive is not None:
-                await archive.append([posts.encode(dead)])
+    native = post_id.partition(":")[2]
+    dead = tombstone(SOURCE, native, now - timedelta(milliseconds=1), now) if manual else None
+    if not await _send(settings, store, dead, gone) and dead:
+        await store.write(Pipeline.taken_back(dead))
+        if archive is not None:
+            await archive.append([posts.encode(dead)])
     await store.add_entries(
         [
             Entry(
@@ -188,25 +187,27 @@ async def _write(store: Store, mentions: Sequence[Mention]) -> None:
 
 
 async def _send(
-    settings: Settings | None, store: Store, post: Post, labels: Sequence[Label] = ()
+    settings: Settings | None,
+    store: Store,
+    post: Post | None,
+    mentions: Sequence[Mention],
+    labels: Sequence[Label] = (),
 ) -> bool:
-    """Whether there is a broker that took it. Labels go to one that remembers."""
-    if settings is None:
+    """Whether there is a broker that took all of it: for nobody but us writes to the store of one
+    that is not running."""
+    if settings is None or (found := await reached(settings, store)) is None:
         return False
+    settings, producer = found
     try:
-        settings = await broker_of(settings, store)
-        topics = Topics.of(settings.kafka.prefix)
-        async with running_producer(settings.kafka) as producer:
+        if post is not None:
             sender = new_sender(producer, settings.kafka)
             items = [(post.id.encode(), posts.encode(post))]
-            await acknowledged(await sender.send(topics.posts, items))
-            if not settings.embedded_broker:
-                said = [(one.mention_id.encode(), encode(one)) for one in labels]
-                await acknowledged(await sender.send(topics.labels, said))
-    except VeilleError:
-        if settings.embedded_broker:
-            return False  # it is not running: nobody else will write to its store
-        raise
+            await acknowledged(await sender.send(Topics.of(settings.kafka.prefix).posts, items))
+        beside = Beside(producer, settings, "hand")
+        await beside.label(labels)
+        await beside.send(mentions)
+    finally:
+        await producer.stop()
     return True
 
 

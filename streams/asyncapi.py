@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -17,7 +17,7 @@ from connectors.tracing import PARENT, STATE
 from streams.alerts.records import Incident
 from streams.avro_copy import RECORDS as COPIED
 from streams.broker import Topics
-from streams.headers import AVRO, CONTENT_TYPE, headers_of
+from streams.headers import AVRO, CONTENT_TYPE, ORIGIN, Origin, headers_of
 from streams.records import Label, Mention, Retraction
 from streams.settings import Kafka
 
@@ -171,6 +171,7 @@ def message(name: str, summary: str, payload: dict[str, Any]) -> dict[str, Any]:
             "properties": {
                 **{header: {"const": value.decode()} for header, value in headers_of(name)},
                 **OTHER_HEADERS,
+                **(OF_MENTIONS if name == "mention" else {}),
             },
         },
         "payload": {
@@ -195,6 +196,16 @@ OTHER_HEADERS: Final = {
     LETTER: {
         "type": "string",
         "description": "Id of the dead letter that this record is, sent again.",
+    },
+}
+
+
+OF_MENTIONS: Final = {
+    ORIGIN: {
+        "type": "string",
+        "enum": list(get_args(Origin)),
+        "description": "What brought it in, where that is no post that just came in: kept posts "
+        "through a new topic, kept posts judged anew, a file that belongs to a topic, a person.",
     },
 }
 

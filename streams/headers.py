@@ -2,10 +2,11 @@
 
 `content-type` and `schema-version` are constants of the record's type. `traceparent` is that of
 the record it was made of (`connectors.tracing`), or a new one where `kafka.trace` says so.
+`veille-origin` tells a mention that no post just came in for.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from aiokafka import AIOKafkaProducer
 
@@ -18,6 +19,11 @@ from streams.settings import Kafka
 
 CONTENT_TYPE: Final = "content-type"
 AVRO: Final = "application/avro"
+
+ORIGIN: Final = "veille-origin"
+Origin = Literal["backfill", "reprocess", "import", "hand"]
+"""What brought in a mention that a worker did not make of a post as it came: kept posts through a
+new topic, kept posts judged anew, a file whose posts all belong to a topic, a person."""
 
 Headers = list[tuple[str, bytes]]
 
@@ -43,16 +49,23 @@ def descriptions(topics: Topics) -> dict[str, Describe]:
 
 
 def new_sender(
-    producer: AIOKafkaProducer, kafka: Kafka, gates: Mapping[str, Gate] | None = None
+    producer: AIOKafkaProducer,
+    kafka: Kafka,
+    gates: Mapping[str, Gate] | None = None,
+    *,
+    origin: Origin | None = None,
 ) -> BatchSender:
-    """A sender whose records say what they are. A dead letter that is too large for the broker
-    loses some of its bytes."""
+    """A sender whose records say what they are; mentions also their `origin`, where there is one.
+    A dead letter that is too large for the broker loses some of its bytes."""
     topics = Topics.of(kafka.prefix)
+    described = descriptions(topics)
+    if origin:
+        described[topics.mentions] = _from(origin)
     return BatchSender(
         producer,
         gates,
         shorten={topics.dead: letters.shortened},
-        describe=descriptions(topics),
+        describe=described,
         begin=new_trace if kafka.trace else None,
     )
 
@@ -71,6 +84,11 @@ _OF_AVRO: Final = [(CONTENT_TYPE, AVRO.encode())]
 
 def _mention(value: bytes) -> Headers:
     return _OF_RETRACTION if value.startswith(_RETRACTION_BEGINS) else _OF_MENTION
+
+
+def _from(origin: Origin) -> Describe:
+    headers = [*_OF_MENTION, (ORIGIN, origin.encode())]
+    return lambda _value: headers
 
 
 def _letter(value: bytes) -> Headers:

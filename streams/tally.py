@@ -59,6 +59,12 @@ def mention_mark(mark: Mark | None, source: str, line: str, offset: int, number:
     return f"{source}/{batch}/{line}/{offset}/{number}".encode()
 
 
+def beside_mark(source: str) -> bytes:
+    """The mark of a mention that no post was judged for just now: out of the past, or by hand. Its
+    place is before all places, so that it counts as `again` and in no sum."""
+    return f"{source.replace('/', '_')}/0/-/-1/-1".encode()
+
+
 def post_offset(mark: bytes) -> int:
     """The offset of the post that a mention with this mark was made of."""
     return int(mark.rsplit(b"/", 2)[1])

@@ -4,6 +4,9 @@ Such a writer asks for its turn before each batch. It waits while workers are be
 long as its batch took, or longer where the store has become slower: so that at least half of the
 store's time, and more when it is short, is the workers'. A crowd that never ends does not starve
 it: a batch a while goes through. Where no worker lives, nobody is let go before.
+
+For who writes into the store itself: workers need not have a broker that is reached, and nothing
+of what is written is in their lag. Who sends through Kafka waits by offsets (`streams.holding`).
 """
 
 import asyncio

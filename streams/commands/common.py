@@ -72,6 +72,11 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def warn(sentence: str) -> None:
+    """On standard error, to who waits."""
+    err.print(sentence, style="yellow", highlight=False, markup=False)
+
+
 def write_lines(lines: Iterator[bytes]) -> None:
     """Lines to standard output, fast; a reader that goes away (`| head`) ends it quietly."""
     try:

@@ -24,6 +24,7 @@ from streams.commands.common import (
     out,
     print_json,
     run,
+    warn,
 )
 from streams.criteria.describe import printable
 from streams.criteria.matcher import compile as compile_topics
@@ -241,7 +242,7 @@ class _Import:
                     begin = None if self._restart else await job.position()
                     summary.resumed = begin is not None
                     async with delivery(
-                        self._settings, store, self._pipeline, topic=self._topic, note=_warn
+                        self._settings, store, self._pipeline, topic=self._topic, note=warn
                     ) as to:
                         await job.run(items(begin), to, summary)
                         summary.waiting = to.waiting
@@ -329,7 +330,3 @@ def _show_summary(summary: Summary) -> None:
         out.print(f"{summary.unreadable:,} rows can't be read:", style="yellow")
         for one in summary.samples:
             out.print(Text(printable(f"  {one}")), soft_wrap=True)
-
-
-def _warn(sentence: str) -> None:
-    err.print(sentence, style="yellow", highlight=False, markup=False)

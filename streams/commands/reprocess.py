@@ -10,6 +10,7 @@ from rich.text import Text
 
 from connectors.post import utc_now
 from streams.archive import opened_archive
+from streams.beside import opened
 from streams.commands.bars import noting, sharing
 from streams.commands.common import (
     ConfigOption,
@@ -20,6 +21,7 @@ from streams.commands.common import (
     print_json,
     required_moment,
     run,
+    warn,
 )
 from streams.commands.topics_backfill import NO_ARCHIVE
 from streams.criteria.describe import printable, shortened
@@ -106,7 +108,8 @@ async def _run(
                 bars.remove_task(bar)
                 if not write or not difference.changes:
                     return Reprocessed(difference=difference)
-                applied = await apply(store, difference, stage, noting(bars))
+                async with opened(settings, store, "reprocess", warn) as beside:
+                    applied = await apply(store, difference, stage, noting(bars), beside)
             await store.add_entries([_entry(difference, applied)])
             return Reprocessed(difference=difference, applied=applied)
     finally:
@@ -158,7 +161,8 @@ def _show(result: Reprocessed) -> None:
     out.print(
         f"{one.read:,} posts since {one.since:%Y-%m-%d %H:%M} UTC: {one.added:,} mentions added, "
         f"{one.lost:,} lost, {one.flipped:,} flipped, {one.rescored:,} rescored, {one.same:,} the "
-        f"same; {one.kept:,} kept and {one.spoken:,} of the flipped outdone by a staff label",
+        f"same; {one.kept:,} kept by hand and {one.spoken:,} of the flipped outdone by a staff "
+        "label",
         highlight=False,
     )
     if one.newer:
@@ -167,7 +171,7 @@ def _show(result: Reprocessed) -> None:
         done = result.applied
         out.print(
             f"applied: {done.stored:,} written, {done.retracted:,} taken back, seen in "
-            f"{done.steps:,} step{'s' * (done.steps != 1)}"
+            f"{done.steps:,} step{'s' * (done.steps != 1)}; {done.sent:,} sent to Kafka"
         )
     elif one.changes:
         out.print("nothing is written yet. Apply it: the same with --apply")

@@ -1,6 +1,8 @@
 """`veille topics backfill`: what a topic would have caught of the posts that are kept."""
 
+import contextlib
 import uuid
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ from rich.text import Text
 
 from connectors.post import utc_now
 from streams.archive import opened_archive
+from streams.beside import opened
 from streams.commands.bars import sharing
 from streams.commands.common import (
     ConfigOption,
@@ -19,6 +22,7 @@ from streams.commands.common import (
     print_json,
     required_moment,
     run,
+    warn,
 )
 from streams.commands.topics_history import TopicArgument
 from streams.criteria.describe import printable, shortened
@@ -44,7 +48,8 @@ def backfill(
 ) -> None:
     """Tell what a topic would have caught of the posts kept in the archive, day by day.
 
-    With --store its mentions are written, once however often it is said. Alerts are not told.
+    With --store its mentions are written, once however often it is said. Nobody is alerted of the
+    past.
 
     [bold]Example[/bold]: veille topics backfill outage --since 90d --store
     """
@@ -64,8 +69,12 @@ async def _run(job: Backfill, topic: Topic, settings: Settings, *, quiet: bool) 
     async with opened_store(settings) as store, opened_archive(settings, store) as archive:
         if archive is None:
             raise ConfigError(NO_ARCHIVE)
-        filler = Filler(archive, store, lambda: build_scorer(settings=settings.sentiment))
-        with sharing(quiet=quiet) as bars:
+        async with contextlib.AsyncExitStack() as stack:
+            opening = opened(settings, store, "backfill", warn)
+            beside = await stack.enter_async_context(opening) if job.store else None
+            scorer = partial(build_scorer, settings=settings.sentiment)
+            filler = Filler(archive, store, scorer, beside)
+            bars = stack.enter_context(sharing(quiet=quiet))
             bar = bars.add_task("reading", total=1.0)
 
             async def tell(now: Backfill) -> None:
@@ -85,9 +94,12 @@ def _show(job: Backfill) -> None:
     for one in job.samples:
         text = "".join(piece for piece, _ in one.post.text)
         out.print(Text(printable(f"{one.sentiment}  {shortened(text, 100)}")), soft_wrap=True)
-    wrote = (
-        f"; {job.stored:,} stored, {job.stale:,} were there in a newer form" if job.store else ""
-    )
-    out.print(f"{job.hits:,} of {job.read:,} posts meet {job.topic}{wrote}", markup=False)
+    out.print(f"{job.hits:,} of {job.read:,} posts meet {job.topic}{_wrote(job)}", markup=False)
     if not job.store and job.hits:
         out.print("Write them: the same with --store")
+
+
+def _wrote(job: Backfill) -> str:
+    if job.stored or job.stale:
+        return f"; {job.stored:,} stored, {job.stale:,} were there in a newer form"
+    return f"; {job.sent:,} handed to the workers: see `veille status`" if job.sent else ""

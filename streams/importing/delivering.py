@@ -3,30 +3,26 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from aiokafka import AIOKafkaProducer
-
-from connectors.kafka import BatchSender, acknowledged
 from connectors.kafka_sink import KafkaSink
 from connectors.letters import DeadLetter
 from connectors.post import Post, encode, utc_now
-from streams import records
 from streams.archive import open_archive
 from streams.archive.keeper import Keeper
-from streams.broker import Topics, ensure_topics, librdkafka_config, started_producer
+from streams.belonging import put_by_hand
+from streams.beside import Beside, held, reached
+from streams.broker import Topics, librdkafka_config
 from streams.burying import letter_of_post, letter_of_record
 from streams.connect import open_sink
-from streams.dead_letters import broker_of
-from streams.errors import VeilleError
-from streams.headers import new_sender
-from streams.importing.holding import Hold
-from streams.offsets import LagGate, Progress
+from streams.holding import Hold
+from streams.offsets import Progress
 from streams.pipeline import Pipeline
 from streams.records import Mention, Record
 from streams.settings import Settings
 from streams.store.port import Store
 
+BY: Final = "veille import"
 UNDER_WAY: Final = 4
 """Batches that workers may have before more are read."""
 
@@ -56,11 +52,13 @@ class Straight:
         self.stored = self.stale = self.refused = 0
 
     async def put(self, posts: Sequence[Post], dead: Sequence[DeadLetter]) -> asyncio.Future[None]:
-        made, letters = await asyncio.to_thread(_judged, self._pipeline, posts, self._topic)
+        made = await asyncio.to_thread(_judged, self._pipeline, posts, self._topic)
         if self._keeper:
             await self._keeper.keep([encode(post) for post in posts])
-        if made:
-            report = await self._store.write(made)
+        letters = made.letters
+        if made.records or made.forced:
+            await self._store.add_labels([put_by_hand(one, BY) for one in made.forced])
+            report = await self._store.write([*made.records, *made.forced])
             self.stored += report.stored
             self.stale += report.stale
             letters += [
@@ -96,37 +94,47 @@ class ToWorkers:
 
 
 class Forced:
-    """Sends the mentions of a topic that all posts belong to, whether they meet it or not."""
+    """The mentions that a topic has of posts that do not meet it: marked as put there by hand, and
+    sent beside those of the workers. A broker that forgets has them from the store."""
 
-    def __init__(self, sender: BatchSender, mentions: str, pipeline: Pipeline, topic: str) -> None:
-        self._sender, self._mentions = sender, mentions
+    def __init__(self, store: Store, beside: Beside, pipeline: Pipeline, topic: str) -> None:
+        self._store, self._beside = store, beside
         self._pipeline, self._topic = pipeline, topic
 
     async def send(self, posts: Sequence[Post]) -> None:
-        made, _ = await asyncio.to_thread(_judged, self._pipeline, posts, self._topic)
-        mine = [one for one in made if isinstance(one, Mention) and one.topic == self._topic]
-        items = [(one.post.id.encode(), records.encode(one)) for one in mine]
-        await acknowledged(await self._sender.send(self._mentions, items))
+        made = await asyncio.to_thread(_judged, self._pipeline, posts, self._topic)
+        labels = [put_by_hand(one, BY) for one in made.forced]
+        if self._beside.remembers:
+            await self._beside.label(labels)
+        else:
+            await self._store.add_labels(labels)
+            await self._store.write(made.forced)
+        await self._beside.send(made.forced)
 
 
-def _judged(
-    pipeline: Pipeline, posts: Sequence[Post], topic: str
-) -> tuple[list[Record], list[DeadLetter]]:
-    """What becomes of posts, each a mention of `topic` in any case where one is given; one that
-    the pipeline fails with is a dead letter."""
+class _Judged(NamedTuple):
+    """What becomes of posts: `forced` are a topic's mentions of those that do not meet it."""
+
+    records: list[Record]
+    forced: list[Mention]
+    letters: list[DeadLetter]
+
+
+def _judged(pipeline: Pipeline, posts: Sequence[Post], topic: str) -> _Judged:
+    """Each a mention of `topic` in any case where one is given; a post that the pipeline fails
+    with is a dead letter."""
     now = utc_now()
-    made: list[Record] = []
-    dead: list[DeadLetter] = []
+    made = _Judged([], [], [])
     for post in posts:
         try:
             mine = pipeline.process(post, now)
             if topic and not any(isinstance(one, Mention) and one.topic == topic for one in mine):
-                mine.append(pipeline.chosen(post, topic, now))
+                made.forced.append(pipeline.chosen(post, topic, now))
         except Exception as error:  # noqa: BLE001 # one bad post must not stop a million good ones
-            dead.append(letter_of_post(post, f"{type(error).__name__}: {error}", now))
+            made.letters.append(letter_of_post(post, f"{type(error).__name__}: {error}", now))
         else:
-            made += mine
-    return made, dead
+            made.records.extend(mine)
+    return made
 
 
 @contextlib.asynccontextmanager
@@ -141,7 +149,7 @@ async def delivery(
     """To the workers of a cluster, or of the `veille up` that runs here; where none runs, straight.
     Raises `VeilleError`."""
     async with contextlib.AsyncExitStack() as stack:
-        found = await _reached(settings, store)
+        found = await reached(settings, store)
         if found is None:
             made = await asyncio.to_thread(pipeline)
             archive = open_archive(settings, store)
@@ -158,24 +166,6 @@ async def delivery(
         stack.push_async_callback(progress.close)
         forced = None
         if topic:
-            gate = LagGate(progress, topics.mentions, settings.pipeline.max_lag_bytes)
-            gates = {topics.mentions: gate} if settings.embedded_broker else {}
-            made = await asyncio.to_thread(pipeline)
-            sender = new_sender(producer, settings.kafka, gates)
-            forced = Forced(sender, topics.mentions, made, topic)
+            beside = held(settings, producer, progress, "import", note)
+            forced = Forced(store, beside, await asyncio.to_thread(pipeline), topic)
         yield ToWorkers(sink, Hold(progress, (topics.posts, topics.mentions), note), forced)
-
-
-async def _reached(settings: Settings, store: Store) -> tuple[Settings, AIOKafkaProducer] | None:
-    """The broker's settings and a started producer; `None` where `veille up` does not run here."""
-    embedded = settings.embedded_broker
-    try:
-        settings = await broker_of(settings, store)
-        producer = await started_producer(settings.kafka)
-    except VeilleError:
-        if embedded:
-            return None
-        raise
-    if not embedded:
-        await ensure_topics(settings.kafka)
-    return settings, producer

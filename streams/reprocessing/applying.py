@@ -1,12 +1,14 @@
 """What a run found, put in the place of what was: for every reader at once."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from connectors.post import utc_now
 from streams.alerts.past import note_past
+from streams.beside import PIECE, Beside
 from streams.errors import StoreError
 from streams.records import Mention
 from streams.reprocessing.difference import Difference
@@ -23,31 +25,56 @@ AT_ONCE: Final = 20_000
 
 class Applied(msgspec.Struct, kw_only=True):
     """What was written. `steps` in which readers saw it: one, unless there was too much; in
-    Elasticsearch one a month."""
+    Elasticsearch one a month. `sent` to those who read Kafka, also in a run that had stored all
+    before it was broken off."""
 
     stored: int = 0
     retracted: int = 0
     stale: int = 0
     steps: int = 0
+    sent: int = 0
 
 
 Note = Callable[[str, int, int], None]
 
 
-async def apply(store: Store, difference: Difference, stage: Stage, note: Note) -> Applied:
-    """Raises `StoreError`; broken off, it is done again and ends the same."""
+async def apply(
+    store: Store, difference: Difference, stage: Stage, note: Note, beside: Beside | None = None
+) -> Applied:
+    """For readers of the store, then for those of the broker that `beside` leads to. Raises
+    `StoreError` and `BrokerUnavailable`; broken off, it is done again and ends the same."""
     if difference.state == "reading":
         raise StoreError("the run is not finished. Remedy: let it come to its end first")
     await note_past(store, f"reprocess:{difference.topic}", utc_now())
-    from streams.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415 # heavy import
-
-    if isinstance(store, ElasticsearchStore):
-        applied = await _by_months(store, difference.topic, stage, note)
-    else:
-        applied = await _by_transactions(store, difference, stage, note)
+    applied = Applied()
+    if difference.state == "ready":
+        applied = await _stored(store, difference, stage, note)
+        difference.state = "stored"
+        stage.save(difference, [])
+    if beside is not None:
+        applied.sent = await _sent(beside, difference, stage, note)
+        await note_past(store, f"reprocess:{difference.topic}", utc_now())
     difference.state = "applied"
     stage.save(difference, [])
     return applied
+
+
+async def _sent(beside: Beside, difference: Difference, stage: Stage, note: Note) -> int:
+    """What is lost is sent as deleted: a retraction would also keep it from coming back."""
+    changed, done = stage.changed(), 0
+    while some := [one for _, one in islice(changed, PIECE)]:
+        await beside.send(some)
+        done += len(some)
+        note("mentions sent", done, difference.changes)
+    return done
+
+
+async def _stored(store: Store, difference: Difference, stage: Stage, note: Note) -> Applied:
+    from streams.store.elasticsearch import ElasticsearchStore  # noqa: PLC0415 # heavy import
+
+    if isinstance(store, ElasticsearchStore):
+        return await _by_months(store, difference.topic, stage, note)
+    return await _by_transactions(store, difference, stage, note)
 
 
 async def _by_transactions(

@@ -5,13 +5,15 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from streams.belonging import is_by_hand
 from streams.records import Mention, SentimentLabel
 from streams.store.rules import content_version
 from streams.topics.excerpts import Excerpt, excerpt
 
 Kind = Literal["added", "lost", "flipped", "rescored"]
 Verdict = Literal["added", "lost", "flipped", "rescored", "same", "kept", "newer"]
-"""`kept`: staff said that it belongs here. `newer`: the store has a later version of the post."""
+"""`kept`: people put it here, or said that it belongs here. `newer`: the store has a later version
+of the post."""
 CHANGES: Final[dict[Verdict, Kind]] = {
     "added": "added",
     "lost": "lost",
@@ -19,7 +21,8 @@ CHANGES: Final[dict[Verdict, Kind]] = {
     "rescored": "rescored",
 }
 """The verdicts that something is written for."""
-State = Literal["reading", "ready", "applied"]
+State = Literal["reading", "ready", "stored", "applied"]
+"""`stored`: readers see it, and those who read Kafka do not yet."""
 _SAMPLES: Final = 5
 """Shown of each kind."""
 _MADE: Final = ("sentiment", "matched", "lang", "story", "country", "post")
@@ -52,9 +55,9 @@ class Difference(msgspec.Struct, kw_only=True):
 
     `read` posts were looked at; of those, mentions are `added`, `lost`, `flipped` (another
     sentiment), `rescored` (the same sentiment, something else about them changed) or the `same`.
-    `kept` would be lost, had staff not said that they belong here; `spoken` are flipped beneath a
-    staff label, which goes on to win; `newer` are left alone, for the store has a later version
-    of their post. Mentions whose post the archive no longer has are not looked at at all.
+    `kept` would be lost, had people not put them here or said that they belong here; `spoken` are
+    flipped beneath a staff label, which goes on to win; `newer` are left alone, for the store has a
+    later version of their post. Mentions whose post the archive no longer has are not looked at.
     """
 
     topic: str
@@ -114,7 +117,7 @@ def verdict_of(old: Mention | None, new: Mention | None) -> Verdict | None:
     if new is None:
         if old is None:
             return None
-        return "kept" if old.label is not None and old.label.relevant else "lost"
+        return "kept" if is_by_hand(old.label) else "lost"
     if old is None:
         return "added"
     if content_version(old) > content_version(new):

@@ -1,7 +1,8 @@
 """What a topic would have caught: all kept posts through the real pipeline, newest first.
 
-Mentions are written straight to the store, the same ones that the filter agent would have made: a
-second time changes nothing. What is new goes first. Alerts are not told of them.
+Mentions are the same ones that the filter agent would have made: a second time changes nothing.
+They go to the workers of a broker that remembers, and straight into the store otherwise. What is
+new goes first. Nobody is called for incidents of back then.
 """
 
 import asyncio
@@ -12,7 +13,9 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from connectors.post import Post, utc_now
+from streams.alerts.past import note_past
 from streams.archive.port import Archive
+from streams.beside import Beside
 from streams.criteria.matcher import Matcher
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, QueryError
@@ -51,9 +54,9 @@ class Caught(msgspec.Struct, frozen=True):
 class Backfill(msgspec.Struct, kw_only=True):
     """A topic tried on the posts since a time, and how far that has come.
 
-    `read` posts were looked at, of which `hits` met the topic; `stored` and `stale` are what the
-    store said where they were written. `last` is the post that was looked at last, `through` when
-    it came in.
+    `read` posts were looked at, of which `hits` met the topic. Where they were to be written,
+    `stored` and `stale` are what the store said, and `sent` went to the broker. `last` is the post
+    that was looked at last, `through` when it came in.
     """
 
     id: str
@@ -67,6 +70,7 @@ class Backfill(msgspec.Struct, kw_only=True):
     hits: int = 0
     stored: int = 0
     stale: int = 0
+    sent: int = 0
     days: dict[str, DayCount] = {}
     samples: list[Caught] = []
     last: str = ""
@@ -93,18 +97,27 @@ Tell = Callable[[Backfill], Awaitable[None]]
 
 
 class Filler:
-    """Reads one archive and writes to one store. `scorer` is made when it is first needed."""
+    """Reads one archive and writes to one store, and to the broker that `beside` leads to. `scorer`
+    is made when it is first needed."""
 
-    def __init__(self, archive: Archive, store: Store, scorer: Callable[[], Scorer]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        store: Store,
+        scorer: Callable[[], Scorer],
+        beside: Beside | None = None,
+    ) -> None:
         self._archive = archive
         self._store = store
         self._scorer = scorer
+        self._beside = beside
         self._yielding = Yielding(store)
 
     async def run(self, job: Backfill, topic: Topic, tell: Tell) -> None:
         """Do the job from where it is, changing it; `tell` hears of it after each batch.
 
-        Raises `QueryError` for a query that can't be watched, `ArchiveError`, `StoreError`.
+        Raises `QueryError` for a query that can't be watched, `ArchiveError`, `StoreError`,
+        `BrokerUnavailable`.
         """
         matcher = Matcher()
         matcher.add(topic)
@@ -112,6 +125,7 @@ class Filler:
             raise QueryError(f"{topic.id} finds nothing: {reason}")
         pipeline = Pipeline(matcher, await asyncio.to_thread(self._scorer))
         job.state = "running"
+        await self._note_past(job)
         async for posts in rest(job, self._archive):
             for start in range(0, len(posts), _CHUNK):
                 some = posts[start : start + _CHUNK]
@@ -120,15 +134,25 @@ class Filler:
                 job.read += len(some)
                 job.last, job.through = some[-1].id, some[-1].collected_at
             await tell(job)
+        await self._note_past(job)
         job.state, job.ended = "done", utc_now()
+
+    async def _note_past(self, job: Backfill) -> None:
+        if job.store:
+            await note_past(self._store, f"backfill:{job.topic}", utc_now())
 
     async def _keep(self, job: Backfill, mentions: Sequence[Mention]) -> None:
         _count(job, mentions)
-        if job.store and mentions:
+        if not (job.store and mentions):
+            return
+        if self._beside is None or not self._beside.remembers:
             async with self._yielding.turn(len(mentions)):
                 report = await self._store.write(mentions)
             job.stored += report.stored
             job.stale += report.stale
+        if self._beside is not None:
+            await self._beside.send(mentions)
+            job.sent += len(mentions)
 
 
 class Place(Protocol):

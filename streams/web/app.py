@@ -123,7 +123,7 @@ def create_app(
     users.add_to(app)
     app.state.triage = TriagePages(store, pages, topics, labelling)
     app.state.triage.add_to(app)
-    add_topics(app, store, pages, topics, settings.sentiment if settings else None)
+    add_topics(app, store, pages, topics, settings)
     app.include_router(api.router)
     app.include_router(api_incidents.router)
     app.include_router(api_export.router)

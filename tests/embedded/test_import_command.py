@@ -13,11 +13,12 @@ import pytest
 from connectors.letters import DeadLetter
 from connectors.post import Post
 from streams.archive.sqlite import SqliteArchive
+from streams.belonging import BY_HAND
 from streams.criteria.matcher import compile as compile_topics
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, VeilleError
+from streams.holding import Hold
 from streams.importing.delivering import Straight
-from streams.importing.holding import Hold
 from streams.importing.job import STATE, Item, Job, Summary
 from streams.importing.profiles import profiles_in
 from streams.importing.reading import Plan, Wanted, items_of, plan
@@ -124,7 +125,10 @@ def test_rows_go_to_a_report_and_posts_to_a_topic_they_do_not_meet(
     rows = list(csv.reader(report.read_text(encoding="utf-8-sig").splitlines()))
     assert rows[0] == ["row", "place", "reason", "content"]
     assert rows[1][:2] == ["3", f"{path}:10"]
-    assert len(asyncio.run(kept(tmp_path / "data", topics=("other",)))) == 2
+    assert len(asyncio.run(kept(tmp_path / "data", topics=("other",), tag=BY_HAND))) == 2
+    again = veille_here("reprocess", "--topic", "other", "--apply", "--json", env=env)
+    difference = json.loads(again.stdout)["difference"]
+    assert (difference["read"], difference["kept"], difference["lost"]) == (2, 2, 0)
     assert len(asyncio.run(kept(tmp_path / "data", topics=("acme",)))) == 2
     assert (tmp_path / "import" / "mine.yaml").is_file()
     assert told(env, str(path), "--profile", "mine", "--dry-run")["summary"]["profile"] == "mine"
@@ -241,6 +245,7 @@ async def test_history_waits_while_workers_are_behind() -> None:
 def test_while_veille_runs_its_worker_judges_what_is_imported(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
+    """And what is put in beside it counts in no sum of the ledger."""
     path = tmp_path / "mentions.csv"
     path.write_text(BRANDWATCH)
     up = Up(env, tmp_path / "up.log")
@@ -249,7 +254,17 @@ def test_while_veille_runs_its_worker_judges_what_is_imported(
         summary = told(env, str(path), "--topic", "other")
         assert summary["waiting"] is True
         up.until(lambda: up.total() == 4)
+        filling = ("topics", "backfill", "acme", "--since", "1d", "--store", "--json")
+        filled = json.loads(veille_here(*filling, env=env).stdout)
+        assert (filled["hits"], filled["stored"], filled["sent"]) == (2, 2, 2)
+        up.until(lambda: ledger(env)["total"]["again"] == 4)
+        assert ledger(env)["imbalance"] == 0
+        assert up.total() == 4
     found = asyncio.run(kept(tmp_path / "data", topics=("acme",)))
     assert {one.created_at for one in found} == {
         datetime(2026, 3, 1, 9, 30, tzinfo=UTC), datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
     }  # fmt: skip
+
+
+def ledger(env: dict[str, str]) -> Any:
+    return json.loads(veille_here("status", "--ledger", "--json", env=env).stdout)

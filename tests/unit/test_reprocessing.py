@@ -1,7 +1,7 @@
 """Kept posts through a changed topic and model: the difference first, then in its place at once."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from connectors.post import Author, Post
 from streams.archive.sqlite import SqliteArchive
 from streams.cli import app
 from streams.criteria.topics import Topic
-from streams.errors import StoreError
+from streams.errors import BrokerUnavailable, StoreError
 from streams.records import Label, Mention, Sentiment, mention_id
 from streams.reprocessing.applying import apply, replacing
 from streams.reprocessing.difference import Difference, verdict_of
@@ -134,6 +134,34 @@ async def test_it_is_applied_in_one_step_and_again_changes_nothing(
     stage.clear()
     again = await run(asked(), archive, filled, stage)
     assert (again.changes, again.same) == (0, 200)
+
+
+class Broken:
+    """A broker that takes so many pieces, then goes away."""
+
+    def __init__(self, pieces: int) -> None:
+        self.left, self.sent = pieces, list[Mention]()
+
+    async def send(self, mentions: Sequence[Mention]) -> None:
+        if not self.left:
+            raise BrokerUnavailable("gone")
+        self.left -= 1
+        self.sent += mentions
+
+
+async def test_what_was_stored_and_not_sent_is_sent_when_it_is_applied_again(
+    filled: SqliteStore, archive: SqliteArchive, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.reprocessing.applying.PIECE", 50)
+    found, broken, back = await run(asked(), archive, filled, stage), Broken(2), Broken(9)
+    with pytest.raises(BrokerUnavailable):
+        await apply(filled, found, stage, nobody, broken)  # type: ignore[arg-type]  # as above
+    begun = stage.begun()
+    assert begun is not None
+    assert (begun.state, begun.progress) == ("stored", 1.0)
+    applied = await apply(filled, begun, stage, nobody, back)  # type: ignore[arg-type]  # as above
+    assert (applied.steps, applied.sent, begun.state) == (0, 200, "applied")
+    assert {one.id for one in back.sent if one.deleted} == ids(1)
 
 
 async def test_what_was_lost_comes_back_with_the_query_that_finds_it(

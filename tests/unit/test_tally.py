@@ -7,7 +7,7 @@ import msgspec
 
 from connectors import account as accounts
 from connectors.account import Account, Book, Row, hour_of, stamp
-from streams.tally import Entry, Tally, mention_mark, read_mark
+from streams.tally import Entry, Tally, beside_mark, mention_mark, read_mark
 
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 HOUR = hour_of(NOW)
@@ -33,6 +33,13 @@ def test_what_was_written_twice_counts_as_again_and_its_mentions_as_made() -> No
     tally.settle({"s": account})
     assert tally.hours["s"][HOUR] == {"matched": 4, "mentions": 12, "again": 2}
     assert tally.open["s"] == {}
+
+
+def test_what_is_sent_beside_the_workers_is_in_no_sum() -> None:
+    tally = Tally()
+    for offset in range(3):
+        tally.add(entry(offset, beside_mark("a/b"), stored=1))
+    assert tally.hours == {"a_b": {HOUR: {"again": 3, "mentions": 0}}}
 
 
 def test_batches_wait_for_their_source_and_void_ones_count_as_again() -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from streams.settings import Sentiment
+from streams.settings import Settings
 from streams.store.port import Store
 from streams.web.pages import Pages
 from streams.web.topics import api
@@ -13,14 +13,14 @@ from streams.web.topics.room import Room
 
 
 def add_topics(
-    app: FastAPI, store: Store, pages: Pages, topics: Topics, sentiment: Sentiment | None
+    app: FastAPI, store: Store, pages: Pages, topics: Topics, settings: Settings | None
 ) -> Room:
     """The room is the caller's to run and to close. The archive is the app's."""
     room = Room(
         store,
         topics,
         archive=lambda: getattr(app.state, "archive", None),
-        sentiment=sentiment or Sentiment(),
+        settings=settings,
     )
     app.state.topics = room
     TopicPages(room, pages).add_to(app)

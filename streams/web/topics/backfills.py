@@ -6,15 +6,18 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from connectors.post import utc_now
+from streams.beside import Beside, opened
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, StoreError, VeilleError
 from streams.sentiment.scorer import Scorer
+from streams.settings import Settings
 from streams.store.port import Store
 from streams.topics.backfill import Backfill, Filler
 from streams.web.topics.live import Topics
@@ -32,7 +35,8 @@ _log = logging.getLogger(__name__)
 
 
 class Backfills:
-    """The jobs of one store. One that a process left half done can be gone on with."""
+    """The jobs of one store. One that a process left half done can be gone on with. `settings` tell
+    where the broker is; without them mentions go to the store alone."""
 
     def __init__(
         self,
@@ -40,11 +44,13 @@ class Backfills:
         topics: Topics,
         archive: Callable[[], Any],
         scorer: Callable[[], Scorer],
+        settings: Settings | None = None,
     ) -> None:
         self._store = store
         self._topics = topics
         self._archive = archive
         self._scorer = scorer
+        self._settings = settings
         self._jobs: dict[str, Backfill] | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
@@ -119,8 +125,9 @@ class Backfills:
                 topic = self._topics.by_id.get(job.topic)
                 if topic is None:
                     raise ConfigError(f"the topic {job.topic} is no more. Remedy: bring it back")
-                filler = Filler(self._archive(), self._store, self._scorer)
-                await filler.run(job, topic, tell)
+                async with self._beside(job) as beside:
+                    filler = Filler(self._archive(), self._store, self._scorer, beside)
+                    await filler.run(job, topic, tell)
         except VeilleError as error:
             job.state, job.error, job.ended = "failed", str(error), utc_now()
         except asyncio.CancelledError:
@@ -129,6 +136,11 @@ class Backfills:
         finally:
             with contextlib.suppress(StoreError):
                 await asyncio.shield(self._save(job))
+
+    def _beside(self, job: Backfill) -> AbstractAsyncContextManager[Beside | None]:
+        if self._settings is None or not job.store:
+            return contextlib.nullcontext()
+        return opened(self._settings, self._store, "backfill", _log.warning)
 
     async def _save(self, job: Backfill) -> None:
         await self._store.put_state(KIND, PREFIX + job.id, msgspec.to_builtins(job))

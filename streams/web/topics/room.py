@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from streams.criteria.matcher import anchored
 from streams.criteria.topics import Topic
 from streams.errors import ConfigError, QueryError, StoreError, VeilleError
 from streams.sentiment.scorer import build_scorer
-from streams.settings import Sentiment
+from streams.settings import Sentiment, Settings
 from streams.store.journal import EntryFilter
 from streams.store.port import Store
 from streams.topics.desk import Desk
@@ -60,7 +61,7 @@ class Edited(msgspec.Struct, frozen=True):
 
 class Room:
     """One installation's topics. `archive` gives that of raw posts, where there is one;
-    `sentiment` says how back-fills are scored."""
+    `settings` say how back-fills are scored, and where the broker is."""
 
     def __init__(
         self,
@@ -68,13 +69,15 @@ class Room:
         topics: Topics,
         *,
         archive: Callable[[], Any],
-        sentiment: Sentiment = Sentiment(),
+        settings: Settings | None = None,
     ) -> None:
         self.store = store
         self.topics = topics
         self.desk = Desk(topics.editor, store) if topics.editor else None
         self.previews = Previews(self._posts)
-        self.backfills = Backfills(store, topics, archive, lambda: build_scorer(settings=sentiment))
+        sentiment = settings.sentiment if settings else Sentiment()
+        scorer = partial(build_scorer, settings=sentiment)
+        self.backfills = Backfills(store, topics, archive, scorer, settings)
         self._archive = archive
         self._volumes: Behind[dict[str, Volume]] = Behind(COUNTS_SECONDS)
         self._edits: Behind[dict[str, Edited]] = Behind(EDITS_SECONDS, most=1)

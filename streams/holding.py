@@ -1,4 +1,9 @@
-"""Live first: what is brought in waits while workers have something unread."""
+"""Live first, through Kafka: what is brought in waits while workers have something unread.
+
+For who sends to the workers: what was sent is itself unread until it is judged, and offsets tell it
+exactly, ten times a second. Who writes into the store beside the workers has nothing unread to go
+by, and takes turns by time (`streams.yielding`).
+"""
 
 import asyncio
 import time
@@ -37,7 +42,7 @@ class Hold:
             elif time.monotonic() - since > PATIENCE_SECONDS:
                 self._note(
                     f"workers are {unread:,} records behind and read none: is one running? What "
-                    "is imported waits"
+                    "is brought in waits"
                 )
                 since = time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
