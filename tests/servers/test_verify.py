@@ -20,8 +20,8 @@ from streams.store.port import Filter, Store
 from streams.store.sqlite import SqliteStore
 from streams.topic_reader import ends
 from streams.verifying import Verify
-from tests.support.mentions import at, mention
-from tests.support.servers import Kafka
+from tests.support.mentions import at, elasticsearch_case, mention
+from tests.support.servers import Elasticsearch, Kafka
 from tests.support.veille import veille
 
 pytestmark = pytest.mark.kafka
@@ -126,6 +126,39 @@ async def test_records_that_no_worker_has_stored_yet_are_waited_for(
     await store.write([mention(2)])
     await commit(settings.kafka)
     assert (await asyncio.wait_for(verifying, 30)).sound
+
+
+@pytest.mark.elasticsearch
+async def test_documents_taken_from_a_real_elasticsearch_behind_its_back_are_named(
+    settings: Settings, elasticsearch: Elasticsearch
+) -> None:
+    async with elasticsearch_case(elasticsearch.url) as case:
+        given: list[Record] = [mention(n) for n in range(1, 31)]
+        given += [mention(1, version=5), Retraction(post_id="test:3", version=9)]
+        given += [mention(n, topic="other") for n in (1, 2)]
+        await stored(settings, case.store, given)
+        await case.seen()
+        found = await Verify(settings, case.store, Filter()).run()
+        assert found.sound, found
+        assert (found.read, found.expected, found.stored) == (34, 32, 31), "one was taken back"
+        lost = mention(7).id
+        assert case.client is not None
+        answer = await case.client.search(
+            index=f"{case.prefix}-mentions-*", query={"term": {"id": lost}}, version=True
+        )
+        (hit,) = answer["hits"]["hits"]
+        await case.client.delete(
+            index=hit["_index"],
+            id=hit["_id"],
+            version=hit["_version"],
+            version_type="external_gte",
+            refresh=True,
+        )
+        found = await Verify(settings, case.store, Filter()).run()
+        assert (found.sound, found.missing, found.ids) == (False, 1, {"missing": [lost]})
+        await case.store.write(given)
+        await case.seen()
+        assert (await Verify(settings, case.store, Filter()).run()).sound
 
 
 async def test_the_command_ends_with_1_and_a_remedy(settings: Settings, store: Store) -> None:
