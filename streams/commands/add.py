@@ -14,6 +14,7 @@ from streams.archive import opened_archive
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
+    counted,
     load_config_topics,
     load_settings,
     login,
@@ -59,7 +60,7 @@ def add_post(
     if as_json:
         print_json(made)
         return
-    out.print(f"{made.post_id}: {len(made.mentions)} mentions", highlight=False)
+    out.print(f"{made.post_id}: {counted(len(made.mentions), 'mention')}", highlight=False)
     if made.waiting:
         out.print("No worker has judged it yet: is `veille up` running?", style="yellow")
 

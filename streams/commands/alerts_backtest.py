@@ -16,6 +16,7 @@ from streams.alerts.watching import Watching, watching
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
+    counted,
     load_config_topics,
     load_settings,
     out,
@@ -94,7 +95,7 @@ def _show(known: Past, answer: Answer, *, as_json: bool) -> None:
         return
     n = len(answer.alarms)
     out.print(
-        f"{answer.sensitivity}: {n} alarm{'' if n == 1 else 's'} in {few(known.weeks)} weeks, "
+        f"{answer.sensitivity}: {counted(n, 'alarm')} in {few(known.weeks)} weeks, "
         f"{rate(answer.a_week)} a week",
         style="bold",
     )

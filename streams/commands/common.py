@@ -116,6 +116,11 @@ def required_moment(value: str, option: str, example: str) -> datetime:
     return moment
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """So many of a thing: `1 post`, `2,000 posts`; `many` where an s is not enough."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
     """`key=value` pairs; a value in JSON's form is read as such, else as text.
 

@@ -11,6 +11,7 @@ from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
+    counted,
     err,
     load_settings,
     print_json,
@@ -178,4 +179,4 @@ def _tell(path: Path, done: Mark, *, as_json: bool) -> None:
         told: dict[str, Any] = {"path": str(path), "mentions": done.rows, "bytes": size}
         print_json(told)
     else:
-        err.print(f"{done.rows:,} mentions in {path}, {size:,} bytes.", highlight=False)
+        err.print(f"{counted(done.rows, 'mention')} in {path}, {size:,} bytes.", highlight=False)

@@ -18,6 +18,7 @@ from rich.text import Text
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
+    counted,
     err,
     load_config_topics,
     load_settings,
@@ -310,23 +311,26 @@ def _show(told: Summary | Tried) -> None:
         out.print(Text(printable(f"kept beside: {', '.join(told.extra)}")), soft_wrap=True)
     _show_summary(told.summary)
     for name, count in Counter(told.topics).most_common():
-        out.print(f"{count:,} posts meet {name}", markup=False)
+        meet = counted(count, "post meets", "posts meet")
+        out.print(f"{meet} {name}", markup=False)
 
 
 def _show_summary(summary: Summary) -> None:
     period = ""
     if summary.oldest and summary.newest:
         period = f", from {summary.oldest.date()} to {summary.newest.date()}"
-    out.print(f"{summary.posts:,} posts of {summary.read:,} rows{period}", markup=False)
+    posts, rows = counted(summary.posts, "post"), counted(summary.read, "row")
+    out.print(f"{posts} of {rows}{period}", markup=False)
     for name, count in Counter(summary.sources).most_common(12):
         out.print(f"  {count:,} {name}", markup=False)
     if summary.stored or summary.stale:
         out.print(
-            f"{summary.stored:,} mentions stored, {summary.stale:,} were there in a newer form"
+            f"{counted(summary.stored, 'mention')} stored, "
+            f"{counted(summary.stale, 'was', 'were')} there in a newer form"
         )
     if summary.waiting:
         out.print("Handed to the workers; see what becomes of them: veille status")
     if summary.unreadable:
-        out.print(f"{summary.unreadable:,} rows can't be read:", style="yellow")
+        out.print(f"{counted(summary.unreadable, 'row')} can't be read:", style="yellow")
         for one in summary.samples:
             out.print(Text(printable(f"  {one}")), soft_wrap=True)

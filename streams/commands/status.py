@@ -19,6 +19,7 @@ from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
+    counted,
     load_settings,
     out,
     parse_moment,
@@ -157,11 +158,11 @@ def _show(found: Status) -> None:
     total = found.mentions
     out.print(f"Store   {found.store}", highlight=False)
     out.print(
-        f"        {total.total:,} mentions: {total.pos:,} positive, {total.neg:,} negative, "
-        f"{total.neu:,} neutral, {total.unscored:,} unscored"
+        f"        {counted(total.total, 'mention')}: {total.pos:,} positive, "
+        f"{total.neg:,} negative, {total.neu:,} neutral, {total.unscored:,} unscored"
     )
     out.print(
-        f"Dead    {found.dead_letters:,} letters"
+        f"Dead    {counted(found.dead_letters, 'letter')}"
         + (" (veille dead-letters)" * bool(found.dead_letters))
     )
     if found.archive:
@@ -185,7 +186,7 @@ def _show_archive(kept: Kept) -> None:
     size = kept.size
     since = f" since {size.oldest:%Y-%m-%d %H:%M} UTC" if size.oldest else ""
     room = f", {size.bytes / 1e6:,.1f} MB" if size.bytes else ""
-    out.print(f"Archive {size.posts:,} posts{since}{room}", highlight=False)
+    out.print(f"Archive {counted(size.posts, 'post')}{since}{room}", highlight=False)
     if kept.trouble:
         out.print(Text(f"        {kept.trouble}", "bold red"))
     if kept.missing.posts and kept.missing.last:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Annotated, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
+    load_config_topics,
     load_settings,
     parse_moment,
     run,
@@ -51,6 +53,9 @@ def tail(
         str,
         typer.Option("--from", help="kafka or store \\[default: kafka where there is a broker]."),
     ] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Take topics that are not watched yet, too.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -71,9 +76,25 @@ def tail(
             "or --from store"
         )
     moment = parse_moment(since, "--since")
-    work = _tail(settings, topics or [], chosen, moment, lines, follow=follow, as_json=as_json)
+    wanted = topics or []
+    watched = {topic.id for topic in load_config_topics(config)} if wanted and not wait else set()
     with contextlib.suppress(KeyboardInterrupt):
-        run(work)
+        if not wait and not watched.issuperset(wanted):
+            run(_refuse_unknown(settings, wanted, watched))
+        run(_tail(settings, wanted, chosen, moment, lines, follow=follow, as_json=as_json))
+
+
+async def _refuse_unknown(settings: Settings, wanted: Sequence[str], watched: set[str]) -> None:
+    """A topic that is neither watched nor has mentions: a slip of the pen would be silence."""
+    async with opened_store(settings) as store:
+        known = watched.union(await store.topics())
+    for topic in wanted:
+        if topic not in known:
+            near = get_close_matches(topic, known, n=5) or sorted(known)[:20]
+            raise ConfigError(
+                f"no topic {topic!r}. Remedy: one of {', '.join(near)}, or --wait for one that is "
+                "yet to come"
+            )
 
 
 async def _tail(

@@ -16,6 +16,7 @@ from streams.commands.bars import sharing
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
+    counted,
     known_topic,
     load_settings,
     out,
@@ -94,7 +95,8 @@ def _show(job: Backfill) -> None:
     for one in job.samples:
         text = "".join(piece for piece, _ in one.post.text)
         out.print(Text(printable(f"{one.sentiment}  {shortened(text, 100)}")), soft_wrap=True)
-    out.print(f"{job.hits:,} of {job.read:,} posts meet {job.topic}{_wrote(job)}", markup=False)
+    posts = counted(job.read, "post")
+    out.print(f"{job.hits:,} of {posts} meet {job.topic}{_wrote(job)}", markup=False)
     if not job.store and job.hits:
         out.print("Write them: the same with --store")
 

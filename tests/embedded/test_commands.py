@@ -332,6 +332,11 @@ def test_an_export_is_gone_on_with_and_a_topic_is_followed(
     assert [one["post"]["id"] for one in last] == ["test:1", "test:2"]
     assert "post 2" in veille_here("tail", "-n", "1", env=env).stdout.decode()
     assert veille_here("tail", "--from", "kafka", env=env).returncode == 2
+    unknown = veille_here("tail", "late", "acne", env=env)
+    refusal = " ".join(unknown.stderr.decode().split())
+    assert unknown.returncode == 2
+    assert "no topic 'acne'. Remedy: one of acme, or --wait for one" in refusal
+    assert veille_here("tail", "acne", "--wait", env=env).returncode == 0
     log = tmp_path / "tail.log"
     with Process("tail", "acme", "-f", "--json", env=env, log=log):
         until(lambda: log.read_bytes().count(b"\n") == 2)
