@@ -1,6 +1,6 @@
 """Bars on standard error, for people who wait."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,9 +14,7 @@ from rich.progress import (
 )
 
 from streams.commands.common import err
-
-Note = Callable[[str, int, int | None], None]
-"""Told of a name how many are done, of how many (`None`: nobody knows)."""
+from streams.store.port import Note
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from streams.commands import store_init, store_migrate, store_prune, store_verify
-from streams.commands.bars import Note, counting
+from streams.commands.bars import counting
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -21,6 +21,7 @@ from streams.errors import ConfigError
 from streams.rebuild import Filled, Rebuild
 from streams.settings import Settings
 from streams.store import opened_store, salvage, sqlite_path
+from streams.store.port import Note
 
 store = typer.Typer(
     name="store",

@@ -6,7 +6,7 @@ Why it is built like this: `docs/decisions/0002-elasticsearch-monthly-indices.md
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
@@ -24,7 +24,8 @@ from streams.store.es_bulk import Bulk, Item
 from streams.store.es_journal import EsJournal
 from streams.store.es_ledger import EsLedger, state_body, state_id
 from streams.store.es_letters import EsLetters
-from streams.store.es_remake import Note, Remake
+from streams.store.es_remake import Remake
+from streams.store.es_replacing import by_months
 from streams.store.es_writes import Body, Writer
 from streams.store.folding import Part, folded
 from streams.store.hiding import KIND as HIDDEN
@@ -38,9 +39,12 @@ from streams.store.port import (
     Facets,
     Filter,
     LetterFilter,
+    Note,
     Order,
     Page,
     RejectedLabel,
+    Replaced,
+    Replacement,
     StoryCount,
     TopicCounts,
     WriteReport,
@@ -95,6 +99,11 @@ class ElasticsearchStore:
 
     async def write(self, records: Sequence[Record]) -> WriteReport:
         return await self._writer.write(records, self._patiently)
+
+    async def replace(
+        self, changes: Iterable[Replacement], *, purpose: str, note: Note
+    ) -> Replaced:
+        return await by_months(self.remake(purpose, note), changes)
 
     async def get(self, mention_id: str) -> Mention | None:
         """As of the last refresh; `None` also for a deleted one."""

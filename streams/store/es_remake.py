@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -25,9 +25,7 @@ from streams.store.es_months import LIVE, Month, Months
 from streams.store.es_setup import Indices
 from streams.store.es_writes import Writer
 from streams.store.making import KIND, MAPPING, Making, remedy
-
-if TYPE_CHECKING:
-    from streams.store.port import Store
+from streams.store.port import Note, Store
 
 _SMALL: Final = 500
 """Documents of a pass that are few enough to block writing for the rest."""
@@ -36,8 +34,6 @@ _GRACE_SECONDS: Final = 0.5
 """How long questions that began with the old index may take to end."""
 _SAVE_SECONDS: Final = 1.0
 Body = dict[str, Any]
-Note = Callable[[str, int, int], None]
-"""Told of a month how many documents were copied, and about how many there are."""
 Save = Callable[[str, "Making"], Awaitable[None]]
 
 
@@ -57,11 +53,12 @@ class Remade(msgspec.Struct, kw_only=True):
 
 class Remake:
     """Makes months of one store anew, for one purpose, such as `reprocess --topic brand`: that
-    of the command which goes on after a break."""
+    of the command which goes on after a break. `note` is told of a month how many documents were
+    copied, and about how many there are."""
 
     def __init__(
         self,
-        store: "Store",
+        store: Store,
         bulk: Bulk,
         indices: Indices,
         writer: Writer,

@@ -17,7 +17,8 @@ from streams.store import es_shapes
 from streams.store.es_bulk import Item
 from streams.store.es_copy import Copy
 from streams.store.es_months import Month
-from streams.store.es_remake import Note, Remade, Remake
+from streams.store.es_remake import Remade, Remake
+from streams.store.port import Note
 
 Body = dict[str, Any]
 _STATE: Final = "state"

@@ -4,7 +4,7 @@ Two implementations: `streams.store.sqlite` (embedded) and `streams.store.elasti
 (cluster). `tests/contract/test_store.py` runs the same assertions against both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Protocol
 
@@ -176,6 +176,28 @@ class WriteReport(msgspec.Struct, frozen=True, kw_only=True):
     rejected: list[Rejected] = []
 
 
+class Replacement(msgspec.Struct, frozen=True):
+    """A mention to be put in the place of the one with its id; a deleted one takes it away. `new`:
+    there was none."""
+
+    mention: Mention
+    new: bool = False
+
+
+class Replaced(msgspec.Struct, kw_only=True):
+    """What was put in place. `steps` in which readers saw it: one, unless there was too much; in
+    Elasticsearch one a month."""
+
+    stored: int = 0
+    retracted: int = 0
+    stale: int = 0
+    steps: int = 0
+
+
+Note = Callable[[str, int, int | None], None]
+"""Told of a name how many are done, of how many (`None`: nobody knows)."""
+
+
 class Store(Protocol):
     """Where mentions live. Writers: one per post id at a time; readers: any number.
 
@@ -192,6 +214,15 @@ class Store(Protocol):
     async def write(self, records: Sequence[Record]) -> WriteReport:
         """Upsert mentions, newer or same version winning; apply retractions. Order of versions,
         not order of arrival, decides: a late older version changes nothing."""
+        ...
+
+    async def replace(
+        self, changes: Iterable[Replacement], *, purpose: str, note: Note
+    ) -> Replaced:
+        """Put all of these in place so that readers see it at once: SQLite in one transaction
+        (one for each 20,000), Elasticsearch month by month, each made anew beside the old one.
+        Labels stay, and so does what the store has of a later version of the post. Broken off, it
+        is done again, for the same `purpose`, and ends the same. Raises `StoreError`."""
         ...
 
     async def get(self, mention_id: str) -> Mention | None:

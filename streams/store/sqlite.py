@@ -10,7 +10,7 @@ import logging
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -43,13 +43,17 @@ from streams.store.port import (
     Facets,
     Filter,
     LetterFilter,
+    Note,
     Order,
     Page,
     RejectedLabel,
+    Replaced,
+    Replacement,
     StoryCount,
     TopicCounts,
     WriteReport,
 )
+from streams.store.replacing import by_transactions
 from streams.store.rewriting import write_again
 from streams.store.rules import millis
 from streams.store.sqlite_rows import short_hash
@@ -98,6 +102,11 @@ class SqliteStore:
 
     async def write(self, records: Sequence[Record]) -> WriteReport:
         return await self._persist(partial(self._write, records))
+
+    async def replace(
+        self, changes: Iterable[Replacement], *, purpose: str, note: Note
+    ) -> Replaced:
+        return await by_transactions(self, changes, note)
 
     async def get(self, mention_id: str) -> Mention | None:
         return await self._read(partial(_get, mention_id=mention_id))

@@ -14,7 +14,7 @@ from streams.errors import StoreError
 from streams.records import LABELS, Label, Mention, Retraction, SentimentLabel
 from streams.store import elasticsearch, es_queries, sqlite_where
 from streams.store.paging import after
-from streams.store.port import Dimension, Facets, Filter, Order, Store
+from streams.store.port import Dimension, Facets, Filter, Order, Replacement, Store
 from tests.support.mentions import Case, at, mention
 
 EVERYTHING = Filter()
@@ -46,6 +46,39 @@ async def test_newer_wins_and_older_is_stale_whatever_the_order(case: Case) -> N
     assert (await case.store.write([old])).stale == 1
     assert (await case.store.write([new])).stored == 1
     assert await texts(await case.seen()) == ["new"]
+
+
+async def test_replacements_are_seen_at_once_and_labels_and_newer_versions_stay(case: Case) -> None:
+    stored = [mention(n, version=1 + 8 * (n == 4)) for n in range(1, 5)]
+    await case.store.write(stored)
+    label = Label(mention_id=stored[0].id, labeled_at=at(9), sentiment="pos")
+    await case.store.add_labels([label])
+    store, seen = await case.seen(), set[tuple[str, ...]]()
+
+    async def look() -> None:
+        while True:
+            seen.add(tuple(await texts(store)))
+            await asyncio.sleep(0.05)
+
+    def text(number: int) -> Mention:
+        return mention(number, post={"text": f"new {number}"})
+
+    gone = mention(2, deleted=True)
+    changes = [Replacement(one) for one in (text(1), gone, text(4))]
+    changes += [Replacement(text(n), new=True) for n in (5, 6)]
+    reader = asyncio.create_task(look())
+    done = await store.replace(iter(changes), purpose="a test", note=lambda *_: None)
+    await asyncio.sleep(0.1)
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    assert (done.stored, done.retracted, done.steps) == (3, 1, 1)
+    before = tuple(f"post {n}" for n in range(1, 5))
+    after_ = ("new 1", "post 3", "post 4", "new 5", "new 6")
+    assert tuple(await texts(await case.seen())) == after_
+    assert seen <= {before, after_}
+    first = await store.get(stored[0].id)
+    assert first is not None
+    assert first.label == label
 
 
 async def test_versions_in_one_batch(case: Case) -> None:

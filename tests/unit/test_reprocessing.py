@@ -15,12 +15,13 @@ from streams.cli import app
 from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable, StoreError
 from streams.records import Label, Mention, Sentiment, mention_id
-from streams.reprocessing.applying import apply, replacing
+from streams.reprocessing.applying import apply
 from streams.reprocessing.difference import Difference, verdict_of
 from streams.reprocessing.run import find, run_key
 from streams.reprocessing.stage import Stage
 from streams.sentiment.scorer import build_scorer
 from streams.settings import Sentiment as SentimentSettings
+from streams.store.es_replacing import replacing
 from streams.store.port import Filter
 from streams.store.sqlite import SqliteStore
 from streams.topics.backfill import Backfill, Filler
@@ -56,7 +57,7 @@ async def quiet(_: Difference) -> None:
     """Nobody listens."""
 
 
-def nobody(_: str, __: int, ___: int) -> None:
+def nobody(_: str, __: int, ___: int | None) -> None:
     """Likewise."""
 
 
