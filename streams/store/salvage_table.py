@@ -134,8 +134,14 @@ class Table(Generic[T]):
         self.exact &= self._numbered
         where, values = self._beyond(last, ">")
         after = list(self._scan(where, values, backwards=True))
-        yield from self._between(last, after[-1][0] if after else None)
+        yield from self._between(last, after[-1][0] if after else self._greatest())
         yield from reversed(after)
+
+    def _greatest(self) -> Key | None:
+        """The number behind the greatest that was ever given, where SQLite keeps it: where the end
+        is damaged too, no row tells how far they go."""
+        sql = "SELECT seq + 1 FROM sqlite_sequence WHERE name = ?"
+        return next(self._select(sql, (self.name,)), None)
 
     def _between(self, low: Key | None, high: Key | None) -> Iterator[tuple[Key, Row]]:
         """Stretches that can be read between two damaged ones, by number of the row."""

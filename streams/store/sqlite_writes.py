@@ -127,7 +127,8 @@ class _Write:
             self._marks[post_id] = _marks_decoder.decode(marks)
 
     def _retract(self) -> None:
-        now, touched = int(time.time()), {r.post_id for r in self._batch.retractions}
+        now = int(time.time())
+        touched = dict.fromkeys(r.post_id for r in self._batch.retractions)
         for retraction in self._batch.retractions:
             known = self._marks.get(retraction.post_id, [])
             self._marks[retraction.post_id] = rules.remember(known, retraction)
@@ -191,8 +192,8 @@ class _Write:
         self._keep_tombstones(dead)
 
     def _remove_replaced(self) -> None:
-        known = self._pending.keys() & self._versions.keys()
-        self._db.executemany("DELETE FROM tombstones WHERE id = ?", [(id_,) for id_ in known])
+        known = [(id_,) for id_ in self._pending if id_ in self._versions]
+        self._db.executemany("DELETE FROM tombstones WHERE id = ?", known)
         replaced = [self._live[id_] for id_ in self._pending if id_ in self._live]
         sql = "SELECT seq, body FROM mentions WHERE seq IN (SELECT value FROM json_each(?))"
         rows = self._db.execute(sql, [_listed(replaced)]).fetchall() if replaced else []
