@@ -15,7 +15,7 @@ run: .venv/.run  ## Start Veille with the shipped settings: http://127.0.0.1:842
 	$(BIN)/veille up $(ARGS)
 
 test: lint  ## Check everything and run every test but the long ones (ARGS="tests/unit -k post")
-	$(BIN)/python -m pytest -m "not long and not soak" --numprocesses=2 --dist=loadgroup $(ARGS)
+	$(BIN)/python -m pytest -m "not long and not soak" --numprocesses=3 --dist=loadscope $(ARGS)
 
 faults: .venv/.dev  ## Break things and count every post; writes docs/reliability.md (SEEDS=5)
 	$(BIN)/python -m pytest tests/faults -m "not soak" --seeds=$(SEEDS) $(ARGS)
