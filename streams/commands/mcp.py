@@ -1,9 +1,11 @@
 """`veille mcp`: what is stored, for assistants that speak the Model Context Protocol."""
 
 import ipaddress
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,8 +22,14 @@ from streams.criteria.topics import Topic
 from streams.errors import ConfigError
 from streams.labelling import Labelling
 from streams.listening import bind
+from streams.secret_files import with_files
 from streams.settings import Settings
 from streams.store import opened_store
+
+if TYPE_CHECKING:
+    from streams.mcp.labels import Labels
+    from streams.mcp.questions import Questions
+    from streams.mcp.remote import Remote
 
 PORT = 8422
 
@@ -35,6 +43,12 @@ def mcp(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=1, max=65535, help="With --http.")] = PORT,
+    url: Annotated[
+        str, typer.Option(help="Ask the running Veille there, instead of the store.")
+    ] = "",
+    ca_file: Annotated[
+        Path | None, typer.Option(help="With --url: certificate authority of its own.")
+    ] = None,
     allow_labels: Annotated[
         bool, typer.Option("--allow-labels", help="Let it correct mentions, too.")
     ] = False,
@@ -45,20 +59,26 @@ def mcp(
 ) -> None:
     """Serve mentions, figures and incidents by the Model Context Protocol, read-only.
 
-    Needs the extra: pip install 'veille\\[mcp]'.
+    Needs the extra: pip install 'veille\\[mcp]'. With `--url` the token stands in VEILLE_TOKEN, or
+    in the file that VEILLE_TOKEN_FILE names.
 
     [bold]Example[/bold]: VEILLE_STORE__URL=https://elastic:9200 veille mcp
     """
     _installed()
-    settings = load_settings(config)
-    load_config_topics(config)  # what is wrong with them is said before anything is served
-    path = topics_path(config)
     if http and not _local(host):
         raise ConfigError(
             f"--host {host!r}: whoever reaches it could read all that is stored, for it asks for "
             "no password. Remedy: 127.0.0.1, or a proxy that does"
         )
     address = (host, port) if http else None
+    if url:
+        if allow_labels:
+            raise ConfigError("--allow-labels: not with --url, which reads. Remedy: one of both")
+        run(_serve_remote(url, _token(), ca_file, address))
+        return
+    settings = load_settings(config)
+    load_config_topics(config)  # what is wrong with them is said before anything is served
+    path = topics_path(config)
     run(
         _serve(
             settings, lambda: load_topics(path), address, by=by or login() if allow_labels else ""
@@ -83,6 +103,22 @@ def _local(host: str) -> bool:
         return False
 
 
+def _token() -> str:
+    """Raises `ConfigError` for a file that can't be read."""
+    given = {name.lower(): os.environ.get(name) for name in ("VEILLE_TOKEN", "VEILLE_TOKEN_FILE")}
+    present = {name: value for name, value in given.items() if value}
+    return with_files(present, ["veille_token"]).get("veille_token") or ""
+
+
+async def _serve_remote(
+    url: str, token: str, ca_file: Path | None, address: tuple[str, int] | None
+) -> None:
+    from streams.mcp import remote  # noqa: PLC0415  # the web's modules take a while
+
+    async with remote.opened(url, token, ca_file) as questions:
+        await _answer(questions, None, address)
+
+
 async def _serve(
     settings: Settings,
     topics: Callable[[], list[Topic]],
@@ -91,11 +127,8 @@ async def _serve(
     by: str,
 ) -> None:
     """Until standard input ends, or a signal. Labels are allowed where `by` names whose."""
-    import uvicorn  # noqa: PLC0415
-
     from streams.mcp.labels import Labels  # noqa: PLC0415  # the web's modules take a while
     from streams.mcp.questions import Questions  # noqa: PLC0415
-    from streams.mcp.server import build  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
@@ -104,10 +137,20 @@ async def _serve(
         if by:
             labelling = await stack.enter_async_context(Labelling(store, settings))
             labels = Labels(labelling, questions, by)
-        server: Any = build(questions, labels)
-        if address is None:
-            await server.run_stdio_async()
-        else:
-            app = server.streamable_http_app(host=address[0])
-            serving = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-            await serving.serve(sockets=[bind(*address)])
+        await _answer(questions, labels, address)
+
+
+async def _answer(
+    questions: "Questions | Remote", labels: "Labels | None", address: tuple[str, int] | None
+) -> None:
+    import uvicorn  # noqa: PLC0415
+
+    from streams.mcp.server import build  # noqa: PLC0415
+
+    server: Any = build(questions, labels)
+    if address is None:
+        await server.run_stdio_async()
+        return
+    app = server.streamable_http_app(host=address[0])
+    serving = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    await serving.serve(sockets=[bind(*address)])

@@ -26,7 +26,7 @@ from streams.mcp.answers import (
     Watched,
 )
 from streams.mcp.telling import TEXT, WHOLE, Story, cleaned, happened, storied, told, valued
-from streams.records import Mention
+from streams.records import Mention, Sentiment
 from streams.sentiment.scorer import Scorer, build_scorer
 from streams.settings import Sentiment as SentimentSettings
 from streams.store.port import Count, Dimension, Filter, Order, Store
@@ -82,14 +82,7 @@ class Questions:
         return Found(mentions=shown, cursor=query.next_cursor(page.cursor, now))
 
     async def count(self, given: Given) -> Counted:
-        found: Count = await self._store.count(await self._where(given))
-        return Counted(
-            total=found.total,
-            pos=found.pos,
-            neg=found.neg,
-            neu=found.neu,
-            unscored=found.unscored,
-        )
+        return counted(await self._store.count(await self._where(given)))
 
     async def over_time(self, given: Given, *, step: str = "") -> Course:
         where = await self._where(given)
@@ -98,10 +91,7 @@ class Questions:
         with _explained():
             width = step_of({"step": step}, span)
         if span / width > MOST_BUCKETS:
-            raise Unanswerable(
-                f"step {step!r}: makes more than {MOST_BUCKETS} buckets. "
-                "Remedy: widen it, or narrow the period"
-            )
+            raise too_many_steps(step)
         buckets = await self._store.over_time(within(where, since, until), step=width)
         return Course(
             since=since,
@@ -117,7 +107,7 @@ class Questions:
 
     async def incidents(self, given: Given, *, limit: int) -> Incidents:
         with _explained():
-            which = incident_list.read(_pairs(given))
+            which = incident_list.read(pairs(given))
         await self._check(which.topics)
         now, known = utc_now(), await book.incidents(self._store)
         fitting = incident_list.ordered(one for one in known if which.matches(one, now))
@@ -135,13 +125,8 @@ class Questions:
 
     async def topics(self) -> Topics:
         """The topics of the file, and those that only stored mentions have."""
-        known = {topic.id: topic for topic in self._topics()}
-        lately = Filter(since=utc_now() - _LATELY)
-        counts = {one.value: one for one in await self._store.top(lately, "topic", limit=1_000)}
-        ids = dict.fromkeys([*known, *await self._store.topics()])
-        watched = [_watched(one, known.get(one), counts.get(one)) for one in ids]
-        watched.sort(key=lambda one: -one.total)
-        return Topics(total=len(watched), topics=watched[:_TOPICS])
+        lately = await self._store.top(Filter(since=utc_now() - _LATELY), "topic", limit=1_000)
+        return watched(self._topics(), await self._store.topics(), lately)
 
     async def explain(self, mention_id: str) -> Explained:
         mention = await self.mention(mention_id)
@@ -164,29 +149,18 @@ class Questions:
         else:
             tried = verdict(mention.post, topic, lang)
         scored: Judged = judged(mention.post, lang, self._scorer, topic.target if topic else ())
-        return Explained(
-            mention=told(mention, WHOLE),
-            met=tried.met,
-            words=[Matched(untrusted=cleaned(word, 60)) for word in tried.words],
-            missing=[
-                Missing(query=one.query, untrusted=cleaned(one.reason, 300)) for one in tried.failed
-            ],
-            objection=tried.error,
-            engine=scored.sentiment.engine,
-            engine_sentiment=scored.sentiment.label,
-            engine_score=round(scored.sentiment.score, 3),
-            spoke=[
-                Spoke(untrusted=cleaned(one.text, 60), weight=round(one.weight, 3))
-                for one in scored.words
-            ],
-        )
+        spoke = [
+            Spoke(untrusted=cleaned(one.text, 60), weight=round(one.weight, 3))
+            for one in scored.words
+        ]
+        return explained(mention, tried, scored.sentiment, spoke)
 
     async def _where(self, given: Given) -> Filter:
         return (await self._query(given)).at(utc_now())
 
     async def _query(self, given: Given) -> filters.Query:
         with _explained():
-            query = filters.read(_pairs(given))
+            query = filters.read(pairs(given))
         await self._check(query.where.topics)
         return query
 
@@ -197,14 +171,64 @@ class Questions:
         known = {topic.id for topic in self._topics()}
         if set(asked) <= known:
             return
-        known |= set(await self._store.topics())
-        for one in asked:
-            if one not in known:
-                names = ", ".join(sorted(known)[:20]) or "none is there yet"
-                raise Unanswerable(f"topic {one[:80]!r}: unknown. Remedy: one of {names}")
+        refuse_unknown(asked, known | set(await self._store.topics()))
 
 
-def _pairs(given: Given) -> list[filters.Pair]:
+def refuse_unknown(asked: Sequence[str], known: set[str]) -> None:
+    """Raises `Unanswerable` for a topic that is not known."""
+    for one in asked:
+        if one not in known:
+            names = ", ".join(sorted(known)[:20]) or "none is there yet"
+            raise Unanswerable(f"topic {one[:80]!r}: unknown. Remedy: one of {names}")
+
+
+def too_many_steps(step: str) -> Unanswerable:
+    return Unanswerable(
+        f"step {step!r}: makes more than {MOST_BUCKETS} buckets. "
+        "Remedy: widen it, or narrow the period"
+    )
+
+
+def counted(found: Count) -> Counted:
+    return Counted(
+        total=found.total,
+        pos=found.pos,
+        neg=found.neg,
+        neu=found.neu,
+        unscored=found.unscored,
+    )
+
+
+def explained(
+    mention: Mention, tried: TopicVerdict, scored: Sentiment, spoke: Sequence[Spoke]
+) -> Explained:
+    """A mention whole, how its topic judges it, and its sentiment with the words that made it."""
+    return Explained(
+        mention=told(mention, WHOLE),
+        met=tried.met,
+        words=[Matched(untrusted=cleaned(word, 60)) for word in tried.words],
+        missing=[
+            Missing(query=one.query, untrusted=cleaned(one.reason, 300)) for one in tried.failed
+        ],
+        objection=tried.error,
+        engine=scored.engine,
+        engine_sentiment=scored.label,
+        engine_score=round(scored.score, 3),
+        spoke=list(spoke),
+    )
+
+
+def watched(topics: Sequence[Topic], stored: Sequence[str], lately: Sequence[Count]) -> Topics:
+    """Topics of the file and those that only stored mentions have, with their last days."""
+    known = {topic.id: topic for topic in topics}
+    counts = {one.value: one for one in lately}
+    ids = dict.fromkeys([*known, *stored])
+    found = [_watched(one, known.get(one), counts.get(one)) for one in ids]
+    found.sort(key=lambda one: -one.total)
+    return Topics(total=len(found), topics=found[:_TOPICS])
+
+
+def pairs(given: Given) -> list[filters.Pair]:
     """Filters as the pairs of an address."""
     return [
         (name, str(value))

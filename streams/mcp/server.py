@@ -17,6 +17,7 @@ from streams.errors import VeilleError
 from streams.mcp import answers
 from streams.mcp.labels import Labels
 from streams.mcp.questions import MOST, MOST_VALUES, Questions
+from streams.mcp.remote import Remote
 from streams.mcp.telling import Story
 from streams.records import SentimentLabel
 from streams.store.port import Dimension
@@ -70,7 +71,7 @@ _WRITES: Final = ToolAnnotations(
 Answering = Callable[..., Awaitable[msgspec.Struct]]
 
 
-def build(questions: Questions, labels: Labels | None = None) -> MCPServer[Any]:
+def build(questions: Questions | Remote, labels: Labels | None = None) -> MCPServer[Any]:
     """The server with the reading tools; with `labels` also the one that writes them."""
 
     async def search_mentions(

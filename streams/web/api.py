@@ -12,7 +12,7 @@ from starlette.responses import Response
 from connectors.letters import DeadLetter
 from connectors.post import utc_now
 from streams.source_gaps import Shade, shades
-from streams.store.port import Bucket, Count, Dimension, Page, Store
+from streams.store.port import Bucket, Count, Dimension, Order, Page, Store
 from streams.web import charts
 from streams.web.filters import PARAMETERS, BadFilter, Parameter, Problem, Query, read
 from streams.web.views import window, within
@@ -60,6 +60,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _BY = Parameter("by", "By", f"One of {', '.join(get_args(Dimension))}.")
 _LIMIT = Parameter("limit", "Limit", "How many, 1 to 200 (50 if absent).")
+_ORDER = Parameter(
+    "order", "Order", "One of newest (if absent), oldest, worth: what is worth a look first."
+)
 _STEP = Parameter("step", "Step", "Width of a bucket: a number and s, m, h or d. Default: by span.")
 _FILTERS: Final = tuple(p for p in PARAMETERS if p.name != "cursor")
 
@@ -135,6 +138,14 @@ def limit_of(given: Mapping[str, str]) -> int:
     return int(value)
 
 
+def order_of(given: Mapping[str, str]) -> Order:
+    match given.get("order") or "newest":
+        case "newest" | "oldest" | "worth" as order:
+            return order
+        case other:
+            raise bad("order", other, "no such order", _ORDER.help)
+
+
 def step_of(given: Mapping[str, str], span: timedelta) -> timedelta:
     value = given.get("step")
     if not value:
@@ -148,13 +159,15 @@ def step_of(given: Mapping[str, str], span: timedelta) -> timedelta:
     return step
 
 
-@router.get("/mentions", openapi_extra=described(Page, *PARAMETERS, _LIMIT))
+@router.get("/mentions", openapi_extra=described(Page, *PARAMETERS, _ORDER, _LIMIT))
 async def mentions(request: Request) -> Response:
-    """Mentions, newest first. `cursor` of the answer asks for the next page; empty at the end."""
-    query = _query(request, "limit")
-    limit = limit_of(request.query_params)
+    """Mentions in an order. `cursor` of the answer asks for the next page; empty at the end."""
+    query = _query(request, "order", "limit")
+    limit, order = limit_of(request.query_params), order_of(request.query_params)
     now = utc_now()
-    found = await store_of(request).search(query.at(now), limit=limit, cursor=query.cursor)
+    found = await store_of(request).search(
+        query.at(now), limit=limit, cursor=query.cursor, order=order
+    )
     return reply(Page(found.mentions, query.next_cursor(found.cursor, now)))
 
 

@@ -12,8 +12,14 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
+from connectors.post import utc_now
 from streams.store.sqlite import SqliteStore
+from streams.users.passwords import Passwords
+from streams.users.people import People
+from streams.users.tokens import Tokens
+from tests.browser.site import opened
 from tests.support.mentions import mention
+from tests.support.users import WEAK
 from tests.support.veille import Process, environment
 
 
@@ -39,6 +45,30 @@ async def test_over_standard_input_and_output(env: Mapping[str, str]) -> None:
     async with asyncio.timeout(60), Client(started) as client:
         assert "label_mention" not in [tool.name for tool in (await client.list_tools()).tools]
         assert (await counted(client))["neg"] == 1
+
+
+async def test_over_a_running_veille_with_a_token(env: Mapping[str, str], tmp_path: Path) -> None:
+    async with opened(tmp_path / "veille.sqlite3") as store:
+        user = await People(store, Passwords(WEAK)).add("ada", by="test")
+        tokens = Tokens(store)
+        token, _ = await tokens.add(user, "mcp", scopes=["read"], now=utc_now(), by="test")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = tmp_path / "log"
+    login = {**env, "VEILLE_WEB__LOGIN": "on"}
+    with Process("web", "--port", str(port), env=login, log=log) as process:
+        async with asyncio.timeout(60):
+            while not await answers(port):
+                assert process.running, process.log.read_text()
+                await asyncio.sleep(0.1)
+        started = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "streams.cli", "mcp", "--url", f"http://127.0.0.1:{port}"],
+            env=environment(VEILLE_TOKEN=token, VEILLE_DATA_DIR=str(tmp_path / "none")),
+        )
+        async with asyncio.timeout(60), Client(started) as client:
+            assert (await counted(client))["neg"] == 1
+            assert not (tmp_path / "none").exists()
 
 
 async def test_over_http_on_this_machine(env: Mapping[str, str], tmp_path: Path) -> None:

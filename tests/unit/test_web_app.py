@@ -294,7 +294,8 @@ def parsed(text: str) -> dict[str, float]:
 async def test_openapi_names_every_filter_and_answer(client: httpx.AsyncClient) -> None:
     document = (await client.get("/api/v1/openapi.json")).json()
     get = document["paths"]["/api/v1/mentions"]["get"]
-    assert {p["name"] for p in get["parameters"]} == {p.name for p in PARAMETERS} | {"limit"}
+    names = {p.name for p in PARAMETERS} | {"order", "limit"}
+    assert {p["name"] for p in get["parameters"]} == names
     refs = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
     assert refs <= document["components"]["schemas"].keys()
 
