@@ -13,6 +13,7 @@ import pytest
 
 from streams.errors import StoreError
 from streams.store.port import Filter
+from streams.store.salvage_table import Table
 from streams.store.sqlite import SqliteStore
 from tests.support.mentions import mention
 
@@ -140,3 +141,24 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
         await store.close()
     assert total >= acknowledged
     assert total % 50 == 0, "a batch is written whole or not at all"
+
+
+def test_rows_between_two_damaged_places_are_read_where_the_last_one_is_damaged(
+    tmp_path: Path,
+) -> None:
+    page, path = 4096, tmp_path / "rows.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT)")
+        bodies = [(f"row {n:03}".ljust(1000, "."),) for n in range(300)]
+        db.executemany("INSERT INTO rows (body) VALUES (?)", bodies)
+        db.commit()
+    raw = bytearray(path.read_bytes())
+    for lost in (b"row 100", b"row 299"):
+        start = raw.index(lost) // page * page
+        raw[start : start + page] = bytes(page)
+    path.write_bytes(raw)
+    intact = {n for n in range(300) if b"row %03d" % n in raw}
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        found = {int(row["body"][4:7]) for row in Table(db, "rows", lambda row: row).rows()}
+    assert {*range(97), *range(110, 295)} & intact <= found <= intact
+    assert len(intact) > 290

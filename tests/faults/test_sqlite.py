@@ -22,7 +22,6 @@ from connectors.letters import DeadLetter
 from streams.errors import StoreError, StoreUnavailable
 from streams.store import salvage
 from streams.store.port import Filter
-from streams.store.salvage_table import Table
 from streams.store.sqlite import SqliteStore, rebuilding
 from tests.faults.arena import record
 from tests.faults.stores import Wanted, all_in, story, until, write_all
@@ -401,27 +400,6 @@ async def _accounted(
         f"{len(found):,} of {len(wanted):,} mentions, {len(cursors)} of 20 cursors saved, "
         f"{mentions['lost']:,} mentions said to be lost, {altered} with another letter in a text"
     )
-
-
-def test_rows_between_two_damaged_places_are_read_where_the_last_one_is_damaged(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "rows.sqlite3"
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT)")
-        bodies = [(f"row {n:03}".ljust(1000, "."),) for n in range(300)]
-        db.executemany("INSERT INTO rows (body) VALUES (?)", bodies)
-        db.commit()
-    raw = bytearray(path.read_bytes())
-    for lost in (b"row 100", b"row 299"):
-        start = raw.index(lost) // PAGE * PAGE
-        raw[start : start + PAGE] = bytes(PAGE)
-    path.write_bytes(raw)
-    intact = {n for n in range(300) if b"row %03d" % n in raw}
-    with closing(sqlite3.connect(path)) as db:
-        found = {int(row["body"][4:7]) for row in Table(db, "rows", lambda row: row).rows()}
-    assert {*range(97), *range(110, 295)} & intact <= found <= intact
-    assert len(intact) > 290
 
 
 async def test_a_damaged_file_is_not_overwritten_by_a_worker(tmp_path: Path) -> None:
