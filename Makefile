@@ -4,6 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 export VEILLE_DATA_DIR ?= .veille
+unexport PYTHONDONTWRITEBYTECODE
 SEEDS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

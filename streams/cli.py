@@ -1,4 +1,4 @@
-"""The command `veille`: gathers the commands, and turns errors into messages and exit codes.
+"""The command `veille`: finds the command asked for, and turns errors into messages and exit codes.
 
 Exit codes: 0 fine, 1 failed, 2 misused (wrong options, settings, topics or files).
 """
@@ -6,83 +6,72 @@ Exit codes: 0 fine, 1 failed, 2 misused (wrong options, settings, topics or file
 import logging
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from connectors.errors import BadSettings, ConnectorError
-from streams.commands import (
-    add,
-    alerts,
-    counts,
-    dead_letters,
-    erase,
-    export,
-    find,
-    importing,
-    kibana,
-    label,
-    mcp,
-    parts,
-    replay,
-    report,
-    reprocess,
-    score,
-    sentiment,
-    settings,
-    sources,
-    status,
-    store,
-    tail,
-    tokens,
-    topics,
-    up,
-    users,
-    webhooks,
-)
 from streams.commands.common import FAILED, MISUSED, err, out
 from streams.errors import ConfigError, VeilleError
 
-app = typer.Typer(
-    name="veille",
-    help="Keep watch over what people write about a name, a product or a theme.\n\n"
-    "Start with [bold]veille up[/bold] and open the page it names.",
-    rich_markup_mode="rich",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(up.up)
-app.command()(settings.init)
-app.command()(status.status)
-app.command()(replay.replay)
-app.command("import")(importing.import_)
-app.command()(reprocess.reprocess)
-app.command()(sources.collect)
-app.add_typer(sources.sources, name="sources")
-app.add_typer(topics.topics, name="topics")
-app.command()(score.score)
-app.add_typer(sentiment.sentiment, name="sentiment")
-app.command()(find.search)
-app.command()(export.export)
-app.command()(tail.tail)
-app.command()(counts.counts)
-app.command()(report.report)
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(store.store, name="store")
-app.add_typer(kibana.kibana, name="kibana")
-app.add_typer(dead_letters.dead_letters, name="dead-letters")
-app.command()(label.label)
-app.command(name="add")(add.add_post)
-app.command()(erase.erase)
-app.add_typer(users.users, name="users")
-app.add_typer(tokens.tokens, name="tokens")
-app.add_typer(webhooks.webhooks, name="webhooks")
-app.command()(mcp.mcp)
-app.command()(parts.worker)
-app.command()(parts.connect)
-app.command()(parts.web)
+_COMMANDS: Final = {
+    "up": "up:up",
+    "init": "settings:init",
+    "status": "status:status",
+    "replay": "replay:replay",
+    "import": "importing:import_",
+    "reprocess": "reprocess:reprocess",
+    "collect": "sources:collect",
+    "sources": "sources:sources",
+    "topics": "topics:topics",
+    "score": "score:score",
+    "sentiment": "sentiment:sentiment",
+    "search": "find:search",
+    "export": "export:export",
+    "tail": "tail:tail",
+    "counts": "counts:counts",
+    "report": "report:report",
+    "alerts": "alerts:app",
+    "store": "store:store",
+    "kibana": "kibana:kibana",
+    "dead-letters": "dead_letters:dead_letters",
+    "label": "label:label",
+    "add": "add:add_post",
+    "erase": "erase:erase",
+    "users": "users:users",
+    "tokens": "tokens:tokens",
+    "webhooks": "webhooks:webhooks",
+    "mcp": "mcp:mcp",
+    "worker": "parts:worker",
+    "connect": "parts:connect",
+    "web": "parts:web",
+}
+"""Where each is in `streams.commands`, in the order of `veille --help`."""
+
+
+def program(wanted: str = "") -> typer.Typer:
+    """The command line: with the command `wanted` alone, for what the others import takes a second;
+    with all of them where it is none of them."""
+    app = typer.Typer(
+        name="veille",
+        help="Keep watch over what people write about a name, a product or a theme.\n\n"
+        "Start with [bold]veille up[/bold] and open the page it names.",
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in [wanted] if wanted in _COMMANDS else _COMMANDS:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        command = getattr(import_module(f"streams.commands.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -94,7 +83,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _version_: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -117,8 +105,9 @@ def main() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments)
+        program(given[0] if given else "")(given)
     except SystemExit as end:  # Typer shows wrong options by itself, and ends with 2
         return end.code if isinstance(end.code, int) else FAILED
     except (ConfigError, BadSettings) as error:

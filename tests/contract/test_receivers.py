@@ -18,7 +18,7 @@ from connectors.errors import BadSettings, Retriable
 from connectors.post import decode, encode
 from connectors.receiving import BUSY, MOST_WAITING, Receiver, Request, listen
 from connectors.registry import CONNECTORS, build, receivers
-from streams.cli import app
+from streams.cli import program
 from tests.contract.connectors.hooks import (
     HOOKS,
     SECRET,
@@ -367,7 +367,7 @@ def test_r10_recorded_deliveries_are_read_without_a_network(
         for name, value in hook.options().items()
         for part in ("--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
     ]
-    done = CliRunner().invoke(app, ["collect", hook.name, "--stdout", *files, *sets])
+    done = CliRunner().invoke(program(), ["collect", hook.name, "--stdout", *files, *sets])
     assert done.exit_code == 0, done.output
     texts = [json.loads(line)["text"] for line in done.stdout.splitlines()]
     assert texts == ["note 1", "note 2"]

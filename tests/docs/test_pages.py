@@ -50,7 +50,7 @@ def test_every_guide_is_reached_from_the_index() -> None:
 
 def cli() -> Any:
     """The `veille` command, as Click sees it: a group has `commands`, a command `params`."""
-    return typer.main.get_command(import_module("streams.cli").app)
+    return typer.main.get_command(import_module("streams.cli").program())
 
 
 def veille_commands() -> list[str]:

@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +15,11 @@ from typer.testing import CliRunner
 
 from connectors.closed import CLOSED
 from connectors.registry import CONNECTORS
-from streams.cli import app
+from streams.cli import program
 from tests.browser.site import opened
 from tests.support.mentions import mention
 from tests.support.tiny_model import require_transformers, write_model
-from tests.support.veille import Process, veille, veille_here, veille_json
+from tests.support.veille import Process, environment, veille, veille_here, veille_json
 
 TOPICS = """
 topics:
@@ -77,6 +79,15 @@ def test_replay_then_search_export_status_and_dead_letters(
     letters = parsed(veille("dead-letters", "--json", env=env).stdout)
     assert {letter["place"] for letter in letters} == {f"{path}:4", f"{path}:5"}
     assert all(letter["reason"] for letter in letters)
+
+
+def test_a_command_loads_what_it_needs_itself() -> None:
+    heavy = {"elasticsearch", "fastapi", "numpy", "pyarrow", "babel"}
+    script = "import sys; from streams.cli import program; program('worker'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), capture_output=True, check=True
+    )
+    assert not heavy & set(done.stdout.decode().split())
 
 
 def test_an_empty_file_is_no_error(env: dict[str, str], tmp_path: Path) -> None:
@@ -240,11 +251,11 @@ def test_every_command_teaches_with_an_example(env: dict[str, str]) -> None:
     ]
     for name in [*names, "worker", "connect", "web", "dead-letters"]:
         assert name in shown
-        assert "Example" in CliRunner().invoke(app, [name, "--help"]).stdout
+        assert "Example" in CliRunner().invoke(program(), [name, "--help"]).stdout
 
 
 def test_help_tells_what_an_option_is_where_it_is_not_given() -> None:
-    shown = " ".join(CliRunner().invoke(app, ["tail", "--help"]).stdout.split())
+    shown = " ".join(CliRunner().invoke(program(), ["tail", "--help"]).stdout.split())
     assert "kafka or store [default:" in shown
 
 

@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours without any `VEILLE_` variable, with the checkout's packages first."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VEILLE_")}
+    """Ours without any `VEILLE_` variable, with the checkout's packages first; what was compiled
+    is kept, for hundreds of processes are started."""
+    dropped = ("VEILLE_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more}
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from connectors.post import Author, Post
 from streams.archive.sqlite import SqliteArchive
-from streams.cli import app
+from streams.cli import program
 from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable, StoreError
 from streams.records import Label, Mention, Sentiment, mention_id
@@ -273,13 +273,15 @@ def test_the_command_shows_first_and_applies_when_asked(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     asyncio.run(prepare())
     arguments = ["reprocess", "--topic", "acme", "--json", "--config", str(tmp_path)]
-    first = CliRunner().invoke(app, arguments)
+    first = CliRunner().invoke(program(), arguments)
     assert first.exit_code == 0, first.output
     told = json.loads(first.stdout)
     assert (told["difference"]["added"], told["applied"]) == (20, None)
-    second = CliRunner().invoke(app, [*arguments, "--apply"])
+    second = CliRunner().invoke(program(), [*arguments, "--apply"])
     assert json.loads(second.stdout)["applied"]["stored"] == 20
-    third = CliRunner().invoke(app, arguments)
+    third = CliRunner().invoke(program(), arguments)
     assert json.loads(third.stdout)["difference"]["same"] == 20
-    wrong = CliRunner().invoke(app, ["reprocess", "--topic", "none", "--config", str(tmp_path)])
+    wrong = CliRunner().invoke(
+        program(), ["reprocess", "--topic", "none", "--config", str(tmp_path)]
+    )
     assert "no topic 'none'" in str(wrong.exception) + wrong.output
