@@ -18,6 +18,9 @@ run: .venv/.run  ## Start Veille with the shipped settings: http://127.0.0.1:842
 test: lint  ## Check everything and run every test but the long ones (ARGS="tests/unit -k post")
 	$(BIN)/python -m pytest -m "not long and not soak" --numprocesses=3 --dist=loadscope $(ARGS)
 
+long: .venv/.dev  ## Run the long tests, without faults and pictures (ARGS="-k large_export")
+	$(BIN)/python -m pytest -m "long and not soak" --ignore=tests/faults --ignore=tests/browser/test_screenshots.py $(ARGS)
+
 faults: .venv/.dev  ## Break things and count every post; writes docs/reliability.md (SEEDS=5)
 	$(BIN)/python -m pytest tests/faults -m "not soak" --seeds=$(SEEDS) $(ARGS)
 	$(BIN)/python -m tests.faults.report
@@ -73,4 +76,4 @@ clean:  ## Remove what was installed and built here (your mentions in .veille st
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: help run test faults soak mutations lint bench screenshots servers docs messages lock clean
+.PHONY: help run test long faults soak mutations lint bench screenshots servers docs messages lock clean
