@@ -11,6 +11,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
 from streams.commands.common import err
@@ -19,8 +20,9 @@ from streams.store.port import Note
 
 @contextmanager
 def counting(*, quiet: bool) -> Iterator[Note]:
-    """A bar for each name that it is told of, with figures."""
-    with _progress(MofNCompleteColumn(), quiet=quiet) as progress:
+    """A bar for each name that it is told of, with figures, for how long, and how long still."""
+    figures = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with _progress(*figures, quiet=quiet) as progress:
         yield noting(progress)
 
 
@@ -38,7 +40,7 @@ def noting(progress: Progress) -> Note:
 
     def note(name: str, done: int, total: int | None) -> None:
         if name not in tasks:
-            tasks[name] = progress.add_task(name, total=total)
+            tasks[name] = progress.add_task(name, total=total, completed=done)
         progress.update(tasks[name], completed=done, total=total)
 
     return note

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from streams.commands.bars import counting
 from streams.commands.common import (
     FAILED,
     ConfigOption,
@@ -17,14 +17,15 @@ from streams.commands.common import (
     print_json,
     run,
 )
-from streams.commands.find import (
+from streams.commands.selecting import (
     LangOption,
+    QueryArgument,
+    Selection,
     SentimentOption,
     SinceOption,
     SourceOption,
     TopicOption,
     UntilOption,
-    build_filter,
 )
 from streams.errors import ConfigError
 from streams.exporting import marks, packing
@@ -47,7 +48,7 @@ _SUFFIXES: Final = {
 
 
 def export(
-    query: Annotated[str, typer.Argument(help='Words and "phrases"; word* is a prefix.')] = "",
+    query: QueryArgument = "",
     *,
     format_: Annotated[
         str,
@@ -79,24 +80,8 @@ def export(
 
     [bold]Example[/bold]: veille export --since 30d --out mentions.csv.gz
     """
-    where = build_filter(
-        query,
-        topics=topic,
-        since=since,
-        until=until,
-        sentiments=sentiment,
-        langs=lang,
-        sources=source,
-    )
-    options = {
-        "the query": query,
-        "--topic": topic,
-        "--since": since,
-        "--until": until,
-        "--sentiment": sentiment,
-        "--lang": lang,
-        "--source": source,
-    }
+    selection = Selection(query, topic, since, until, sentiment, lang, source)
+    where = selection.where()
     chosen = _format(format_, path)
     settings = load_settings(config)
     if path is None:
@@ -104,8 +89,8 @@ def export(
             raise ConfigError("--resume, --overwrite and --json need a file. Remedy: --out FILE")
         run(_to_stdout(settings, where, chosen))
     else:
-        given = {name: value for name, value in options.items() if value}
-        job = Job(store=_named(settings), format=chosen, options=given, where=where)
+        options = selection.given()
+        job = Job(store=_named(settings), format=chosen, options=options, where=where)
         done: Mark = run(_to_file(settings, path, job, resume=resume, overwrite=overwrite))
         _tell(path, done, as_json=as_json)
 
@@ -164,13 +149,10 @@ async def _to_file(
 async def _watched(store: Store, path: Path, job: Job, sink: Sink) -> Mark:
     if not err.is_terminal:
         return await write(store, path, job, sink, lambda mark: None)
-    total = (await store.count(job.where)).total
-    columns = (TextColumn(str(path)), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bars:
-        bar = bars.add_task("", total=total, completed=job.mark.rows)
-        return await write(
-            store, path, job, sink, lambda mark: bars.update(bar, completed=mark.rows)
-        )
+    total, name = (await store.count(job.where)).total, str(path)
+    with counting(quiet=False) as note:
+        note(name, job.mark.rows, total)
+        return await write(store, path, job, sink, lambda mark: note(name, mark.rows, total))
 
 
 def _tell(path: Path, done: Mark, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """`veille search`: mentions from the store."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -12,13 +12,21 @@ from streams.commands.common import (
     JsonOption,
     load_settings,
     out,
-    parse_moment,
     print_json,
     run,
 )
-from streams.errors import ConfigError
+from streams.commands.selecting import (
+    LangOption,
+    QueryArgument,
+    Selection,
+    SentimentOption,
+    SinceOption,
+    SourceOption,
+    TopicOption,
+    UntilOption,
+)
 from streams.exporting.rows import pages
-from streams.records import LABELS, Mention, SentimentLabel
+from streams.records import Mention
 from streams.settings import Settings
 from streams.store import opened_store
 from streams.store.port import Filter, Order
@@ -31,18 +39,9 @@ _SYMBOLS: Final = {
     "unscored": ("?", "dim"),
 }
 
-TopicOption = Annotated[list[str] | None, typer.Option("--topic", help="Topic id; repeatable.")]
-SinceOption = Annotated[str | None, typer.Option(help="From: a time, a date, or an age: 24h, 7d.")]
-UntilOption = Annotated[str | None, typer.Option(help="Up to, exclusive.")]
-SentimentOption = Annotated[
-    list[str] | None, typer.Option("--sentiment", help="pos, neg, neu or unscored; repeatable.")
-]
-LangOption = Annotated[list[str] | None, typer.Option("--lang", help="Language; repeatable.")]
-SourceOption = Annotated[list[str] | None, typer.Option("--source", help="Source; repeatable.")]
-
 
 def search(
-    query: Annotated[str, typer.Argument(help='Words and "phrases"; word* is a prefix.')] = "",
+    query: QueryArgument = "",
     *,
     topic: TopicOption = None,
     since: SinceOption = None,
@@ -58,41 +57,8 @@ def search(
 
     [bold]Example[/bold]: veille search '"late delivery" refund*' --sentiment neg --since 7d
     """
-    where = build_filter(
-        query,
-        topics=topic,
-        since=since,
-        until=until,
-        sentiments=sentiment,
-        langs=lang,
-        sources=source,
-    )
+    where = Selection(query, topic, since, until, sentiment, lang, source).where()
     run(_search(load_settings(config), where, limit, as_json=as_json))
-
-
-def build_filter(
-    query: str,
-    *,
-    topics: list[str] | None,
-    since: str | None,
-    until: str | None,
-    sentiments: list[str] | None,
-    langs: list[str] | None,
-    sources: list[str] | None,
-) -> Filter:
-    """Options to a filter. Raises `ConfigError` that names the option."""
-    for one in sentiments or ():
-        if one not in LABELS:
-            raise ConfigError(f"--sentiment {one!r}: unknown. Remedy: one of {', '.join(LABELS)}")
-    return Filter(
-        text=query,
-        topics=tuple(topics or ()),
-        sentiments=cast("tuple[SentimentLabel, ...]", tuple(sentiments or ())),
-        langs=tuple(langs or ()),
-        sources=tuple(sources or ()),
-        since=parse_moment(since, "--since"),
-        until=parse_moment(until, "--until"),
-    )
 
 
 async def _search(settings: Settings, where: Filter, limit: int, *, as_json: bool) -> None:
