@@ -25,8 +25,8 @@ async def apply(
     `StoreError` and `BrokerUnavailable`; broken off, it is done again and ends the same."""
     if difference.state == "reading":
         raise StoreError("the run is not finished. Remedy: let it come to its end first")
-    work = f"reprocess:{difference.topic}"
-    await note_past(store, work, utc_now())
+    work, topic = f"reprocess:{difference.topic}", difference.topic
+    await note_past(store, work, utc_now(), topic=topic)
     applied = Applied()
     if difference.state == "ready":
         await _store(store, difference, stage, note, applied)
@@ -34,7 +34,7 @@ async def apply(
         stage.save(difference, [])
     if beside is not None:
         applied.sent = await _send(beside, difference, stage, note)
-        await note_past(store, work, utc_now())
+        await note_past(store, work, utc_now(), topic=topic)
     difference.state = "applied"
     stage.save(difference, [])
     return applied

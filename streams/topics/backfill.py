@@ -139,7 +139,7 @@ class Filler:
 
     async def _note_past(self, job: Backfill) -> None:
         if job.store:
-            await note_past(self._store, f"backfill:{job.topic}", utc_now())
+            await note_past(self._store, f"backfill:{job.topic}", utc_now(), topic=job.topic)
 
     async def _keep(self, job: Backfill, mentions: Sequence[Mention]) -> None:
         _count(job, mentions)

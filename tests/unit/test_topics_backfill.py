@@ -98,6 +98,7 @@ async def test_what_is_written_is_written_once_and_labels_stay(
     assert kept.label is not None
     assert kept.label.sentiment == "neu"
     assert await store.states("touched") == {}, "alerts are not told"
+    assert set(await store.states("past")) == {"backfill:acme"}, "nobody is called for it"
 
 
 async def test_one_that_was_stopped_goes_on_where_it_was(
