@@ -11,7 +11,7 @@ import typer
 from streams.alerts.detector import Bucket, Detector
 from streams.alerts.records import SEVERITIES, Sensitivity
 from streams.alerts.series import Clock, Row, read_rows, with_seconds
-from streams.commands.common import err, print_json, write_lines
+from streams.commands.common import counted, err, print_json, write_lines
 from streams.errors import ConfigError
 
 _WEEK: Final = 7 * 86_400
@@ -90,9 +90,10 @@ class Told:
         if not self.rows:
             raise ConfigError(f"{path}: no rows. Remedy: lines below timestamp,value")
         if self.unknown:
-            err.print(f"{self.unknown} rows without a usable number were taken as unknown")
+            rows = counted(self.unknown, "row")
+            err.print(f"{rows} without a usable number taken as unknown")
         if self.untimely:
-            err.print(f"{self.untimely} rows out of the order of time were left out")
+            err.print(f"{counted(self.untimely, 'row')} out of the order of time left out")
 
     def summary(self, by_severity: Counter[str]) -> dict[str, Any]:
         """The figures of `--summary`."""

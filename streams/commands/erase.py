@@ -8,6 +8,7 @@ from streams.archive import opened_archive
 from streams.commands.common import (
     ConfigOption,
     JsonOption,
+    counted,
     load_settings,
     login,
     out,
@@ -58,8 +59,9 @@ def erase(
 def _said(report: Report) -> str:
     verb = "would go" if report.dry_run else "gone"
     return (
-        f"{report.mentions:,} mentions, {report.labels:,} labels, {report.letters:,} dead "
-        f"letters and {report.posts:,} posts of the archive {verb}."
+        f"{counted(report.mentions, 'mention')}, {counted(report.labels, 'label')}, "
+        f"{counted(report.letters, 'dead letter')} and {counted(report.posts, 'post')} of the "
+        f"archive {verb}."
     )
 
 

@@ -11,6 +11,7 @@ from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
+    counted,
     err,
     load_settings,
     out,
@@ -74,7 +75,7 @@ def export(
         if as_json:
             print_json({"file": str(path), "language": each, "objects": len(objects)})
         else:
-            _say(out, f"{path}: {len(objects)} objects.")
+            _say(out, f"{path}: {counted(len(objects), 'object')}.")
 
 
 @kibana.command("import")

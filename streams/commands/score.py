@@ -8,7 +8,15 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
-from streams.commands.common import FAILED, ConfigOption, err, load_settings, out, write_lines
+from streams.commands.common import (
+    FAILED,
+    ConfigOption,
+    counted,
+    err,
+    load_settings,
+    out,
+    write_lines,
+)
 from streams.commands.explained import rendered
 from streams.records import Sentiment
 from streams.sentiment.explained import Explained
@@ -89,7 +97,8 @@ def score(
     else:
         write_lines(_encoded(asked, scorer, explain_line if explain else score_line))
     if failures[0]:
-        err.print(f"{failures[0]} lines could not be read; each says why in its `reason`")
+        failed = counted(failures[0], "line")
+        err.print(f"{failed} could not be read; each says why in its `reason`")
         raise typer.Exit(FAILED)
 
 

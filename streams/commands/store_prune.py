@@ -7,7 +7,15 @@ import msgspec
 import typer
 
 from connectors.post import utc_now
-from streams.commands.common import ConfigOption, JsonOption, load_settings, out, print_json, run
+from streams.commands.common import (
+    ConfigOption,
+    JsonOption,
+    counted,
+    load_settings,
+    out,
+    print_json,
+    run,
+)
 from streams.errors import ConfigError
 from streams.retention import limit
 from streams.settings import Settings
@@ -62,6 +70,7 @@ async def _prune(settings: Settings, before: datetime, *, dry_run: bool) -> dict
 def _show(result: Pruned) -> None:
     for month, count in result.mentions.items():
         out.print(f"{month:<8} {count:>12,}", highlight=False)
-    told = "would go" if result.dry_run else "are gone"
+    told = "would go" if result.dry_run else "gone"
     total = sum(result.mentions.values())
-    out.print(f"{total:,} mentions of before {result.before:%Y-%m-%d} {told}", highlight=False)
+    mentions = counted(total, "mention")
+    out.print(f"{mentions} of before {result.before:%Y-%m-%d}: {told}", highlight=False)

@@ -9,6 +9,7 @@ from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
+    counted,
     load_settings,
     out,
     parse_moment,
@@ -71,21 +72,22 @@ async def _verify(settings: Settings, where: Filter, *, quiet: bool) -> Verified
 
 def _show(found: Verified) -> None:
     out.print(
-        f"Kafka   {found.read:,} records, {found.expected:,} mentions to be shown"
+        f"Kafka   {counted(found.read, 'record')}, {counted(found.expected, 'mention')} to be shown"
         + f", {found.unreadable:,} unreadable" * bool(found.unreadable)
     )
     if found.keeps_since:
         out.print(
             f"        keeps records since {found.keeps_since:%Y-%m-%d %H:%M} UTC; "
-            f"{found.before:,} mentions of the store are older"
+            f"{counted(found.before, 'mention')} of the store older"
         )
-    out.print(f"Store   {found.stored:,} mentions")
+    out.print(f"Store   {counted(found.stored, 'mention')}")
     for name, words in _WORDS.items():
         if number := getattr(found, name):
             some = ", ".join(found.ids.get(name, [])[:3])
             out.print(f"        {number:,} {words}: {some}", style="red", soft_wrap=True)
     if found.waiting:
-        out.print(f"        {found.waiting:,} records wait for a worker: is one running?")
+        waiting = counted(found.waiting, "record waits", "records wait")
+        out.print(f"        {waiting} for a worker: is one running?")
     if found.sound:
         out.print("        the same as Kafka", style="green")
     else:

@@ -21,6 +21,7 @@ from streams.commands.common import (
     FAILED,
     ConfigOption,
     JsonOption,
+    counted,
     err,
     load_settings,
     out,
@@ -98,8 +99,9 @@ def check(
     counts = Counter(finding.severity for finding in findings)
     if not as_json:
         out.print(
-            f"{len(loaded)} topics: {counts['error']} wrong, {counts['warning']} warnings, "
-            f"{counts['advice']} pieces of advice"
+            f"{counted(len(loaded), 'topic')}: {counts['error']} wrong, "
+            f"{counted(counts['warning'], 'warning')}, "
+            f"{counted(counts['advice'], 'piece of advice', 'pieces of advice')}"
         )
     if counts["error"]:
         raise typer.Exit(FAILED)
@@ -140,7 +142,8 @@ def _sample_posts(path: Path) -> Iterator[Post]:
             except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
                 bad += 1
     if bad:
-        err.print(f"{path}: {bad} lines are no posts", style="yellow", markup=False)
+        told = counted(bad, "line is no post", "lines are no posts")
+        err.print(f"{path}: {told}", style="yellow", markup=False)
 
 
 def _in_their_language(posts: Iterator[Post], loaded: Sequence[Topic]) -> Iterator[Post]:
@@ -313,7 +316,8 @@ def import_(
             err.print(Text(printable(f"query {number}: {sentence}"), "yellow"), soft_wrap=True)
     sys.stdout.buffer.write(topics_file(found, as_json=as_json))
     sys.stdout.flush()
-    err.print(f"{len(found)} topics; {failed} queries could not be carried over")
+    queries = counted(failed, "query", "queries")
+    err.print(f"{counted(len(found), 'topic')}; {queries} could not be carried over")
     if failed:
         raise typer.Exit(FAILED)
 

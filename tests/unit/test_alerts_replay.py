@@ -112,7 +112,7 @@ def test_what_is_no_count_is_unknown_and_told(
     rows[100] = (rows[100][0], cell)
     lines, errors = replay(capsys, str(write(file, rows)))
     assert lines == plain
-    assert "1 rows without a usable number" in errors
+    assert "1 row without a usable number" in errors
 
 
 def test_repeated_unordered_and_missing_rows(
