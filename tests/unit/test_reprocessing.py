@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from connectors.post import Author, Post
 from streams.archive.sqlite import SqliteArchive
+from streams.belonging import put_by_hand
 from streams.cli import program
 from streams.criteria.topics import Topic
 from streams.errors import BrokerUnavailable, StoreError
@@ -23,6 +24,7 @@ from streams.sentiment.scorer import build_scorer
 from streams.settings import Sentiment as SentimentSettings
 from streams.store.es_replacing import replacing
 from streams.store.port import Filter
+from streams.store.rules import labelled, outranks
 from streams.store.sqlite import SqliteStore
 from streams.topics.backfill import Backfill, Filler
 from tests.browser.site import opened
@@ -258,6 +260,18 @@ def test_what_came_meanwhile_stays() -> None:
     assert (labelled.label, labelled.sentiment.label) == (label, "neg")
     assert verdict_of(newer, made(5)) == "newer"
     assert verdict_of(None, None) is None
+
+
+def test_what_was_put_by_hand_is_kept_until_somebody_says_otherwise() -> None:
+    plain = made(5)
+    mark = put_by_hand(plain, "veille import")
+    assert mark == put_by_hand(plain, "veille import")
+    said = Label(mention_id="m", labeled_at=POSTS[0].created_at + timedelta(hours=1))
+    assert outranks(said, mark)
+    assert verdict_of(labelled(plain, mark), None) == "kept"
+    refused = msgspec.structs.replace(said, relevant=False, tags=mark.tags)
+    assert verdict_of(labelled(labelled(plain, mark), refused), None) == "lost"
+    assert verdict_of(plain, None) == "lost"
 
 
 def test_the_command_shows_first_and_applies_when_asked(tmp_path: Path) -> None:
