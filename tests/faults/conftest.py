@@ -45,5 +45,5 @@ def embedded(tmp_path: Path) -> Arena:
 def own_kafka() -> Iterator[Kafka]:
     """A broker of the test's own, to be broken in ways that others would notice."""
     require_servers()
-    with Kafka() as server:
+    with Kafka(brief=True) as server:
         yield server

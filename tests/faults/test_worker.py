@@ -147,7 +147,7 @@ def test_rebalances_in_mid_batch(arena: Arena, seed: int) -> None:
 
 @pytest.mark.long
 def test_started_before_the_broker(tmp_path: Path, elasticsearch: Elasticsearch) -> None:
-    kafka = Kafka()
+    kafka = Kafka(brief=True)
     arena = Arena.make(tmp_path, kafka=kafka.address, elasticsearch=elasticsearch.url)
     posts = make_posts(500)
     try:

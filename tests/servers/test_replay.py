@@ -9,8 +9,8 @@ import pytest
 
 from connectors import post
 from tests.support.replays import (
-    COUNT,
     assert_same,
+    counted,
     expected,
     installation_in,
     make_posts,
@@ -30,13 +30,14 @@ def installation(kafka: Kafka, elasticsearch: Elasticsearch, tmp_path: Path) -> 
 
 
 def test_every_mention_is_the_pure_functions(installation: dict[str, str], tmp_path: Path) -> None:
-    posts = make_posts()
+    posts = make_posts(2000, minutes=28)  # two monthly indices
     path = write_jsonl(posts, tmp_path / "posts.jsonl")
     with Process("worker", "--instance", "w", env=installation, log=tmp_path / "worker.log") as one:
         summary = veille_json("replay", str(path), "--json", env=installation)
         assert one.stop() == 0, one.log.read_text()
     wanted = expected(posts, tmp_path)
-    assert len(wanted) > COUNT / 2
+    assert len(wanted) > 1000
+    assert len({one.post.created_at.month for one in wanted.values()}) == 2
     assert_same(stored(installation), wanted)
     assert (summary["read"], summary["published"]) == (len(posts), len(posts))
     assert (summary["dead_letters"], summary["missed"]) == (0, 0)
@@ -58,11 +59,14 @@ def test_kill_9_of_the_worker_loses_nothing(installation: dict[str, str], tmp_pa
 
 
 def _kill_and_restart(env: dict[str, str], log: Path, stop: threading.Event) -> None:
-    """A worker, killed twice while it works, and started again each time."""
+    """A worker, killed twice while what it stores comes in, and started again each time."""
     rng = random.Random(1)
     for _ in range(2):
+        before = counted(env)
         with Process("worker", "--instance", "w", env=env, log=log) as one:
-            stop.wait(rng.uniform(4, 6))
+            while counted(env) <= max(0, before) and not stop.is_set():
+                assert one.running, log.read_text()
+            stop.wait(rng.uniform(0, 1))
             one.kill()
         if stop.is_set():
             return  # all is stored already: a worker told to stop while it starts proves nothing

@@ -34,7 +34,7 @@ def require(what: str, reason: str) -> None:
 def kafka() -> Iterator[Kafka]:
     """A real Kafka broker; a test that breaks it heals it."""
     require_servers()
-    with Kafka() as server:
+    with Kafka(brief=True) as server:
         yield server
 
 
@@ -42,7 +42,7 @@ def kafka() -> Iterator[Kafka]:
 def elasticsearch() -> Iterator[Elasticsearch]:
     """A real Elasticsearch; a test that breaks it heals it."""
     require_servers()
-    with Elasticsearch() as server:
+    with Elasticsearch(brief=True) as server:
         yield server
 
 

@@ -10,27 +10,30 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-_SHARED: Final = (
+_SERVERS: Final = (
     "tests/contract/",
-    "tests/faults/",
     "tests/servers/",
     "tests/property/test_store.py",
     "tests/unit/test_topic_reader.py",
 )
-"""What uses the real servers: in one process, which starts them once."""
-_ORDER: Final = ("servers", "embedded", "browser", "property")
+"""What shares the real servers."""
+_ORDER: Final = ("servers", "faults", "embedded", "browser", "property")
 """Long tests before short ones, so that the processes end together; all others come last."""
 
 
 def unit_of(test: str) -> str:
-    """What is run by one process without interruption: all that share the servers, or a module."""
-    return "servers" if test.startswith(_SHARED) else test.partition("::")[0]
+    """What is run by one process without interruption: all that share the servers, all that break
+    servers, or a module. Each of the first two starts servers of its own, once."""
+    if test.startswith("tests/faults/"):
+        return "faults"
+    return "servers" if test.startswith(_SERVERS) else test.partition("::")[0]
 
 
 def kind_of(unit: str) -> str:
-    """`servers` and `embedded` mostly wait, all `others` mostly compute."""
-    folder = unit.removeprefix("tests/").partition("/")[0]
-    return folder if folder in ("servers", "embedded") else "others"
+    """`servers` mostly wait for them, `waits` for processes of ours; all `others` compute."""
+    if unit == "servers":
+        return unit
+    return "waits" if unit == "faults" or unit.startswith("tests/embedded/") else "others"
 
 
 def _turn(unit: str) -> int:

@@ -33,8 +33,11 @@ class Server(ABC):
 
     name: str
 
-    def __init__(self, *, port: int = 0, data_dir: Path | None = None) -> None:
+    def __init__(self, *, port: int = 0, data_dir: Path | None = None, brief: bool = False) -> None:
+        """A `brief` one is there for minutes: its code is compiled quickly rather than well, so
+        that it starts in half of the processor time, and does its work more slowly."""
         self.port = port or free_port()
+        self._compiler = "-XX:TieredStopAtLevel=1" if brief else "-XX:TieredStopAtLevel=4"
         self._own_dir = data_dir is None
         self.dir = data_dir or Path(tempfile.mkdtemp(prefix=f"veille-{self.name}-"))
         self.log = self.dir / "server.log"
@@ -190,7 +193,7 @@ num.io.threads=4
             raise RuntimeError(f"kafka: its storage can't be formatted:\n{self._log_end()}")
 
     def _java(self, heap: str) -> list[str]:
-        options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", heap]
+        options = ["-XX:+UseSerialGC", self._compiler, heap]
         logging = f"-Dlog4j2.configurationFile={self.dir / 'log4j2.properties'}"
         return ["java", *options, logging, "-cp", fetch.kafka_classpath()]
 
@@ -217,10 +220,16 @@ class Elasticsearch(Server):
     name = "elasticsearch"
 
     def __init__(
-        self, *, port: int = 0, data_dir: Path | None = None, settings: str = "", heap_mb: int = 512
+        self,
+        *,
+        port: int = 0,
+        data_dir: Path | None = None,
+        settings: str = "",
+        heap_mb: int = 512,
+        brief: bool = False,
     ) -> None:
         """`settings` are further lines of elasticsearch.yml."""
-        super().__init__(port=port, data_dir=data_dir)
+        super().__init__(port=port, data_dir=data_dir, brief=brief)
         self._settings = settings
         self._heap_mb = heap_mb
 
@@ -255,11 +264,13 @@ cluster.routing.allocation.disk.threshold_enabled: false
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         heap = f"-Xms{self._heap_mb}m -Xmx{self._heap_mb}m"
+        launcher = "-Xms4m -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
         env = {
             "PATH": os.environ.get("PATH", ""),
             "ES_JAVA_HOME": str(fetch.java_home()),
             "ES_PATH_CONF": str(self.dir / "config"),
-            "ES_JAVA_OPTS": heap,
+            "ES_JAVA_OPTS": f"{heap} {self._compiler}",
+            "CLI_JAVA_OPTS": launcher,
             "ES_TMPDIR": str(self.dir / "tmp"),
             "HOME": str(self.dir),
         }

@@ -21,7 +21,7 @@ def told():
 
 
 def test_one_process_runs_all_that_share_the_servers(tmp_path: Path) -> None:
-    shared = ["contract/test_a.py", "faults/test_b.py", "servers/test_c.py"]
+    shared = ["contract/test_a.py", "property/test_store.py", "servers/test_c.py"]
     for name in (*shared, *(f"unit/test_{n}.py" for n in "abcdef")):
         path = tmp_path / "tests" / name
         path.parent.mkdir(parents=True, exist_ok=True)
