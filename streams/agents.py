@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord
@@ -32,7 +32,7 @@ from streams.errors import StoreError
 from streams.judging import CHUNK, Judged, bury_oversized, judge, next_chunk
 from streams.ledger import Ledger
 from streams.pipeline import Judge
-from streams.reading import origins, read_labels, read_letter, read_records
+from streams.reading import origins, read_labels, read_letter, read_records, read_rows
 from streams.records import Label
 from streams.slab import Slab
 from streams.store.port import Store
@@ -254,13 +254,13 @@ class IndexAgent(_Agent):
         rows = [row for event in events for row in event.value.records]
         good, bad = read_records(rows, utc_now())
         unread = {letter.place for letter in bad}
-        rows_of = origins(rows, good, bad)
         copied: Sequence[asyncio.Future[Any]] = ()
         if self._copy:
-            copied = await self._copy.send([rows_of[id(one)] for one in good], good)
+            copied = await self._copy.send(read_rows(rows, bad), good)
         report = await self._store.write(good)
         self._touched.note(good)
         refused: dict[str, ConsumerRecord] = {}
+        rows_of = origins(rows, good, bad) if report.rejected else {}
         for one in report.rejected:
             row = rows_of[id(one.record)]
             letter = as_again(letter_of_record(one.record, one.reason, utc_now()), row)
@@ -271,9 +271,9 @@ class IndexAgent(_Agent):
             traces = letter_traces(items, rows, bad, refused)
             await acknowledged(await self._sender.send(self._dead, items, (), traces))
         await acknowledged(copied)
-        told = index_entries(rows, good, unread, report)
+        told = index_entries(rows, good, unread, report) if self._books else iter(())
         for event in events:
-            self._done(event, [next(told) for _ in event.value.records])
+            self._done(event, list(islice(told, len(event.value.records))))
         self.ledger.stored += report.stored
         self.ledger.stale += report.stale
         self.ledger.retracted += report.retracted

@@ -34,7 +34,7 @@ def index_entries(
     refused = {id(item.record) for item in report.rejected}
     records_read = iter(good)
     for row in rows:
-        if place_of(row) in unread:
+        if unread and place_of(row) in unread:
             yield refusal(row, "dropped")
             continue
         record = next(records_read)

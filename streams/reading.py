@@ -34,9 +34,13 @@ def origins(
     rows: Iterable[ConsumerRecord], good: Iterable[object], bad: Iterable[DeadLetter]
 ) -> dict[int, ConsumerRecord]:
     """The message of each object read, by its `id`; `bad` are the letters of the other messages."""
+    return {id(one): row for one, row in zip(good, read_rows(rows, bad), strict=True)}
+
+
+def read_rows(rows: Iterable[ConsumerRecord], bad: Iterable[DeadLetter]) -> list[ConsumerRecord]:
+    """The messages that could be read, in order; `bad` are the letters of the others."""
     unread = {letter.place for letter in bad}
-    read = (row for row in rows if place_of(row) not in unread)
-    return {id(one): row for one, row in zip(good, read, strict=True)}
+    return [row for row in rows if place_of(row) not in unread] if unread else list(rows)
 
 
 def read_labels(

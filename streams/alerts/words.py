@@ -1,11 +1,12 @@
 """The words of a text that say what it is about."""
 
-import functools
 import re
 from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 from streams.alerts.stop_words import STOP_WORDS
+from streams.charmap import Table
 
 READ_CHARS: Final = 2_000
 """What a post is about is said by then."""
@@ -14,12 +15,17 @@ _LEFT_OUT: Final = re.compile(r"(?:https?://|www\.)\S+|(?<!\w)@[\w.-]+")
 _WORD: Final = re.compile(r"#?\w+(?:['-]\w+)*")
 _SHORTEST: Final = 3
 _LONGEST: Final = 40
+_MOST_PIECES: Final = 30_000
+_TABLE: Final = Table(lambda char: char.lower() if char.isalnum() or char in "_#'-\u2019" else " ")
 
 
 def folded(text: str) -> list[str]:
     """Every word in lower case, ё as е, hashtags with their sign."""
-    plain = text.casefold().replace("ё", "е").replace("\u2019", "'")
-    return _WORD.findall(plain)
+    return _WORD.findall(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return text.casefold().replace("ё", "е").replace("\u2019", "'")
 
 
 def prose(text: str) -> list[str]:
@@ -40,15 +46,31 @@ def says_something(word: str, own: Collection[str] = ()) -> bool:
 
 def significant(text: str, most: int) -> tuple[str, ...]:
     """The first `most` different words that say something; hashtags without their sign."""
-    found: dict[str, None] = {}
-    for word in prose(text):
-        if bare := _significant(word):
-            found[bare] = None
-            if len(found) == most:
-                break
-    return tuple(found)
+    told = " ".join(map(_SAYING.__getitem__, _pieces(text[:READ_CHARS]).split()))
+    return tuple(islice(dict.fromkeys(told.split()), most))
 
 
-@functools.lru_cache(maxsize=20_000)
-def _significant(word: str) -> str:
-    return word.lstrip("#") if says_something(word) else ""
+def _pieces(text: str) -> str:
+    """The text with white space between words at least; a word is never cut."""
+    found = _TABLE.apply(text) or text
+    if "@" in text or "://" in text or "www" in found.lower():
+        text = _LEFT_OUT.sub(" . ", text.casefold())
+        return _TABLE.apply(text) or text
+    return found
+
+
+class _Saying(dict[str, str]):
+    """The words of a piece of text without white space that say something, by the piece: a space
+    between them, for a word has none."""
+
+    def __missing__(self, piece: str) -> str:
+        words = [_plain(piece)] if piece.isalnum() else folded(piece)
+        found = " ".join(word.lstrip("#") for word in words if says_something(word))
+        if len(piece) <= _LONGEST:
+            if len(self) >= _MOST_PIECES:
+                self.clear()
+            self[piece] = found
+        return found
+
+
+_SAYING: Final = _Saying()

@@ -61,13 +61,23 @@ class Item(msgspec.Struct, frozen=True):
 
     def lines(self) -> bytes:
         """The action as the bulk API reads it."""
-        meta: dict[str, Any] = {"_index": self.index, "_id": self.id}
-        if self.version is not None:
-            meta |= {"version": self.version, "version_type": "external_gte"}
+        ordered = "external_gte" if self.version is not None else ""
+        meta = _encode(_Meta(self.index, self.id, self.version, ordered))
         if not self.body:
-            return msgspec.json.encode({"delete": meta}) + b"\n"
-        act = {"create" if self.once else "index": meta}
-        return msgspec.json.encode(act) + b"\n" + self.body + b"\n"
+            return b'{"delete":%b}\n' % meta
+        return b'{"%b":%b}\n%b\n' % (b"create" if self.once else b"index", meta, self.body)
+
+
+class _Meta(msgspec.Struct, omit_defaults=True, gc=False):
+    """Which document, and which of two writes wins."""
+
+    _index: str
+    _id: str
+    version: int | None = None
+    version_type: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Work:

@@ -49,35 +49,37 @@ class Helpers(msgspec.Struct, omit_defaults=True):
 
 def of(mention: Mention, stored_at: datetime, *, hidden: bool) -> Helpers:
     """`hidden` tells whether its author, its source or its label hides it."""
-    facts, post = rules.facts(mention), mention.post
+    post, author, label = mention.post, mention.post.author, mention.label
     created = post.created_at.astimezone(UTC)
     language = mention.lang.partition("-")[0]
     read = f"{post.title} {post.text[:READ_CHARS]}" if post.title else post.text
+    address = rules.url_key(post.url) if post.url else ""
     return Helpers(
-        event_at=created,
-        event_hour=created.hour,
-        event_weekday=created.isoweekday(),
-        stored_at=stored_at,
-        tone=facts.tone,
-        kind=post.kind,
-        worth=worth(mention),
-        hidden=hidden,
-        tags=facts.tags,
-        url_key=facts.url,
-        domain=domain(post.url) if post.url else "",
-        author=facts.author,
-        handle=facts.handle,
-        hashtags=facts.hashtags,
-        terms=significant(read, MOST_TERMS),
-        place=_point(post.place) if post.place else None,
-        words={language: (post.title, post.text)} if language in languages() else {},
-        fold=(fold(post.title), fold(post.text)),
+        created,
+        created.hour,
+        created.isoweekday(),
+        stored_at,
+        rules.tone(mention),
+        post.kind,
+        worth(mention),
+        hidden,
+        rules.tag_keys(label.tags) if label and label.tags else (),
+        rules.address_hash(address) if post.url else "",
+        domain(address),
+        rules.author_key(post),
+        rules.handle_key(author.handle),
+        rules.tag_keys(post.hashtags) if post.hashtags else (),
+        significant(read, MOST_TERMS),
+        _point(post.place) if post.place else None,
+        {language: (post.title, post.text)} if language in languages() else {},
+        (fold(post.title) if post.title else "", fold(post.text)),
     )
 
 
-def domain(url: str) -> str:
-    """The host in lower case, without `www.`, user and port; empty where there is none."""
-    host = rules.url_key(url).partition("/")[0].rpartition("@")[2]
+def domain(address: str) -> str:
+    """The host of a URL as it is compared (`rules.url_key`), without user and port; empty where
+    there is none."""
+    host = address.partition("/")[0].rpartition("@")[2]
     found = _HOST.match(host.removeprefix("www."))
     return found.group() if found and "." in found.group() else ""
 

@@ -1,6 +1,7 @@
 """Connecting to Elasticsearch and keeping its indices as Veille needs them."""
 
 import asyncio
+import functools
 import logging
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, Unsupport
 from streams.errors import StoreError, StoreUnavailable
 from streams.settings import Store as StoreSettings
 from streams.store import es_server, es_shapes
+from streams.store.es_json import SERIALIZERS
 from streams.store.es_shapes import MONTHLY, SMALL
 
 _log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ def connect(settings: StoreSettings) -> AsyncElasticsearch:
             settings.url,
             request_timeout=settings.timeout_seconds,
             max_retries=0,
+            serializers=SERIALIZERS,
             retry_on_timeout=False,
             **options,
         )
@@ -71,11 +74,16 @@ def month_of(prefix: str, created: datetime) -> str:
 
     Years that only a broken clock writes share one index, so that nobody can make thousands.
     """
-    if created.year < _FIRST_YEAR:
+    return _month(prefix, created.year, created.month)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _month(prefix: str, year: int, month: int) -> str:
+    if year < _FIRST_YEAR:
         return f"{prefix}-{MONTHLY}-early"
-    if created.year > _LAST_YEAR:
+    if year > _LAST_YEAR:
         return f"{prefix}-{MONTHLY}-late"
-    return f"{prefix}-{MONTHLY}-{created.year:04d}.{created.month:02d}"
+    return f"{prefix}-{MONTHLY}-{year:04d}.{month:02d}"
 
 
 class Indices:

@@ -73,7 +73,7 @@ class Writer:
         given = {id(made.mention): origin for made, origin in zip(mentions, origins, strict=True)}
         marks = await self._load_marks(mentions, retractions)
         unkept = await self._keep_marks(marks, retractions)
-        alive = [made for made in mentions if not _killed(marks, made.mention)]
+        alive = [made for made in mentions if not (marks and _killed(marks, made.mention))]
         origins = [given[id(made.mention)] for made in alive]
         for index in {month_of(self._prefix, m.mention.post.created_at) for m in alive}:
             await patiently(lambda index=index: self._indices.ensure(index))  # type: ignore[misc]
@@ -132,6 +132,8 @@ class Writer:
     async def _compose(
         self, mentions: list[Made], generation: str, *, anew: bool = False
     ) -> list[Made]:
+        if not (generation or anew):
+            return mentions
         composed = await self._ledger.composed([made.mention for made in mentions], generation)
         return [
             Made(new, old.body if new is old.mention and not anew else rules.body(new)[0], hidden)

@@ -65,9 +65,9 @@ def facts(mention: Mention) -> Facts:
         author=author_key(post),
         handle=handle_key(post.author.handle),
         author_id=post.author.id,
-        hashtags=_tags(post.hashtags) if post.hashtags else (),
+        hashtags=tag_keys(post.hashtags) if post.hashtags else (),
         content=content_version(mention),
-        tags=_tags(label.tags) if label and label.tags else (),
+        tags=tag_keys(label.tags) if label and label.tags else (),
         judged=_judged(label),
         url=url_hash(post.url) if post.url else "",
     )
@@ -77,7 +77,8 @@ def _judged(label: Label | None) -> bool:
     return label is not None and (label.relevant is not None or label.sentiment is not None)
 
 
-def _tags(hashtags: Sequence[str]) -> tuple[str, ...]:
+def tag_keys(hashtags: Sequence[str]) -> tuple[str, ...]:
+    """The first 100 hashtags as they are compared, each once."""
     return tuple(dict.fromkeys(filter(None, map(tag_key, hashtags[:_MAX_TAGS]))))
 
 
@@ -114,8 +115,12 @@ def url_key(url: str) -> str:
 
 def url_hash(url: str) -> str:
     """12 hexadecimal characters of BLAKE2b: URLs may be longer than any index takes."""
-    raw = url_key(url).encode("utf-8", "replace")
-    return hashlib.blake2b(raw, digest_size=6).hexdigest()
+    return address_hash(url_key(url))
+
+
+def address_hash(address: str) -> str:
+    """`url_hash` of a URL as it is compared."""
+    return hashlib.blake2b(address.encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
 def millis(moment: datetime) -> int:

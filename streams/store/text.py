@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from streams.charmap import Table
 from streams.errors import StoreError
 
 MAX_TERMS: Final = 64
@@ -28,6 +29,8 @@ _UNSPACED: Final = (
     (0x20000, 0x3FFFF),
 )
 """Scripts written without spaces: each character is a word, and a search word is a phrase."""
+
+_WINDOW: Final = MAX_TOKEN_CHARS // 2
 
 _LONG: Final = re.compile(rf"(\S{{{MAX_TOKEN_CHARS}}})\S+")
 _PIECE: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -52,39 +55,47 @@ class _Folding(dict[int, str]):
 def _fold_char(code: int) -> str:
     char = chr(code)
     category = unicodedata.category(char)
-    if 0x300 <= code <= 0x36F or 0xFE00 <= code <= 0xFE0F or category in ("Cf", "Sk"):
+    if 0x300 <= code <= 0x36F or 0xFE00 <= code <= 0xFE0F or category == "Cf":
         return ""
+    if category == "Sk":
+        return "" if code > 127 else " "
     if category == "So" or any(low <= code <= high for low, high in _UNSPACED):
         return f" {char} "
     return char if category[0] in "LMN" else " "
 
 
 _FOLDING: Final = _Folding()
-_LOWER: Final = (ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128))
-_ASCII: Final = bytes(_LOWER).ljust(256)
 
 
 def fold(text: str) -> str:
-    """Lower-case words without accents (ё is е, but й stays), a space between them.
+    """Lower-case words without accents (ё is е, but й stays), white space between them.
 
     Emoji and characters of unspaced scripts are words of their own; punctuation is gone.
     """
-    if text.isascii():
-        folded = text.encode("ascii").translate(_ASCII).decode("ascii")
-    else:
-        plain = unicodedata.normalize("NFKD", text).casefold().replace("и\u0306", "й")
-        folded = unicodedata.normalize("NFC", plain.translate(_FOLDING))
+    folded = _TABLE.apply(text)
+    if folded is None:
+        folded = fold_any(text)
     return _LONG.sub(r"\1", folded) if _has_long(folded) else folded
 
 
+def fold_any(text: str) -> str:
+    """`fold` of any text, whatever its characters, and with long words whole."""
+    plain = unicodedata.normalize("NFKD", text).casefold().replace("и\u0306", "й")
+    return unicodedata.normalize("NFC", plain.translate(_FOLDING))
+
+
+def _fold_alone(char: str) -> str:
+    return fold_any(char).strip() or " "
+
+
+_TABLE: Final = Table(_fold_alone)
+
+
 def _has_long(folded: str) -> bool:
-    """Whether a word is over 64 characters: each such stands at a place that 64 divides."""
-    for place in range(0, len(folded), MAX_TOKEN_CHARS):
-        if folded[place] != " ":
-            end = folded.find(" ", place)
-            size = (len(folded) if end < 0 else end) - folded.rfind(" ", 0, place) - 1
-            if size > MAX_TOKEN_CHARS:
-                return True
+    """Whether a word is over 64 characters: each such fills a window of 32."""
+    for start in range(0, len(folded) - _WINDOW + 1, _WINDOW):
+        if folded.find(" ", start, start + _WINDOW) < 0:
+            return max(map(len, folded.split())) > MAX_TOKEN_CHARS
     return False
 
 

@@ -5,9 +5,11 @@ from unicodedata import normalize
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.alerts.words import prose, says_something, significant
 from streams.criteria import rough, tokens
 from streams.criteria.folding import fold, folded
 from streams.criteria.parser import parse
+from streams.store import text as store_text
 
 latin = st.text(st.characters(max_codepoint=0x17F, categories=["L", "Nd"]), min_size=1)
 cyrillic = st.text("абвгдежзийклмнопрстуфхцчшщъыьэюяёієґў", min_size=1)
@@ -39,3 +41,24 @@ def test_what_a_text_says_is_among_its_rough_words(text: str) -> None:
 @given(words)
 def test_a_hashtag_is_the_same_with_its_field(tag: str) -> None:
     assert parse(f"#{tag}") == parse(f"hashtag:{tag}")
+
+
+mixed = st.text(
+    st.one_of(
+        st.sampled_from("aeéЁёйИßñœ№…'\u2019-#@._ \n\t:/wW^`~1\u0301\u0306\ufe0f\u200d\xa0"),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=150,
+)
+
+
+@given(mixed)
+def test_a_text_folds_as_its_characters_do(text: str) -> None:
+    words = [word[: store_text.MAX_TOKEN_CHARS] for word in store_text.fold_any(text).split()]
+    assert store_text.fold(text).split() == words
+
+
+@given(mixed, st.sampled_from([3, 30]))
+def test_what_says_something_is_found_piece_by_piece_as_in_the_whole(text: str, most: int) -> None:
+    whole = [word.lstrip("#") for word in prose(text) if says_something(word)]
+    assert list(significant(text, most)) == list(dict.fromkeys(whole))[:most]
