@@ -46,22 +46,25 @@ def says_something(word: str, own: Collection[str] = ()) -> bool:
 
 def significant(text: str, most: int) -> tuple[str, ...]:
     """The first `most` different words that say something; hashtags without their sign."""
-    told = " ".join(map(_SAYING.__getitem__, _pieces(text[:READ_CHARS]).split()))
-    return tuple(islice(dict.fromkeys(told.split()), most))
+    found = dict.fromkeys(map(_SAYING.__getitem__, _pieces(text[:READ_CHARS]).split()))
+    found.pop("", None)
+    if " " in "".join(found):
+        found = dict.fromkeys(" ".join(found).split())
+    return tuple(found) if len(found) <= most else tuple(islice(found, most))
 
 
 def _pieces(text: str) -> str:
     """The text with white space between words at least; a word is never cut."""
-    found = _TABLE.apply(text) or text
-    if "@" in text or "://" in text or "www" in found.lower():
-        text = _LEFT_OUT.sub(" . ", text.casefold())
-        return _TABLE.apply(text) or text
+    found = _TABLE.apply(text) or text.casefold()
+    if "@" in text or "://" in text or "www" in found:
+        left = _LEFT_OUT.sub(" . ", text.casefold())
+        return _TABLE.apply(left) or left
     return found
 
 
 class _Saying(dict[str, str]):
-    """The words of a piece of text without white space that say something, by the piece: a space
-    between them, for a word has none."""
+    """The word of a piece of text that has no white space; empty where it says nothing. Of a
+    piece with several words, all that say something, with spaces between them."""
 
     def __missing__(self, piece: str) -> str:
         words = [_plain(piece)] if piece.isalnum() else folded(piece)

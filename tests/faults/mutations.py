@@ -113,8 +113,8 @@ MUTATIONS: Final = (
         "an older version never overwrites a newer one (Elasticsearch)",
         "write without a version",
         "streams/store/es_bulk.py",
-        '            meta |= {"version": self.version, "version_type": "external_gte"}\n',
-        "            pass\n",
+        "        meta = _encode(_Meta(self.index, self.id, self.version, ordered))\n",
+        "        meta = _encode(_Meta(self.index, self.id))\n",
         (f"{STORES}::test_newer_wins_and_older_is_stale_whatever_the_order",),
     ),
     Mutation(
