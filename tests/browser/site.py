@@ -122,7 +122,7 @@ class Site:
         """Ask the server to end, as Ctrl-C does, and wait until it has."""
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._end)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the server did not stop"
 
     def _end(self) -> None:
