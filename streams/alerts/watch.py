@@ -110,7 +110,13 @@ class AlertWatch:
 
     async def run(self) -> None:
         """Without end. A store that is away is waited for; what was being judged when it went is
-        judged anew."""
+        judged anew. Cancelled, it leaves the lease to the next one."""
+        try:
+            await self._rounds()
+        finally:
+            await self._lease.release()
+
+    async def _rounds(self) -> None:
         while True:
             try:
                 await self.round()

@@ -1,7 +1,6 @@
 """One process at a time makes months anew: a lease, renewed while its holder lives."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -56,10 +55,7 @@ class Alone:
         finally:
             self._depth -= 1
             beating.cancel()
-            with contextlib.suppress(StoreError, TimeoutError):
-                async with asyncio.timeout(5):
-                    await self._lease.renew(datetime(1970, 1, 1, tzinfo=UTC))
-            self._lease.held = False
+            await self._lease.release()
 
     async def _take(self) -> None:
         began = time.monotonic()

@@ -288,6 +288,21 @@ async def test_a_lease_is_taken_over_when_its_holder_is_silent(case: Case) -> No
     assert await second.hold(now + timedelta(seconds=21))
 
 
+async def test_a_watch_that_is_stopped_leaves_its_lease_to_the_next_one(home: Installation) -> None:
+    first, second = home.watch("one"), home.watch("two")
+    running = asyncio.create_task(first.run())
+    async with asyncio.timeout(30):
+        while not first.holds:
+            await asyncio.sleep(0.02)
+    await second.round()
+    assert not second.holds
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert not first.holds
+    await second.round()
+    assert second.holds
+
+
 async def test_what_people_do_is_told_and_kept(home: Installation) -> None:
     await home.write(mentions())
     watch = home.watch()
