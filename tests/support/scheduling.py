@@ -4,7 +4,7 @@ A plugin of pytest, for the groups of pytest-xdist itself are not heeded since p
 """
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -61,6 +61,6 @@ class BesideEachOther(LoadScopeScheduling):  # type: ignore[misc] # xdist has no
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> BesideEachOther | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BesideEachOther | None:
     """For `--dist=loadscope`, which `make test` asks for."""
-    return BesideEachOther(config) if config.getvalue("dist") == "loadscope" else None
+    return BesideEachOther(config, log) if config.getvalue("dist") == "loadscope" else None
