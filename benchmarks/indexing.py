@@ -37,7 +37,7 @@ from streams.slab import Slab
 from streams.store.elasticsearch import ElasticsearchStore
 from streams.store.es_bulk import MAX_ITEMS, Item
 from streams.store.es_setup import connect, month_of
-from streams.store.es_writes import Made, document, in_slices
+from streams.store.es_writes import Made, document, in_slices, stored_now
 from streams.store.rules import body
 from tests.support.servers import Elasticsearch
 
@@ -101,7 +101,7 @@ def slabs(some: Sequence[Mention], first: int) -> list[_Event]:
 
 def requests(some: Sequence[Mention]) -> list[bytes]:
     """The same documents as bodies of bulk requests."""
-    now = datetime.now(UTC)
+    now = stored_now()
     lines = [
         Item(
             month_of(BARE, one.post.created_at),

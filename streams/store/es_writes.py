@@ -32,10 +32,11 @@ class Made(NamedTuple):
 
 
 def document(made: Made, stored_at: datetime) -> bytes:
-    """The record's JSON with the helper fields spliced in."""
+    """The record's JSON with the helper fields before it, for documents that begin alike compress
+    better."""
     mention, body, hidden = made
     helpers = es_helpers.of(mention, stored_at, hidden=hidden or disowned(mention.label))
-    return body[:-1] + b"," + msgspec.json.encode(helpers)[1:]
+    return msgspec.json.encode(helpers)[:-1] + b"," + body[1:]
 
 
 class Writer:
@@ -196,7 +197,7 @@ class Writer:
     def _item(self, made: Made) -> Item:
         mention = made.mention
         index = month_of(self._prefix, mention.post.created_at)
-        return Item(index, mention.id, document(made, datetime.now(UTC)), mention.version)
+        return Item(index, mention.id, document(made, stored_now()), mention.version)
 
     async def _bury(
         self, marks: dict[str, list[rules.Watermark]], posts: set[str]
@@ -250,6 +251,12 @@ class Writer:
             if not hits:
                 return
             await self._ask("POST", f"/{index}/_refresh")
+
+
+def stored_now() -> datetime:
+    """The present to the millisecond, as the server keeps it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def mark_id(post_id: str) -> str:
