@@ -1,14 +1,15 @@
-"""The index agent against the bare bulk API, on a real Elasticsearch, in one run.
+"""The index agent against the bulk API, on a real Elasticsearch, in one run.
 
-    python -m benchmarks.indexing [--mentions 200000] [--round 10000]
+    python -m benchmarks.indexing [--mentions 360000] [--round 12000]
 
 The agent does what it does behind Kafka: it reads messages of `veille.mentions` in slabs of 500,
 writes them to the store, and acknowledges. The bare side sends the very same documents, made
-beforehand, to indices of the same mapping: 1,000 in a request, two requests in flight. They take
-turns, round by round, since a machine is never the same for two minutes; quote the ratios: of
-documents a second, and of processor time a document, of server and sender together, which is what
-counts where others use the machine, too. At the end the agent's indices are merged to one segment
-each, and weighed.
+beforehand, to indices of the same mapping: 1,000 in a request, two requests in flight. The client's
+side gives the same documents, as dictionaries made beforehand, to the client's own helper,
+`async_bulk`, the way most programs write. They take turns, round by round, since a machine is never
+the same for two minutes; quote the ratios: of documents a second, and of processor time a document,
+of server and sender together, which is what counts where others use the machine, too. At the end
+the agent's indices are merged to one segment each, and weighed.
 """
 
 import argparse
@@ -22,10 +23,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from aiokafka import ConsumerRecord
+from elasticsearch import AsyncElasticsearch
+from elasticsearch.helpers import async_bulk
 
 from benchmarks.pages_data import mentions
 from connectors.kafka import BatchSender
@@ -45,7 +48,7 @@ SLAB = 500
 HISTORY_SECONDS = 65
 """So long after a flush the server keeps a second copy of what `_source` leaves out, for its own
 history."""
-AGENT, BARE = "agent", "bare"
+AGENT, BARE, CLIENT = SIDES = ("agent", "bare", "client")
 
 
 class Took(NamedTuple):
@@ -99,42 +102,64 @@ def slabs(some: Sequence[Mention], first: int) -> list[_Event]:
     return [_Event(Slab(part, 0)) for part in in_slices(rows, SLAB)]
 
 
-def requests(some: Sequence[Mention]) -> list[bytes]:
-    """The same documents as bodies of bulk requests."""
+def items(some: Sequence[Mention], prefix: str) -> list[Item]:
+    """The same documents, made."""
     now = stored_now()
-    lines = [
+    return [
         Item(
-            month_of(BARE, one.post.created_at),
+            month_of(prefix, one.post.created_at),
             one.id,
             document(Made(one, body(one)[0]), now),
             one.version,
-        ).lines()
+        )
         for one in some
     ]
+
+
+def requests(some: Sequence[Mention]) -> list[bytes]:
+    """As bodies of bulk requests."""
+    lines = [item.lines() for item in items(some, BARE)]
     return [b"".join(part) for part in in_slices(lines, MAX_ITEMS)]
 
 
+def actions(some: Sequence[Mention]) -> list[dict[str, Any]]:
+    """As the client's helper takes them."""
+    return [
+        {
+            "_index": item.index,
+            "_id": item.id,
+            "version": item.version,
+            "version_type": "external_gte",
+            "_source": msgspec.json.decode(item.body),
+        }
+        for item in items(some, CLIENT)
+    ]
+
+
 class Contest:
-    """Both sides on one server."""
+    """All sides on one server."""
 
     def __init__(self, server: Elasticsearch) -> None:
         self._server = server
         self._url = url = server.url
         self._client = connect(StoreSettings(url=url))
+        self._plain = AsyncElasticsearch(url)
         self.store = ElasticsearchStore(StoreSettings(url=url, prefix=AGENT))
 
     async def open(self, months: set[datetime]) -> None:
-        """Templates and months of both, so that no round has to create them."""
-        twin = ElasticsearchStore(StoreSettings(url=self._url, prefix=BARE))
-        for store in (self.store, twin):
-            await store.open()
-        await twin.close()
-        for prefix in (AGENT, BARE):
+        """Templates and months of all, so that no round has to create them."""
+        await self.store.open()
+        for prefix in (BARE, CLIENT):
+            twin = ElasticsearchStore(StoreSettings(url=self._url, prefix=prefix))
+            await twin.open()
+            await twin.close()
+        for prefix in SIDES:
             for index in {month_of(prefix, month) for month in months}:
                 await self._client.options(ignore_status=400).indices.create(index=index)
 
     async def close(self) -> None:
         await self.store.close()
+        await self._plain.close()
         await self._client.close()
 
     async def agent(self, events: Sequence[_Event]) -> Took:
@@ -169,6 +194,13 @@ class Contest:
             )  # fmt: skip
             if answer.body["errors"]:
                 raise SystemExit(f"the bare bulk failed: {answer.body}")
+
+    async def client(self, some: Sequence[dict[str, Any]]) -> Took:
+        since = self._now()
+        done, _ = await async_bulk(self._plain, some, chunk_size=MAX_ITEMS)
+        if done != len(some):
+            raise SystemExit(f"the client's bulk wrote {done} of {len(some)}")
+        return self._took(since)
 
     async def weigh(self) -> tuple[int, int]:
         """Documents and bytes of the agent's months, merged to one segment each."""
@@ -206,23 +238,28 @@ def spent_by(group: int) -> float:
 async def run(server: Elasticsearch, count: int, size: int) -> None:
     contest = Contest(server)
     made = mentions(count, datetime(2026, 10, 1, tzinfo=UTC))
-    rounds: list[tuple[Took, Took]] = []
+    rounds: list[dict[str, Took]] = []
     await contest.open({datetime(2026, month, 1, tzinfo=UTC) for month in range(7, 11)})
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)  # as the worker does
     done = 0
     while some := list(islice(made, size)):
-        events, bodies = slabs(some, done), requests(some)
-        if len(rounds) % 2:
-            bare, agent = await contest.bare(bodies), await contest.agent(events)
-        else:
-            agent, bare = await contest.agent(events), await contest.bare(bodies)
-        rounds.append((agent, bare))
+        first = len(rounds) % len(SIDES)
+        took: dict[str, Took] = {}
+        for side in SIDES[first:] + SIDES[:first]:
+            if side == AGENT:
+                took[side] = await contest.agent(slabs(some, done))
+            elif side == BARE:
+                took[side] = await contest.bare(requests(some))
+            else:
+                took[side] = await contest.client(actions(some))
+        rounds.append(took)
         done += len(some)
-        tell(len(some), agent, bare)
+        tell(len(some), took)
     warm = rounds[len(rounds) // 3 :]
-    summary("documents a second", [bare.wall / agent.wall for agent, bare in warm])
-    summary("processor time", [work(bare) / work(agent) for agent, bare in warm])
+    for other in (BARE, CLIENT):
+        summary(other, "documents a second", [one[other].wall / one[AGENT].wall for one in warm])
+        summary(other, "processor time", [work(one[other]) / work(one[AGENT]) for one in warm])
     documents, weight = await contest.weigh()
     print(f"disk: {documents:,} documents, {weight / documents:,.0f} MB a million")
     await contest.close()
@@ -232,25 +269,27 @@ def work(took: Took) -> float:
     return took.here + took.server
 
 
-def tell(size: int, agent: Took, bare: Took) -> None:
-    rates = f"agent {size / agent.wall:6,.0f}/s, bare {size / bare.wall:6,.0f}/s"
-    spent = "agent {:.0f} + {:.0f}, bare {:.0f} + {:.0f}".format(
-        *(1e6 * each / size for took in (agent, bare) for each in took[1:])
+def tell(size: int, took: dict[str, Took]) -> None:
+    rates = ", ".join(f"{side} {size / took[side].wall:6,.0f}/s" for side in SIDES)
+    spent = ", ".join(
+        "{} {:.0f} + {:.0f}".format(side, *(1e6 * each / size for each in took[side][1:]))
+        for side in SIDES
     )
     print(f"{rates}; µs a document here + in the server: {spent}", flush=True)
 
 
-def summary(what: str, shares: Sequence[float]) -> None:
+def summary(other: str, what: str, shares: Sequence[float]) -> None:
+    name = {BARE: "the bare bulk API", CLIENT: "the client's helper"}[other]
     print(
-        f"by {what}: the agent has {statistics.median(shares):.2f} of the bare bulk API "
+        f"by {what}: the agent has {statistics.median(shares):.2f} of {name} "
         f"(median of {len(shares)} rounds, {min(shares):.2f}-{max(shares):.2f})"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mentions", type=int, default=200_000)
-    parser.add_argument("--round", type=int, default=10_000)
+    parser.add_argument("--mentions", type=int, default=360_000)
+    parser.add_argument("--round", type=int, default=12_000)
     asked = parser.parse_args()
     with Elasticsearch(heap_mb=1024) as server:
         asyncio.run(run(server, asked.mentions, asked.round))

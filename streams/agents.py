@@ -43,7 +43,8 @@ UNDER_WAY: Final = 8
 WRITE_RECORDS: Final = 2000
 """Mentions written to the store at once, give or take a slab."""
 WRITES: Final = 2
-"""Writes to the store under way at once: one is made ready while the other is on its way."""
+"""Writes to the store under way at once: one is made ready while the other is on its way. More
+gain nothing where the server is on the same machine."""
 
 Crash = Callable[[BaseException], Awaitable[None]]
 Gaps = Callable[[str, int, int], Awaitable[None]]

@@ -1,5 +1,6 @@
 """What a document holds beside the mention itself, for queries and for Kibana."""
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -79,8 +80,12 @@ def of(mention: Mention, stored_at: datetime, *, hidden: bool) -> Helpers:
 def domain(address: str) -> str:
     """The host of a URL as it is compared (`rules.url_key`), without user and port; empty where
     there is none."""
-    host = address.partition("/")[0].rpartition("@")[2]
-    found = _HOST.match(host.removeprefix("www."))
+    return _host(address.partition("/")[0].rpartition("@")[2])
+
+
+@functools.lru_cache(maxsize=10_000)
+def _host(named: str) -> str:
+    found = _HOST.match(named.removeprefix("www."))
     return found.group() if found and "." in found.group() else ""
 
 

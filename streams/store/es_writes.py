@@ -15,12 +15,14 @@ from streams.store.es_ledger import Ask, EsLedger
 from streams.store.es_setup import Indices, month_of
 from streams.store.hiding import disowned
 from streams.store.port import Rejected, WriteReport
-from streams.store.turns import Turns
+from streams.store.turns import Queues, Turns
 
 Body = dict[str, Any]
 _T = TypeVar("_T")
 _POSTS_AT_ONCE: Final = 500
 _PAGE: Final = 1_000
+_STORED_AT_ONCE: Final = 50
+"""Documents with one `stored_at`: a millisecond or two of work."""
 
 
 class Made(NamedTuple):
@@ -42,7 +44,8 @@ def document(made: Made, stored_at: datetime) -> bytes:
 class Writer:
     """Batches through watermarks, mentions and tombstones, in this order.
 
-    Broken off anywhere and written again, a batch ends the same. Several go at once; one with
+    Broken off anywhere and written again, a batch ends the same. Several go at once, but for those
+    with a mention in common, so that of two with one version the later stays; one with
     retractions goes alone, for what another writes meanwhile its search would not find.
     """
 
@@ -56,13 +59,16 @@ class Writer:
         self._prefix = prefix
         self._marks_index = indices.name("retractions")
         self._turns = Turns()
+        self._queues = Queues()
 
     async def write(
         self, records: Sequence[Record], patiently: Callable[[Callable[[], Awaitable[None]]], Any]
     ) -> WriteReport:
         """Returns when every record is terminal. `patiently` repeats a step until it is done."""
         sorted_ = _sort(records)
-        async with self._turns.alone() if sorted_.retractions else self._turns.together():
+        ids = {made.mention.id for made in sorted_.mentions}
+        turn = self._turns.alone() if sorted_.retractions else self._turns.together()
+        async with turn, self._queues.behind(ids):
             return await self._write(sorted_, patiently)
 
     async def _write(
@@ -118,8 +124,8 @@ class Writer:
         _, _, made, _ = _sort(mentions)
         composed = await self._compose(made, await self._ledger.generation())
         marks = await self._load_marks(composed, [])
-        items = [self._item(one) for one in composed if not _killed(marks, one.mention)]
-        moved = [msgspec.structs.replace(item, index=index) for item in items]
+        alive = [one for one in composed if not _killed(marks, one.mention)]
+        moved = [msgspec.structs.replace(item, index=index) for item in self._items(alive)]
         for outcome in await self._bulk.write(moved):
             if isinstance(outcome, Refused):
                 raise StoreError(f"{index}: a mention does not fit into it: {outcome.reason}")
@@ -190,14 +196,18 @@ class Writer:
 
     async def _index(self, mentions: Sequence[Made]) -> tuple[int, int, dict[int, str]]:
         """How many were stored and were stale; which were refused, and why."""
-        outcomes = await self._bulk.write(map(self._item, mentions))
+        outcomes = await self._bulk.write(self._items(mentions))
         refused = {n: one.reason for n, one in enumerate(outcomes) if isinstance(one, Refused)}
         return outcomes.count("stored"), outcomes.count("stale"), refused
 
-    def _item(self, made: Made) -> Item:
-        mention = made.mention
-        index = month_of(self._prefix, mention.post.created_at)
-        return Item(index, mention.id, document(made, stored_now()), mention.version)
+    def _items(self, mentions: Sequence[Made]) -> Iterator[Item]:
+        """One by one, as they are asked for: those sent later are stored later."""
+        for some in in_slices(mentions, _STORED_AT_ONCE):
+            now = stored_now()
+            for made in some:
+                mention = made.mention
+                index = month_of(self._prefix, mention.post.created_at)
+                yield Item(index, mention.id, document(made, now), mention.version)
 
     async def _bury(
         self, marks: dict[str, list[rules.Watermark]], posts: set[str]
