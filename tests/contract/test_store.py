@@ -48,6 +48,15 @@ async def test_newer_wins_and_older_is_stale_whatever_the_order(case: Case) -> N
     assert await texts(await case.seen()) == ["new"]
 
 
+async def test_of_two_written_at_once_with_one_version_the_later_stays(case: Case) -> None:
+    long = [mention(n) for n in range(1, 1_501)]
+    short = [mention(1_500, post={"text": "counted anew"})]
+    await asyncio.gather(case.store.write(long), case.store.write(short))
+    found = await (await case.seen()).get(short[0].id)
+    assert found
+    assert found.post.text == "counted anew"
+
+
 async def test_replacements_are_seen_at_once_and_labels_and_newer_versions_stay(case: Case) -> None:
     stored = [mention(n, version=1 + 8 * (n == 4)) for n in range(1, 5)]
     await case.store.write(stored)
