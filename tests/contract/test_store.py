@@ -49,8 +49,8 @@ async def test_newer_wins_and_older_is_stale_whatever_the_order(case: Case) -> N
 
 
 async def test_of_two_written_at_once_with_one_version_the_later_stays(case: Case) -> None:
-    long = [mention(n) for n in range(1, 1_501)]
-    short = [mention(1_500, post={"text": "counted anew"})]
+    long = [mention(n) for n in range(1, 7_001)]
+    short = [mention(7_000, post={"text": "counted anew"})]
     await asyncio.gather(case.store.write(long), case.store.write(short))
     found = await (await case.seen()).get(short[0].id)
     assert found
