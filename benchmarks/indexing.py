@@ -1,6 +1,6 @@
 """The index agent against the bulk API, on a real Elasticsearch, in one run.
 
-    python -m benchmarks.indexing [--mentions 360000] [--round 12000]
+    python -m benchmarks.indexing [--mentions 360000] [--round 12000] [--apart]
 
 The agent does what it does behind Kafka: it reads messages of `veille.mentions` in slabs of 500,
 writes them to the store, and acknowledges. The bare side sends the very same documents, made
@@ -8,8 +8,9 @@ beforehand, to indices of the same mapping: 1,000 in a request, two requests in 
 side gives the same documents, as dictionaries made beforehand, to the client's own helper,
 `async_bulk`, the way most programs write. They take turns, round by round, since a machine is never
 the same for two minutes; quote the ratios: of documents a second, and of processor time a document,
-of server and sender together, which is what counts where others use the machine, too. At the end
-the agent's indices are merged to one segment each, and weighed.
+of server and sender together, which is what counts where others use the machine, too. With
+`--apart` the sender has one core and the server the others, as where each has its machine (Linux
+alone). At the end the agent's indices are merged to one segment each, and weighed.
 """
 
 import argparse
@@ -290,8 +291,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mentions", type=int, default=360_000)
     parser.add_argument("--round", type=int, default=12_000)
+    parser.add_argument("--apart", action="store_true", help="the sender has a core of its own")
     asked = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0)) if asked.apart else []
+    if cores:
+        os.sched_setaffinity(0, cores[:-1])  # the server inherits it
     with Elasticsearch(heap_mb=1024) as server:
+        if cores:
+            os.sched_setaffinity(0, cores[-1:])
         asyncio.run(run(server, asked.mentions, asked.round))
 
 
