@@ -30,10 +30,15 @@ def _plain(text: str) -> str:
 
 def prose(text: str) -> list[str]:
     """`folded` of a text's first 2,000 characters, addresses and names of accounts left out."""
-    read = text[:READ_CHARS].casefold()
+    return folded(_unaddressed(text[:READ_CHARS]))
+
+
+def _unaddressed(text: str) -> str:
+    """In lower case, without addresses and names of accounts."""
+    read = text.casefold()
     if "@" in read or "://" in read or "www." in read:
         read = _LEFT_OUT.sub(" . ", read)
-    return folded(read)
+    return read
 
 
 def says_something(word: str, own: Collection[str] = ()) -> bool:
@@ -57,7 +62,7 @@ def _pieces(text: str) -> str:
     """The text with white space between words at least; a word is never cut."""
     found = _TABLE.apply(text) or text.casefold()
     if "@" in text or "://" in text or "www" in found:
-        left = _LEFT_OUT.sub(" . ", text.casefold())
+        left = _unaddressed(text)
         return _TABLE.apply(left) or left
     return found
 

@@ -1,9 +1,8 @@
 """Mentions for tests of the pages, and the pages served as they are in earnest."""
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,16 +88,6 @@ def hostile(n: int, *, at: datetime | None = None) -> Mention:
         media=["https://tracker.invalid/pixel.gif"],
         engagement=Engagement(likes=3),
     )
-
-
-@contextlib.asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 class Site:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.site import opened
 from tests.support import outcry
+from tests.support.mentions import opened
 from tests.support.veille import veille
 
 END = datetime(2026, 3, 20, 12, tzinfo=UTC)

@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 from connectors.closed import CLOSED
 from connectors.registry import CONNECTORS
 from streams.cli import program
-from tests.browser.site import opened
-from tests.support.mentions import mention
+from tests.support.mentions import mention, opened
 from tests.support.tiny_model import require_transformers, write_model
 from tests.support.veille import Process, environment, veille, veille_here, veille_json
 

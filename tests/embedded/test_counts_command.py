@@ -9,8 +9,7 @@ import pytest
 
 from connectors.post import Author
 from streams.records import Label, Retraction
-from tests.browser.site import opened
-from tests.support.mentions import at, mention
+from tests.support.mentions import at, mention, opened
 from tests.support.veille import veille
 
 

@@ -17,8 +17,7 @@ from streams.store.sqlite import SqliteStore
 from streams.users.passwords import Passwords
 from streams.users.people import People
 from streams.users.tokens import Tokens
-from tests.browser.site import opened
-from tests.support.mentions import mention
+from tests.support.mentions import mention, opened
 from tests.support.users import WEAK
 from tests.support.veille import Process, environment
 

@@ -2,8 +2,6 @@
 
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +35,7 @@ from streams.topics.backfill import Backfill, Filler
 from streams.verifying import Verify
 from tests.servers.test_verify import commit
 from tests.support.archives import archived
+from tests.support.mentions import opened
 from tests.support.servers import Kafka
 
 pytestmark = pytest.mark.kafka
@@ -68,16 +67,6 @@ async def settings(kafka: Kafka, tmp_path: Path) -> Settings:
     broker = KafkaSettings(bootstrap_servers=kafka.address, prefix=name, group=name, partitions=2)
     await ensure_topics(broker)
     return Settings(kafka=broker, data_dir=tmp_path)
-
-
-@asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def kept(store: SqliteStore) -> dict[str, Mention]:

@@ -75,14 +75,21 @@ class Case:
 
 
 @asynccontextmanager
-async def sqlite_case(folder: Path) -> AsyncIterator[Case]:
-    """An SQLite store in a new file."""
-    store = SqliteStore(folder / f"{uuid.uuid4().hex}.sqlite3")
+async def opened(path: Path) -> AsyncIterator[SqliteStore]:
+    """The SQLite store in this file."""
+    store = SqliteStore(path)
     await store.open()
     try:
-        yield Case(store)
+        yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def sqlite_case(folder: Path) -> AsyncIterator[Case]:
+    """An SQLite store in a new file."""
+    async with opened(folder / f"{uuid.uuid4().hex}.sqlite3") as store:
+        yield Case(store)
 
 
 @asynccontextmanager

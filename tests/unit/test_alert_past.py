@@ -7,8 +7,8 @@ import pytest
 
 from connectors.post import utc_now
 from streams.alerts.past import is_past, note_past
-from tests.browser.site import opened
 from tests.support.alerts import incident
+from tests.support.mentions import opened
 
 NOW = utc_now()
 HOUR = timedelta(hours=1)

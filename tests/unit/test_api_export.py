@@ -15,8 +15,8 @@ from streams.errors import StoreUnavailable
 from streams.store.port import Page
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
-from tests.browser.site import TOPICS, opened
-from tests.support.mentions import at, mention
+from tests.browser.site import TOPICS
+from tests.support.mentions import at, mention, opened
 
 N = 120
 

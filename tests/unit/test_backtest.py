@@ -13,8 +13,9 @@ from streams.alerts.backtest import answers, past, replayed
 from streams.alerts.watching import Watching
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
-from tests.browser.site import HOSTILE, TOPICS, mention, opened
+from tests.browser.site import HOSTILE, TOPICS, mention
 from tests.support import outcry
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0, second=0)
 

@@ -14,7 +14,7 @@ from streams.alerts.deaths import standing
 from streams.balance import OLDER, Snapshot, balance, lines_of, snapshot
 from streams.store.sqlite import SqliteStore
 from streams.tally import Tally
-from tests.browser.site import opened
+from tests.support.mentions import opened
 
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 HOUR = hour_of(NOW)

@@ -15,7 +15,7 @@ from streams.books import Books
 from streams.slab import Slab
 from streams.store.sqlite import SqliteStore
 from streams.tally import Entry, Tally, read_mark
-from tests.browser.site import opened
+from tests.support.mentions import opened
 
 HOUR = hour_of(utc_now())
 

@@ -27,8 +27,7 @@ from streams.exporting.sinks import LinesSink
 from streams.records import Mention
 from streams.store.port import Filter, Page
 from streams.store.sqlite import SqliteStore
-from tests.browser.site import opened
-from tests.support.mentions import at, mention
+from tests.support.mentions import at, mention, opened
 from tests.support.veille import ROOT, environment
 
 N = 230

@@ -19,7 +19,7 @@ from streams.ledger import Ledger
 from streams.slab import Slab
 from streams.store import patience
 from streams.store.sqlite import SqliteStore
-from tests.browser.site import opened
+from tests.support.mentions import opened
 
 PLACE = "veille.posts/0"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from streams.heartbeat import made_anew
-from tests.browser.site import opened
+from tests.support.mentions import opened
 
 
 async def test_a_topic_in_another_life_than_before_is_made_anew(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from streams.store.port import Filter
 from streams.store.rules import labelled, outranks
 from streams.store.sqlite import SqliteStore
 from streams.topics.backfill import Backfill, Filler
-from tests.browser.site import opened
 from tests.support.archives import archived
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEFORE = Topic(id="acme", query="acme OR kettle", languages=["en"])

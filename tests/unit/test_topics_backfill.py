@@ -21,8 +21,8 @@ from streams.store.sqlite import SqliteStore
 from streams.topics.backfill import Backfill, Filler
 from streams.web.app import create_app
 from streams.web.topics.room import Room
-from tests.browser.site import opened
 from tests.support.archives import archived
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TOPIC = Topic(id="acme", query="acme", languages=["en"])

@@ -14,7 +14,7 @@ from streams.users.passwords import Passwords
 from streams.users.people import People
 from streams.users.records import Session, Token, User
 from streams.users.tokens import Tokens
-from tests.browser.site import opened
+from tests.support.mentions import opened
 from tests.support.users import (
     PASSWORD,
     WEAK,

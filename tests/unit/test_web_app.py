@@ -18,7 +18,8 @@ from streams.store.sqlite import SqliteStore
 from streams.tally import Tally
 from streams.web.app import create_app
 from streams.web.filters import PARAMETERS
-from tests.browser.site import TOPICS, hostile, mention, opened
+from tests.browser.site import TOPICS, hostile, mention
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC)
 

@@ -15,8 +15,9 @@ from connectors.post import utc_now
 from streams.store.journal import Entry
 from streams.store.sqlite import SqliteStore
 from streams.web.users.audit_told import MOST_CHANGES, changes
-from tests.browser.site import HOSTILE, opened
+from tests.browser.site import HOSTILE
 from tests.support import outcry
+from tests.support.mentions import opened
 from tests.support.users import PASSWORD, app_of, client_of, form_token, log_in, someone
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

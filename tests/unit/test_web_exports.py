@@ -26,8 +26,9 @@ from streams.web.exports import csv_file, xlsx_file
 from streams.web.exports.held import Held, Slots
 from streams.web.exports.routes import XLSX, ExportPages
 from streams.web.exports.tables import Column, Table, fixed
-from tests.browser.site import TOPICS, hostile, mention, opened
+from tests.browser.site import TOPICS, hostile, mention
 from tests.support import outcry
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BOOK = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

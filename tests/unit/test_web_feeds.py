@@ -19,7 +19,8 @@ from streams.users.people import People
 from streams.users.tokens import Tokens
 from streams.web.app import create_app
 from streams.web.feeds.document import ATOM
-from tests.browser.site import TOPICS, hostile, mention, opened
+from tests.browser.site import TOPICS, hostile, mention
+from tests.support.mentions import opened
 from tests.support.users import WEAK, app_of, client_of, someone
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -17,8 +17,9 @@ from streams.alerts.records import Evidence, Incident, KeyPost, Term
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
 from streams.web.incidents import snoozed_until
-from tests.browser.site import HOSTILE, TOPICS, mention, opened
+from tests.browser.site import HOSTILE, TOPICS, mention
 from tests.support import outcry
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 KIT = outcry.incident(NOW)

@@ -14,7 +14,7 @@ from streams.dead_letters import Outcome
 from streams.errors import VeilleError
 from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
-from tests.browser.site import opened
+from tests.support.mentions import opened
 
 HOSTILE = b"<script>alert(1)</script>\x1b[2J \xff \xe2\x80\xae"
 

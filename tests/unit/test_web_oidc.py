@@ -17,7 +17,7 @@ from streams.users.oidc_users import values_of
 from streams.users.passwords import Passwords
 from streams.users.people import People
 from streams.users.records import User
-from tests.browser.site import opened
+from tests.support.mentions import opened
 from tests.support.oidc_server import (
     CLIENT,
     SECRET,

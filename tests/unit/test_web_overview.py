@@ -33,8 +33,9 @@ from streams.web.overview.past import HOUR, WEEK, Series, before, read_past, wee
 from streams.web.overview.sparkline import HEIGHT, sparkline
 from streams.web.overview.usual import negative_share, usual
 from streams.web.recent import Behind
-from tests.browser.site import HOSTILE, TOPICS, hostile, mention, opened
+from tests.browser.site import HOSTILE, TOPICS, hostile, mention
 from tests.support import outcry
+from tests.support.mentions import opened
 
 NOW = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 DAY = timedelta(days=1)

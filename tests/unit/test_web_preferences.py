@@ -12,7 +12,8 @@ from streams.store.sqlite import SqliteStore
 from streams.web.app import create_app
 from streams.web.forms import bound_to
 from streams.web.preferences import near
-from tests.browser.site import TOPICS, mention, opened
+from tests.browser.site import TOPICS, mention
+from tests.support.mentions import opened
 
 
 @pytest.fixture

@@ -28,8 +28,9 @@ from streams.web.reports.asked import Asked, read
 from streams.web.reports.change import Share
 from streams.web.reports.days import by_days, step_for
 from streams.web.reports.figures import Report, report
-from tests.browser.site import TOPICS, hostile, mention, opened
+from tests.browser.site import TOPICS, hostile, mention
 from tests.support import outcry
+from tests.support.mentions import opened
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = datetime(2026, 3, 23, tzinfo=PARIS).astimezone(UTC)  # its Sunday has 23 hours

@@ -19,8 +19,9 @@ from streams.users.records import digest
 from streams.web.app import create_app
 from streams.web.reports.shares import SHARE, VIEWS, ShareError, address
 from streams.web.visitor import LOCAL
-from tests.browser.site import TOPICS, hostile, mention, opened
+from tests.browser.site import TOPICS, hostile, mention
 from tests.support import outcry
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SECRET = "only within"

@@ -23,7 +23,8 @@ from streams.web.health import Source as Told
 from streams.web.sources import rows as made
 from streams.web.sources.letters import grouped, kind_of
 from streams.web.sources.rhythm import Rhythm, asked, rhythm
-from tests.browser.site import HOSTILE, TOPICS, mention, opened
+from tests.browser.site import HOSTILE, TOPICS, mention
+from tests.support.mentions import opened
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)

@@ -24,7 +24,8 @@ from streams.users.sessions import Sessions
 from streams.users.tokens import Tokens
 from streams.web.app import create_app
 from streams.web.users import ways
-from tests.browser.site import TOPICS, opened
+from tests.browser.site import TOPICS
+from tests.support.mentions import opened
 from tests.support.users import (
     PASSWORD,
     WEAK,
